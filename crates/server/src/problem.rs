@@ -1,0 +1,95 @@
+//! RFC 9457 problem documents: what a caller may know, and nothing else.
+//!
+//! `type` is stable and documented in docs/api.md; `title` never changes for a type; the text for the log is separate.
+
+use axum::response::{IntoResponse, Response};
+use hyper::{StatusCode, header};
+use serde::Serialize;
+
+/// An answer that is not a success.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Problem {
+    /// Stable identifier, for example `urn:ward:problem:refused`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub title: &'static str,
+    pub status: u16,
+    pub detail: String,
+    /// The rule that refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Whose rule it is: a standard's clause, a profile with its version, a token's scope.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// What would have been accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            rule: None,
+            source: None,
+            accepted: None,
+            request_id: None,
+        }
+    }
+
+    pub(crate) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "urn:ward:problem:malformed", "The request cannot be read", detail)
+    }
+
+    pub(crate) fn unauthenticated(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "urn:ward:problem:unauthenticated", "A valid bearer token is required", detail)
+    }
+
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "urn:ward:problem:not-found", "There is no such object", detail)
+    }
+
+    pub(crate) fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "urn:ward:problem:conflict", "The object has changed or exists already", detail)
+    }
+
+    pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "urn:ward:problem:unavailable", "Ward cannot do this right now", detail)
+    }
+
+    /// The caller learns that it failed and a request id to quote; the log has the cause.
+    pub(crate) fn internal(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%cause, "request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "urn:ward:problem:internal",
+            "Ward failed",
+            "the cause is in Ward's own log under this request id",
+        )
+    }
+
+    pub(crate) fn refused(status: StatusCode, refusal: &access::Refusal) -> Self {
+        let mut problem = Self::new(status, "urn:ward:problem:refused", "A rule refused the request", refusal.message.clone());
+        problem.rule = Some(refusal.rule.to_string());
+        problem.source = Some(refusal.source.to_string());
+        problem.accepted = refusal.accepted.clone();
+        problem
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
