@@ -108,6 +108,7 @@ fn packages(metadata: &Value, built: &BTreeSet<(String, String)>) -> Result<Vec<
                 .cloned()
                 .unwrap_or_default(),
         })
+        .filter(|package| built.contains(&(package.name.clone(), package.version.clone())))
         .collect())
 }
 
