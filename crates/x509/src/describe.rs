@@ -1,0 +1,1 @@
+//! Human and JSON descriptions of any object this crate reads.

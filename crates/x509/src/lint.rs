@@ -1,0 +1,1 @@
+//! Checks over the exact bytes that are about to be signed.

@@ -1,0 +1,1 @@
+//! Certificates-only CMS messages (RFC 5652 §5).
