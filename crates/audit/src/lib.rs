@@ -10,8 +10,14 @@
 
 mod error;
 mod event;
+pub mod export;
+mod folder;
 pub mod merkle;
+pub mod note;
+mod proof;
+pub mod tile;
 mod time;
+pub mod verify;
 
 pub use error::Error;
 pub use event::{Actor, ActorKind, Event, MAX_BODY, Object, Outcome, Sealed};
