@@ -1,0 +1,487 @@
+//! Certificate revocation lists: what is due, building it, and handing it out (RFC 5280 §5, R13).
+//!
+//! Every issuer has three kinds of list. The *complete* list covers everything, for consumers that load one file.
+//! Its *delta* carries what changed since, and stays small. A *partition* covers at most [`PARTITION_SIZE`]
+//! consecutively issued certificates and is what certificates point to: however many are revoked, the list that a
+//! device fetches stays under 4 MB, and a revocation re-publishes one partition, not everything.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use audit::{Actor, Event, Object, Timestamp};
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
+use serde_json::json;
+use store::{Row, Write, params};
+use x509::Time;
+use x509::crl::{Reason, RevokedEntry};
+
+use crate::authority::Issuer;
+use crate::{Ca, CaError};
+
+/// Certificates whose status one partition carries. At about 38 bytes an entry its list stays under 4 MB.
+pub const PARTITION_SIZE: i64 = 100_000;
+
+/// A complete list larger than this is not rebuilt at every revocation: the delta and the partition carry the news.
+const IMMEDIATE_ENTRIES: u64 = 100_000;
+
+/// Rows read from the database at a time while a list is built.
+const PAGE: i64 = 20_000;
+
+/// Lists above this size are read from the database at each request instead of being kept in memory.
+const KEPT_IN_MEMORY: usize = 8 * 1024 * 1024;
+
+/// Which list of an issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ListKind {
+    Complete,
+    Delta,
+    Partition(u32),
+}
+
+impl ListKind {
+    /// The value of the column `partition`.
+    fn column(self) -> i64 {
+        match self {
+            Self::Complete => -1,
+            Self::Delta => -2,
+            Self::Partition(number) => i64::from(number),
+        }
+    }
+
+    fn from_column(value: i64) -> Self {
+        match value {
+            -2 => Self::Delta,
+            -1 => Self::Complete,
+            number => Self::Partition(u32::try_from(number).unwrap_or_default()),
+        }
+    }
+}
+
+impl std::fmt::Display for ListKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Complete => f.write_str("complete"),
+            Self::Delta => f.write_str("delta"),
+            Self::Partition(number) => write!(f, "partition {number}"),
+        }
+    }
+}
+
+/// An issuer's list, as its URL names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ListName {
+    pub issuer: String,
+    pub kind: ListKind,
+}
+
+impl ListName {
+    /// What follows `/crl/`: `servers.crl`, `servers-delta.crl`, `servers/3.crl`.
+    pub fn parse_path(path: &str) -> Option<Self> {
+        let stem = path.strip_suffix(".crl")?;
+        if let Some((issuer, number)) = stem.split_once('/') {
+            return Some(Self { issuer: issuer.into(), kind: ListKind::Partition(number.parse().ok()?) });
+        }
+        Some(match stem.strip_suffix("-delta") {
+            Some(issuer) => Self { issuer: issuer.into(), kind: ListKind::Delta },
+            None => Self { issuer: stem.into(), kind: ListKind::Complete },
+        })
+    }
+
+    pub fn path(&self) -> String {
+        match self.kind {
+            ListKind::Complete => format!("crl/{}.crl", self.issuer),
+            ListKind::Delta => format!("crl/{}-delta.crl", self.issuer),
+            ListKind::Partition(number) => format!("crl/{}/{number}.crl", self.issuer),
+        }
+    }
+}
+
+/// A published list.
+#[derive(Clone, Debug)]
+pub struct PublishedList {
+    pub name: ListName,
+    pub number: i64,
+    pub entries: i64,
+    pub this_update: Time,
+    pub next_update: Time,
+    pub sha256: [u8; 32],
+    pub size: usize,
+    pub der: Bytes,
+}
+
+/// How long lists live. They are replaced at half of it, or at once when a status changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    pub complete_seconds: i64,
+    pub delta_seconds: i64,
+}
+
+impl Default for Lifetimes {
+    /// A day for lists, so that a weekend without Ward's partition tolerance is noticed but survivable at the edge
+    /// caches; six hours for deltas.
+    fn default() -> Self {
+        Self { complete_seconds: 48 * 3600, delta_seconds: 6 * 3600 }
+    }
+}
+
+/// What is known in memory about publication; the database is the truth.
+#[derive(Default)]
+pub(crate) struct Lists {
+    kept: RwLock<HashMap<ListName, Arc<PublishedList>>>,
+    dirty: Mutex<BTreeSet<(String, Option<u32>)>>,
+}
+
+impl Lists {
+    /// A certificate of this issuer and partition changed its status.
+    pub(crate) fn mark(&self, issuer: &str, partition: u32) {
+        self.dirty.lock().insert((issuer.to_owned(), Some(partition)));
+    }
+
+    /// Somebody published: whatever is kept may be old.
+    pub(crate) fn forget(&self, issuer: &str) {
+        self.kept.write().retain(|name, _| name.issuer != issuer);
+    }
+
+    fn take_dirty(&self, issuer: &str) -> BTreeSet<u32> {
+        let mut dirty = self.dirty.lock();
+        let (mine, others) = std::mem::take(&mut *dirty).into_iter().partition(|(name, _)| name == issuer);
+        *dirty = others;
+        let mine: BTreeSet<(String, Option<u32>)> = mine;
+        mine.into_iter().filter_map(|(_, partition)| partition).collect()
+    }
+}
+
+/// What one call of [`Ca::publish_due`] did for one issuer.
+#[derive(Debug, serde::Serialize)]
+pub struct Publication {
+    pub issuer: String,
+    pub lists: Vec<String>,
+    pub entries: i64,
+    pub bytes: usize,
+    pub milliseconds: u64,
+}
+
+impl Ca {
+    /// Publishes every list that is missing, past its half-life, or overtaken by a status change. Idempotent.
+    pub async fn publish_due(&self, now: Timestamp) -> Result<Vec<Publication>, CaError> {
+        let mut published = Vec::new();
+        for issuer in self.issuers() {
+            if issuer.signer().is_some() {
+                published.extend(self.publish_issuer(&issuer, now, false).await?);
+            }
+        }
+        Ok(published)
+    }
+
+    /// Publishes all lists of an issuer, due or not.
+    pub async fn publish_now(&self, issuer: &str, now: Timestamp) -> Result<Option<Publication>, CaError> {
+        let issuer = self.issuer(issuer)?;
+        self.publish_issuer(&issuer, now, true).await
+    }
+
+    /// A published list, from memory where it is small enough to be kept.
+    pub async fn crl(&self, name: &ListName) -> Result<Option<Arc<PublishedList>>, CaError> {
+        if let Some(list) = self.lists().kept.read().get(name) {
+            return Ok(Some(Arc::clone(list)));
+        }
+        let rows = self
+            .store()
+            .query(
+                "SELECT issuer, partition, number, entries, this_update, next_update, sha256, length(der), der \
+                 FROM crls WHERE issuer = $1 AND partition = $2",
+                params![name.issuer.as_str(), name.kind.column()],
+            )
+            .await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let list = Arc::new(read_list(row, Bytes::from(row.blob(8)?.to_vec()))?);
+        if list.size <= KEPT_IN_MEMORY {
+            self.lists().kept.write().insert(name.clone(), Arc::clone(&list));
+        }
+        Ok(Some(list))
+    }
+
+    /// Numbers, sizes and ages of everything published.
+    pub async fn published_lists(&self) -> Result<Vec<PublishedList>, CaError> {
+        let rows = self
+            .store()
+            .query(
+                "SELECT issuer, partition, number, entries, this_update, next_update, sha256, length(der) \
+                 FROM crls ORDER BY issuer, partition",
+                params![],
+            )
+            .await?;
+        rows.iter().map(|row| read_list(row, Bytes::new())).collect()
+    }
+
+    async fn publish_issuer(&self, issuer: &Arc<Issuer>, now: Timestamp, all: bool) -> Result<Option<Publication>, CaError> {
+        let started = std::time::Instant::now();
+        let dirty = self.lists().take_dirty(issuer.name());
+        let result = self.publish_kinds(issuer, &dirty, now, all).await;
+        if result.is_err() {
+            // Nothing is lost: the next round tries again.
+            dirty.iter().for_each(|partition| self.lists().mark(issuer.name(), *partition));
+        }
+        let lists = result?;
+        if lists.is_empty() {
+            return Ok(None);
+        }
+        metrics::histogram!("ward_crl_publication_seconds").record(started.elapsed().as_secs_f64());
+        Ok(Some(Publication {
+            issuer: issuer.name().to_owned(),
+            entries: lists.iter().map(|list| list.entries).max().unwrap_or_default(),
+            bytes: lists.iter().map(|list| list.size).sum(),
+            lists: lists.iter().map(|list| list.name.kind.to_string()).collect(),
+            milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }))
+    }
+
+    async fn publish_kinds(
+        &self,
+        issuer: &Arc<Issuer>,
+        dirty: &BTreeSet<u32>,
+        now: Timestamp,
+        all: bool,
+    ) -> Result<Vec<PublishedList>, CaError> {
+        let known = self.known_lists(issuer.name()).await?;
+        let mut lists = Vec::new();
+        for kind in self.due(issuer, &known, dirty, now, all).await? {
+            // A delta refers to the complete list, which may just have been replaced.
+            let base = lists.iter().chain(known.values()).find(|list: &&PublishedList| list.name.kind == ListKind::Complete);
+            let base = (kind == ListKind::Delta).then(|| base.cloned()).flatten();
+            let before = known.get(&kind).map_or(0, |list| list.number);
+            let list = self.build(issuer, kind, base.as_ref(), before, now).await?;
+            self.record(issuer, &list, now).await?;
+            lists.push(list);
+        }
+        Ok(lists)
+    }
+
+    async fn known_lists(&self, issuer: &str) -> Result<HashMap<ListKind, PublishedList>, CaError> {
+        let rows = self
+            .store()
+            .query(
+                "SELECT issuer, partition, number, entries, this_update, next_update, sha256, length(der) \
+                 FROM crls WHERE issuer = $1",
+                params![issuer],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| read_list(row, Bytes::new()).map(|list| (list.name.kind, list)))
+            .collect()
+    }
+
+    /// Complete before delta: a delta stands on the newest complete list.
+    async fn due(
+        &self,
+        issuer: &Issuer,
+        known: &HashMap<ListKind, PublishedList>,
+        dirty: &BTreeSet<u32>,
+        now: Timestamp,
+        all: bool,
+    ) -> Result<Vec<ListKind>, CaError> {
+        let past_half = |kind: ListKind| {
+            known.get(&kind).is_none_or(|list| {
+                now.seconds() >= list.this_update.0 + (list.next_update.0 - list.this_update.0) / 2
+            })
+        };
+        let small = known.get(&ListKind::Complete).is_none_or(|list| list.entries.unsigned_abs() <= IMMEDIATE_ENTRIES);
+        let mut kinds = Vec::new();
+        if all || past_half(ListKind::Complete) || (!dirty.is_empty() && small) {
+            kinds.push(ListKind::Complete);
+        }
+        if all || past_half(ListKind::Delta) || !dirty.is_empty() || !kinds.is_empty() {
+            kinds.push(ListKind::Delta);
+        }
+        // The partition that the next certificates will name must exist before they do.
+        for number in 0..=self.newest_partition(issuer.name()) + 1 {
+            let kind = ListKind::Partition(number);
+            if all || dirty.contains(&number) || past_half(kind) {
+                kinds.push(kind);
+            }
+        }
+        Ok(kinds)
+    }
+
+    async fn build(
+        &self,
+        issuer: &Arc<Issuer>,
+        kind: ListKind,
+        base: Option<&PublishedList>,
+        number_before: i64,
+        now: Timestamp,
+    ) -> Result<PublishedList, CaError> {
+        let (entries, count) = self.revoked_entries(issuer.name(), kind, base, now).await?;
+        let lifetime = match kind {
+            ListKind::Delta => self.lifetimes().delta_seconds,
+            _ => self.lifetimes().complete_seconds,
+        };
+        // Unix milliseconds rise by themselves; a clock that stood still must not repeat a number (§5.2.3).
+        let number = now.0.max(number_before + 1);
+        let name = ListName { issuer: issuer.name().to_owned(), kind };
+        let header = header(issuer, &name, base, number, Time(now.seconds()), Time(now.seconds() + lifetime), self.publish_url());
+        let signing = Arc::clone(issuer);
+        let der = tokio::task::spawn_blocking(move || sign(&signing, header, entries))
+            .await
+            .map_err(|_| CaError::Interrupted("CRL signing"))??;
+        let findings = if der.len() <= KEPT_IN_MEMORY { lint(&der)? } else { Vec::new() };
+        if let Some(finding) = findings.first() {
+            return Err(CaError::Lint(finding.to_string()));
+        }
+        Ok(PublishedList {
+            name,
+            number,
+            entries: count,
+            this_update: Time(now.seconds()),
+            next_update: Time(now.seconds() + lifetime),
+            sha256: audit::sha256(&der),
+            size: der.len(),
+            der: der.into(),
+        })
+    }
+
+    /// The entries in DER, one after the other, ordered by serial number.
+    async fn revoked_entries(
+        &self,
+        issuer: &str,
+        kind: ListKind,
+        base: Option<&PublishedList>,
+        now: Timestamp,
+    ) -> Result<(Vec<u8>, i64), CaError> {
+        let (low, high) = match kind {
+            ListKind::Partition(number) => (i64::from(number), i64::from(number)),
+            ListKind::Complete | ListKind::Delta => (i64::MIN, i64::MAX),
+        };
+        // A change is stamped shortly before it is committed: look back a little further than the base.
+        let since = base.map_or(i64::MIN, |base| (base.this_update.0 - 60) * 1000);
+        // §3.3: an entry stays until it has appeared on a list published after the certificate's expiry.
+        let expired = now.seconds() - 2 * self.lifetimes().complete_seconds;
+        let (mut der, mut count, mut after) = (Vec::new(), 0, Vec::new());
+        loop {
+            let rows = self
+                .store()
+                .query(
+                    "SELECT serial, revoked_at, reason, invalidity_date FROM revocations \
+                     WHERE issuer = $1 AND serial > $2 AND partition >= $3 AND partition <= $4 \
+                     AND changed_at >= $5 AND expires > $6 AND reason <> $7 ORDER BY serial LIMIT $8",
+                    params![issuer, after, low, high, since, expired, left_out(kind), PAGE],
+                )
+                .await?;
+            for row in &rows {
+                x509::crl::encode_entry(&read_entry(row)?, &mut der);
+            }
+            count += rows.len() as i64;
+            match rows.last() {
+                Some(row) if rows.len() as i64 == PAGE => after = row.blob(0)?.to_vec(),
+                _ => return Ok((der, count)),
+            }
+        }
+    }
+
+    async fn record(&self, issuer: &Issuer, list: &PublishedList, now: Timestamp) -> Result<(), CaError> {
+        let event = Event::new(now, Actor::system("publisher"), "crl.publish", Object::new("issuer", issuer.name()))
+            .after(json!({
+                "list": list.name.kind.to_string(),
+                "number": list.number,
+                "entries": list.entries,
+                "bytes": list.size,
+                "next_update": list.next_update.to_string(),
+            }))
+            .digest(list.sha256);
+        let write = Write::new(event)?.run_expecting(
+            1,
+            "INSERT INTO crls (issuer, partition, number, entries, this_update, next_update, sha256, der) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (issuer, partition) DO UPDATE SET \
+             number = excluded.number, entries = excluded.entries, this_update = excluded.this_update, \
+             next_update = excluded.next_update, sha256 = excluded.sha256, der = excluded.der \
+             WHERE crls.number < excluded.number",
+            params![
+                list.name.issuer.as_str(),
+                list.name.kind.column(),
+                list.number,
+                list.entries,
+                list.this_update.0,
+                list.next_update.0,
+                list.sha256,
+                list.der.to_vec()
+            ],
+            "a newer list has been published by another node",
+        );
+        self.store().commit(write).await?;
+        self.lists().forget(issuer.name());
+        Ok(())
+    }
+}
+
+/// Released holds appear in deltas only, as removeFromCRL (§5.3.1). No reason has the code 255.
+fn left_out(kind: ListKind) -> i64 {
+    match kind {
+        ListKind::Delta => 255,
+        _ => i64::from(Reason::RemoveFromCrl.code()),
+    }
+}
+
+fn header(
+    issuer: &Issuer,
+    name: &ListName,
+    base: Option<&PublishedList>,
+    number: i64,
+    this_update: Time,
+    next_update: Time,
+    publish_url: &str,
+) -> x509::crl::TbsCrl {
+    use x509::ext;
+    let url = |kind| format!("{publish_url}/{}", ListName { issuer: name.issuer.clone(), kind }.path());
+    let mut extensions = vec![issuer.authority_key_id(), ext::CrlNumber::new(number.unsigned_abs()).encode()];
+    match (name.kind, base) {
+        (ListKind::Delta, Some(base)) => extensions.push(ext::DeltaCrlIndicator::new(base.number.unsigned_abs()).encode()),
+        (ListKind::Partition(_), _) => {
+            extensions.push(ext::IssuingDistributionPoint::for_url(&url(name.kind)).encode());
+        }
+        _ => extensions.push(ext::FreshestCrl::for_url(&url(ListKind::Delta)).encode()),
+    }
+    x509::crl::TbsCrl {
+        signature: issuer.signature_algorithm(),
+        issuer: issuer.certificate().subject().clone(),
+        this_update,
+        next_update,
+        extensions,
+    }
+}
+
+fn sign(issuer: &Issuer, header: x509::crl::TbsCrl, entries: Vec<u8>) -> Result<Vec<u8>, CaError> {
+    let unsigned = header.encode([&entries], entries.len())?;
+    drop(entries);
+    let signer = issuer.signer().ok_or_else(|| CaError::Offline(issuer.name().to_owned()))?;
+    let signature = signer.sign(issuer.signature_algorithm(), unsigned.tbs())?;
+    Ok(unsigned.assemble(&signature))
+}
+
+fn lint(der: &[u8]) -> Result<Vec<x509::lint::Finding>, CaError> {
+    let list = x509::crl::CertificateList::from_der(der).map_err(|error| CaError::Lint(error.to_string()))?;
+    Ok(x509::lint::lint_crl(&list).into_iter().filter(x509::lint::Finding::is_error).collect())
+}
+
+fn read_list(row: &Row, der: Bytes) -> Result<PublishedList, CaError> {
+    Ok(PublishedList {
+        name: ListName { issuer: row.text(0)?.to_owned(), kind: ListKind::from_column(row.int(1)?) },
+        number: row.int(2)?,
+        entries: row.int(3)?,
+        this_update: Time(row.int(4)?),
+        next_update: Time(row.int(5)?),
+        sha256: row.blob(6)?.try_into().map_err(|_| CaError::Damaged("crls.sha256"))?,
+        size: usize::try_from(row.int(7)?).unwrap_or_default(),
+        der,
+    })
+}
+
+fn read_entry(row: &Row) -> Result<RevokedEntry, CaError> {
+    let reason = u8::try_from(row.int(2)?).ok().and_then(Reason::from_code);
+    Ok(RevokedEntry {
+        serial: row.blob(0)?.to_vec(),
+        date: Time(row.int(1)?),
+        reason: reason.filter(|reason| *reason != Reason::Unspecified),
+        invalidity_date: row.opt_int(3)?.map(Time),
+        certificate_issuer: None,
+    })
+}

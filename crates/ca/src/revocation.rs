@@ -1,0 +1,236 @@
+//! Revocation, hold and release (RFC 5280 §5.3.1, R11, R13).
+//!
+//! The current state of a certificate is one small row; what it was before is in the log. The cost of a revocation
+//! does not depend on how many there are already: one indexed row, one event, and a note of which lists are overtaken.
+
+use access::{Action, Permit, Refusal};
+use audit::{Event, Object, Timestamp};
+use serde_json::{Value as Json, json};
+use store::{Write, params};
+use x509::Time;
+use x509::crl::Reason;
+
+use crate::repository::StoredCertificate;
+use crate::{Ca, CaError};
+
+/// What a certificate's issuer says about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Good,
+    Revoked { at: Time, reason: Reason, invalid_since: Option<Time> },
+}
+
+/// A revocation or hold as it was asked for.
+#[derive(Clone, Debug)]
+pub struct Revocation {
+    pub reason: Reason,
+    /// When the key is known or suspected to have been compromised (§5.3.2).
+    pub invalid_since: Option<Time>,
+    pub why: Option<String>,
+    pub request_id: Option<String>,
+}
+
+/// The row that a change starts from; the change fails if somebody else was faster.
+struct Current {
+    status: Status,
+    changed_at: Option<i64>,
+}
+
+impl Ca {
+    /// Revokes for good, or with [`Reason::CertificateHold`] until released.
+    pub async fn revoke(
+        &self,
+        permit: Permit,
+        certificate: &StoredCertificate,
+        revocation: Revocation,
+        now: Timestamp,
+    ) -> Result<Status, CaError> {
+        permit.require(Action::RevokeCertificate)?;
+        check_scope(&permit, certificate)?;
+        let current = self.current(certificate).await?;
+        check_change(current.status, &revocation, now)?;
+        let at = match current.status {
+            // The date of revocation stays when a better reason becomes known.
+            Status::Revoked { at, reason, .. } if reason != Reason::CertificateHold => at,
+            _ => Time(now.seconds()),
+        };
+        let status = Status::Revoked { at, reason: revocation.reason, invalid_since: revocation.invalid_since };
+        let action = match revocation.reason {
+            Reason::CertificateHold => "certificate.hold",
+            _ => "certificate.revoke",
+        };
+        let event = event(&permit, action, certificate, current.status, status, now);
+        let event = annotate(event, revocation.why.as_deref(), revocation.request_id.as_deref());
+        self.change(certificate, current.changed_at, status, event, now).await?;
+        Ok(status)
+    }
+
+    /// Ends a hold. Deltas say removeFromCRL until the next complete list.
+    pub async fn release(
+        &self,
+        permit: Permit,
+        certificate: &StoredCertificate,
+        why: Option<&str>,
+        request_id: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Status, CaError> {
+        permit.require(Action::RevokeCertificate)?;
+        check_scope(&permit, certificate)?;
+        let current = self.current(certificate).await?;
+        if !matches!(current.status, Status::Revoked { reason: Reason::CertificateHold, .. }) {
+            return Err(Refusal::new(
+                "revocation.release",
+                "RFC 5280 §5.3.1",
+                "the certificate is not on hold, and a revocation cannot be undone",
+            )
+            .accepted("a certificate whose revocation reason is certificateHold")
+            .into());
+        }
+        let event = event(&permit, "certificate.release", certificate, current.status, Status::Good, now);
+        self.change(certificate, current.changed_at, Status::Good, annotate(event, why, request_id), now).await?;
+        Ok(Status::Good)
+    }
+
+    /// The state now.
+    pub async fn status(&self, certificate: &StoredCertificate) -> Result<Status, CaError> {
+        Ok(self.current(certificate).await?.status)
+    }
+
+    async fn current(&self, certificate: &StoredCertificate) -> Result<Current, CaError> {
+        let rows = self
+            .store()
+            .query(
+                "SELECT reason, revoked_at, invalidity_date, changed_at FROM revocations WHERE issuer = $1 AND serial = $2",
+                params![certificate.issuer.as_str(), certificate.serial.clone()],
+            )
+            .await?;
+        let Some(row) = rows.first() else {
+            return Ok(Current { status: Status::Good, changed_at: None });
+        };
+        Ok(Current { status: status_of_row(row.int(0)?, row.int(1)?, row.opt_int(2)?), changed_at: Some(row.int(3)?) })
+    }
+
+    async fn change(
+        &self,
+        certificate: &StoredCertificate,
+        changed_before: Option<i64>,
+        status: Status,
+        event: Event,
+        now: Timestamp,
+    ) -> Result<(), CaError> {
+        let (reason, at, invalid_since) = match status {
+            Status::Good => (Reason::RemoveFromCrl, Time(now.seconds()), None),
+            Status::Revoked { at, reason, invalid_since } => (reason, at, invalid_since),
+        };
+        // A change in the same millisecond must still differ from the one before.
+        let changed_at = changed_before.map_or(now.0, |before| now.0.max(before + 1));
+        let write = Write::new(event)?.run_expecting(
+            1,
+            "INSERT INTO revocations (issuer, serial, partition, reason, revoked_at, invalidity_date, changed_at, expires) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (issuer, serial) DO UPDATE SET \
+             reason = excluded.reason, revoked_at = excluded.revoked_at, invalidity_date = excluded.invalidity_date, \
+             changed_at = excluded.changed_at WHERE revocations.changed_at = $9",
+            params![
+                certificate.issuer.as_str(),
+                certificate.serial.clone(),
+                i64::from(certificate.partition),
+                i64::from(reason.code()),
+                at.0,
+                invalid_since.map(|time| time.0),
+                changed_at,
+                certificate.not_after.0,
+                changed_before.unwrap_or(-1)
+            ],
+            "the certificate's status was changed by somebody else at the same moment",
+        );
+        self.store().commit(write).await?;
+        self.status_changed(&certificate.issuer, &certificate.serial, certificate.partition);
+        Ok(())
+    }
+
+    /// Makes what was signed or built before invisible. Called after the commit, and again for other nodes' events.
+    pub(crate) fn status_changed(&self, issuer: &str, serial: &[u8], partition: u32) {
+        self.lists().mark(issuer, partition);
+        self.ocsp_cache().status_changed(issuer, serial);
+        self.nudge_publisher();
+    }
+}
+
+pub(crate) fn status_of_row(reason: i64, at: i64, invalid_since: Option<i64>) -> Status {
+    let reason = u8::try_from(reason).ok().and_then(Reason::from_code).unwrap_or(Reason::Unspecified);
+    match reason {
+        Reason::RemoveFromCrl => Status::Good,
+        reason => Status::Revoked { at: Time(at), reason, invalid_since: invalid_since.map(Time) },
+    }
+}
+
+fn check_scope(permit: &Permit, certificate: &StoredCertificate) -> Result<(), CaError> {
+    permit.check_authority(&certificate.issuer)?;
+    permit.check_profile(&certificate.profile)?;
+    permit.check_names(certificate.names.iter().map(String::as_str))?;
+    Ok(())
+}
+
+fn check_change(current: Status, revocation: &Revocation, now: Timestamp) -> Result<(), Refusal> {
+    let source = "RFC 5280 §5.3.1";
+    if revocation.reason == Reason::RemoveFromCrl {
+        return Err(Refusal::new("revocation.reason", source, "removeFromCRL is not a reason to revoke")
+            .accepted("release, for a certificate on hold"));
+    }
+    if revocation.invalid_since.is_some_and(|time| time.0 > now.seconds()) {
+        return Err(Refusal::new("revocation.invalidity-date", "RFC 5280 §5.3.2", "the invalidity date is in the future")
+            .accepted("a time up to now"));
+    }
+    match current {
+        Status::Good => Ok(()),
+        Status::Revoked { reason: Reason::CertificateHold, .. } if revocation.reason != Reason::CertificateHold => Ok(()),
+        // It becomes known that the key was stolen: relying parties treat that differently.
+        Status::Revoked { reason, .. }
+            if revocation.reason == Reason::KeyCompromise && reason != Reason::KeyCompromise => Ok(()),
+        Status::Revoked { reason, .. } => Err(Refusal::new(
+            "revocation.repeated",
+            source,
+            format!("the certificate is revoked already, for {}", reason.name()),
+        )
+        .accepted("keyCompromise, when that has become known since")),
+    }
+}
+
+fn event(
+    permit: &Permit,
+    action: &'static str,
+    certificate: &StoredCertificate,
+    before: Status,
+    after: Status,
+    now: Timestamp,
+) -> Event {
+    let mut state = describe(after);
+    state["issuer"] = json!(certificate.issuer);
+    state["partition"] = json!(certificate.partition);
+    Event::new(now, permit.actor().clone(), action, Object::new("certificate", hex::encode(&certificate.serial)))
+        .before(describe(before))
+        .after(state)
+}
+
+fn annotate(event: Event, why: Option<&str>, request_id: Option<&str>) -> Event {
+    let event = match why {
+        Some(why) => event.why(why),
+        None => event,
+    };
+    match request_id {
+        Some(id) => event.request_id(id),
+        None => event,
+    }
+}
+
+fn describe(status: Status) -> Json {
+    match status {
+        Status::Good => json!({ "status": "good" }),
+        Status::Revoked { at, reason, invalid_since } => json!({
+            "status": "revoked",
+            "reason": reason.name(),
+            "revoked_at": at.to_string(),
+            "invalid_since": invalid_since.map(|time| time.to_string()),
+        }),
+    }
+}
