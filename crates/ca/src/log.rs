@@ -1,0 +1,237 @@
+//! The notary: signs checkpoints of the log, serves its tiles and proofs, verifies and exports it (R36, R54).
+//!
+//! `audit` knows trees and notes, `store` keeps the events; this is where a key meets both.
+
+use std::path::Path as FilePath;
+
+use audit::note::{Checkpoint, VerifierKey};
+use audit::proof::Plan;
+use audit::tile::{self, Index, Kind, Path, TileReader, WIDTH};
+use audit::verify::{Report, Verifier};
+use audit::{Hash, Timestamp};
+use store::{Store, params};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::CaError;
+
+/// Entries or certificates read from the database at a time.
+const PAGE: u64 = 2048;
+
+/// Intents younger than this may belong to a server at work beside the verification.
+const IN_FLIGHT_MILLISECONDS: i64 = 60_000;
+
+/// Keeper of the log's key and of the hashes above its leaves.
+pub struct Notary {
+    store: Store,
+    signer: keys::Signer,
+    key: VerifierKey,
+    /// 32 bytes for every 256 events, read from the database at first use and extended as the log grows.
+    index: Mutex<Index>,
+}
+
+/// That one event is in the log that a checkpoint commits to (RFC 6962 §2.1.1).
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct InclusionProof {
+    pub seq: u64,
+    pub event: serde_json::Value,
+    pub leaf: String,
+    /// Hashes from the leaf's sibling upwards, in hex.
+    pub path: Vec<String>,
+    /// Signed note over size and root.
+    pub checkpoint: String,
+}
+
+impl Notary {
+    pub(crate) fn new(store: Store, signer: keys::Signer, key: VerifierKey) -> Self {
+        Self { store, signer, key, index: Mutex::new(Index::new()) }
+    }
+
+    /// The public key that checkpoints verify with, in the form that C2SP signed-note defines.
+    pub fn verifier_key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    /// A checkpoint of the log as it is: the newest one if nothing has happened since, else a new one, kept.
+    pub async fn checkpoint(&self, now: Timestamp) -> Result<String, CaError> {
+        let head = self.store.log_head().await?;
+        if let Some(newest) = self.store.newest_checkpoint().await?.filter(|newest| newest.size == head.size()) {
+            return Ok(newest.note);
+        }
+        let checkpoint = Checkpoint { origin: self.key.name().to_owned(), size: head.size(), root: head.root() };
+        let note = checkpoint
+            .sign(&self.key, |text| self.signer.sign(x509::SignatureAlgorithm::Ed25519, text))?;
+        self.store.save_checkpoint(head.size(), &note, now).await?;
+        Ok(note)
+    }
+
+    /// A hash tile or entry bundle, if the log is that long. Entry bundles hold the events themselves.
+    pub async fn tile(&self, path: Path) -> Result<Option<Vec<u8>>, CaError> {
+        let entries = path.entries();
+        match path.kind {
+            Kind::Entries => self.entry_bundle(entries.start, entries.end).await,
+            Kind::Hashes(0) => {
+                let leaves = self.store.leaves(entries.start, entries.end - entries.start).await?;
+                let whole = leaves.len() as u64 == entries.end - entries.start;
+                Ok(whole.then(|| leaves.concat()))
+            }
+            Kind::Hashes(_) => Ok(self.current_index().await?.tile(path)),
+            Kind::Certificates => Ok(None),
+        }
+    }
+
+    /// Proves that event `seq` is in the log.
+    pub async fn prove(&self, seq: u64, now: Timestamp) -> Result<Option<InclusionProof>, CaError> {
+        let checkpoint = self.checkpoint(now).await?;
+        let size = Checkpoint::open(&checkpoint, &self.key)?.size;
+        let Some(entry) = self.store.events(seq, 1).await?.into_iter().next().filter(|entry| entry.seq == seq) else {
+            return Ok(None);
+        };
+        if seq >= size {
+            return Ok(None);
+        }
+        let path = self.proof(&Plan::inclusion(seq, size)?, size).await?;
+        Ok(Some(InclusionProof {
+            seq,
+            event: serde_json::from_slice(&entry.body).unwrap_or_default(),
+            leaf: hex::encode(entry.leaf),
+            path: path.iter().map(hex::encode).collect(),
+            checkpoint,
+        }))
+    }
+
+    /// Reads the whole log and every certificate, and names what does not fit: against the stored head, against every
+    /// checkpoint that was kept, and against one seen earlier elsewhere.
+    pub async fn verify(
+        &self,
+        earlier: Option<&str>,
+        now: Timestamp,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<Report, CaError> {
+        let mut verifier = Verifier::new();
+        let head = self.store.log_head().await?;
+        if let Some(note) = earlier {
+            verifier.checkpoint("the earlier checkpoint", note, &self.key)?;
+        }
+        for kept in self.store.checkpoints(0, u64::from(u32::MAX)).await? {
+            if kept.size <= head.size() {
+                verifier.checkpoint(&format!("the kept checkpoint of size {}", kept.size), &kept.note, &self.key)?;
+            }
+        }
+        // Certificates are fed beside their events: the two streams are in about the same order.
+        let mut certificates = CertificateReader::new(&self.store);
+        let mut seq = 0;
+        while seq < head.size() {
+            let entries = self.store.events(seq, PAGE.min(head.size() - seq)).await?;
+            let Some(last) = entries.last() else { break };
+            seq = last.seq + 1;
+            for entry in &entries {
+                verifier.event(entry.seq, &entry.body, Some(&entry.leaf));
+            }
+            // Intent and issuance are two events, so this keeps step.
+            certificates.feed(&mut verifier, PAGE / 2).await?;
+            progress(seq, head.size());
+        }
+        while certificates.feed(&mut verifier, PAGE).await? > 0 {}
+        verifier.head(head.size(), &head.encode());
+        Ok(verifier.finish(Some(Timestamp(now.0 - IN_FLIGHT_MILLISECONDS))))
+    }
+
+    /// Writes or continues a folder that anybody can verify without Ward.
+    pub async fn export(
+        &self,
+        folder: &FilePath,
+        now: Timestamp,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<Checkpoint, CaError> {
+        let note = self.checkpoint(now).await?;
+        let size = Checkpoint::open(&note, &self.key)?.size;
+        let mut exporter = audit::export::Exporter::open(folder, &self.key)?;
+        while exporter.size() < size {
+            let entries = self.store.events(exporter.size(), PAGE.min(size - exporter.size())).await?;
+            if entries.is_empty() {
+                return Err(CaError::Damaged("log_events"));
+            }
+            for entry in entries {
+                if let Some(digest) = exporter.event(&entry.body)? {
+                    exporter.certificate(&self.certificate(digest).await?)?;
+                }
+            }
+            progress(exporter.size(), size);
+        }
+        Ok(exporter.finish(&note)?)
+    }
+
+    async fn certificate(&self, digest: Hash) -> Result<Vec<u8>, CaError> {
+        let rows = self.store.query("SELECT der FROM certificates WHERE sha256 = $1", params![digest]).await?;
+        let row = rows.first().ok_or(CaError::Damaged("certificates"))?;
+        Ok(row.blob(0)?.to_vec())
+    }
+
+    async fn entry_bundle(&self, start: u64, end: u64) -> Result<Option<Vec<u8>>, CaError> {
+        let entries = self.store.events(start, end - start).await?;
+        if entries.len() as u64 != end - start {
+            return Ok(None);
+        }
+        let mut bundle = Vec::new();
+        for entry in &entries {
+            tile::push_entry(&mut bundle, &entry.body)?;
+        }
+        Ok(Some(bundle))
+    }
+
+    async fn proof(&self, plan: &Plan, size: u64) -> Result<Vec<Hash>, CaError> {
+        let mut tiles = std::collections::HashMap::new();
+        for node in plan.nodes() {
+            let (path, _) = tile::holding(node, size)?;
+            if let std::collections::hash_map::Entry::Vacant(place) = tiles.entry(path.to_string()) {
+                place.insert(self.tile(path).await?.ok_or(CaError::Damaged("log_events"))?);
+            }
+        }
+        let mut reader = TileReader::new(size, |path: Path| {
+            tiles.get(&path.to_string()).cloned().ok_or(audit::Error::Refuted("a tile is missing"))
+        });
+        Ok(plan.proof(&mut reader)?)
+    }
+
+    async fn current_index(&self) -> Result<MutexGuard<'_, Index>, CaError> {
+        let size = self.store.log_size().await?;
+        let mut index = self.index.lock().await;
+        while index.size() < size {
+            let leaves = self.store.leaves(index.size(), (size - index.size()).min(64 * WIDTH)).await?;
+            if leaves.is_empty() {
+                return Err(CaError::Damaged("log_events"));
+            }
+            for leaf in leaves {
+                index.push(leaf)?;
+            }
+        }
+        Ok(index)
+    }
+}
+
+/// Reads certificates in the order in which they were stored.
+struct CertificateReader<'a> {
+    store: &'a Store,
+    after: i64,
+}
+
+impl<'a> CertificateReader<'a> {
+    fn new(store: &'a Store) -> Self {
+        Self { store, after: 0 }
+    }
+
+    async fn feed(&mut self, verifier: &mut Verifier, limit: u64) -> Result<usize, CaError> {
+        let rows = self
+            .store
+            .query(
+                "SELECT id, der, sha256 FROM certificates WHERE id > $1 ORDER BY id LIMIT $2",
+                params![self.after, i64::try_from(limit).unwrap_or(i64::MAX)],
+            )
+            .await?;
+        for row in &rows {
+            self.after = row.int(0)?;
+            verifier.certificate(&format!("certificate row {}", self.after), row.blob(1)?, Some(row.blob(2)?));
+        }
+        Ok(rows.len())
+    }
+}

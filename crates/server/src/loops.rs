@@ -1,0 +1,138 @@
+//! Reconcilers: each compares what is with what should be, does the difference, and waits for its timer or a nudge.
+//!
+//! None takes input, so that a lost nudge costs a delay and never a result. Where two nodes must not do the same work,
+//! a lease decides.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::tls::CurrentCertificate;
+use crate::{Services, own_certificate};
+
+/// How long this node may go on after another has taken its lease for dead.
+const LEASE: Duration = Duration::from_secs(15);
+
+/// Starts them all; they end when `stop` turns true.
+pub(crate) fn start(
+    services: &Arc<Services>,
+    certificate: &Arc<CurrentCertificate>,
+    stop: watch::Receiver<bool>,
+) -> Vec<JoinHandle<()>> {
+    let own = Arc::clone(certificate);
+    vec![
+        tokio::spawn(follow_log(Arc::clone(services), stop.clone())),
+        tokio::spawn(publish(Arc::clone(services), stop.clone())),
+        every(services, &stop, "checkpoint", Duration::from_secs(1), |services| async move {
+            services.ca.notary().checkpoint(services.now()).await?;
+            Ok(())
+        }),
+        every(services, &stop, "responders", Duration::from_secs(60), |services| async move {
+            services.ca.ensure_responders(services.now()).await
+        }),
+        every(services, &stop, "listener certificate", Duration::from_secs(60), move |services| {
+            let own = Arc::clone(&own);
+            async move { own_certificate::ensure(&services, &own).await }
+        }),
+        every(services, &stop, "waiting requests", Duration::from_secs(60), |services| async move {
+            services.access.expire_requests(services.now()).await?;
+            Ok(())
+        }),
+        every(services, &stop, "gauges", Duration::from_secs(5), |services| async move {
+            crate::api::status::record_gauges(&services).await
+        }),
+    ]
+}
+
+/// The log is the change feed: what this or another process did to the database becomes visible here.
+async fn follow_log(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
+    let mut seen = services.store.log_size().await.unwrap_or_default();
+    loop {
+        let grown = tokio::select! {
+            grown = services.store.wait_for_growth(seen, Duration::from_millis(500)) => grown,
+            _ = stop.wait_for(|stopped| *stopped) => return,
+        };
+        let result = match grown {
+            Ok(size) => observe(&services, &mut seen, size).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = result {
+            tracing::warn!(%error, "the log cannot be followed; trying again");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+}
+
+async fn observe(services: &Services, seen: &mut u64, size: u64) -> Result<(), ca::CaError> {
+    while *seen < size {
+        let entries = services.store.events(*seen, 512).await?;
+        let Some(last) = entries.last() else { return Ok(()) };
+        for entry in &entries {
+            // Issuance is most of the log and changes nothing that is cached.
+            if let Some(event) = noteworthy(&entry.body) {
+                services.access.observe(&event);
+                services.ca.observe(&event).await?;
+            }
+        }
+        *seen = last.seq + 1;
+    }
+    Ok(())
+}
+
+/// Parses an event unless its action is one of the two that issuance writes.
+fn noteworthy(body: &[u8]) -> Option<audit::Event> {
+    let routine = [br#""action":"certificate.intend""#.as_slice(), br#""action":"certificate.issue""#];
+    let head = &body[..body.len().min(512)];
+    let is_routine = routine.iter().any(|action| head.windows(action.len()).any(|window| window == *action));
+    if is_routine { None } else { audit::Event::parse(body).ok() }
+}
+
+/// CRLs: at once after a status change, otherwise at half-life.
+async fn publish(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
+    let holder = format!("{}-{:x}", std::process::id(), services.now().0);
+    loop {
+        let now = services.now();
+        let result = match services.store.lease("publisher", &holder, LEASE, now).await {
+            Ok(true) => services.ca.publish_due(now).await.map(drop),
+            Ok(false) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = result {
+            metrics::counter!("ward_crl_publication_failures_total").increment(1);
+            tracing::error!(%error, "CRL publication failed; trying again");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        tokio::select! {
+            () = services.ca.publication_nudged() => {}
+            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            _ = stop.wait_for(|stopped| *stopped) => return,
+        }
+    }
+}
+
+fn every<F, W>(
+    services: &Arc<Services>,
+    stop: &watch::Receiver<bool>,
+    name: &'static str,
+    period: Duration,
+    work: W,
+) -> JoinHandle<()>
+where
+    F: Future<Output = Result<(), ca::CaError>> + Send + 'static,
+    W: Fn(Arc<Services>) -> F + Send + 'static,
+{
+    let (services, mut stop) = (Arc::clone(services), stop.clone());
+    tokio::spawn(async move {
+        loop {
+            if let Err(error) = work(Arc::clone(&services)).await {
+                tracing::error!(%error, "{name}: failed; trying again in {} s", period.as_secs());
+            }
+            tokio::select! {
+                () = tokio::time::sleep(period) => {}
+                _ = stop.wait_for(|stopped| *stopped) => return,
+            }
+        }
+    })
+}
