@@ -1,1 +1,0 @@
-//! Checks over the exact bytes that are about to be signed.
