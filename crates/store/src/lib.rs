@@ -1,1 +1,143 @@
-//! store
+//! The store: SQLite by default, PostgreSQL when there is more than one node, one behaviour on
+//! both. It knows transactions, versions, leases and the log; it does not know what a certificate
+//! is. Each room brings its own tables ([`Migration`]) and its own SQL.
+//!
+//! # What it promises
+//! - **No write without its event.** [`Write`] is made from an [`audit::Event`] and nothing else
+//!   commits; statements, event, leaf hash and the tree's head are one transaction.
+//! - **Acknowledged is durable.** [`Store::commit`] returns after the fsync (SQLite,
+//!   `synchronous=FULL`) or after PostgreSQL's commit. Nothing that is reported failed stands,
+//!   except [`StoreError::Uncertain`], which says that nobody knows.
+//! - **Group commit.** Writes that arrive together share one transaction; one that fails takes
+//!   none of the others with it.
+//! - **A caller may go away.** Dropping the future of a commit does not undo it.
+//!
+//! # What tampering with it could do
+//! Whoever can write to the database can change any row. Events, and every artefact whose digest
+//! stands in an event, give that away against a checkpoint that was published before; rows that
+//! no event covers (leases, saved checkpoints) can at worst make work be done twice or a
+//! checkpoint be signed anew.
+
+mod backup;
+mod batch;
+mod dialect;
+mod error;
+mod leases;
+mod lock;
+mod log;
+mod metric;
+mod records;
+mod schema;
+mod sqlite;
+mod value;
+mod write;
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use backup::restore;
+pub use batch::{Checkpoint, LogEntry};
+pub use error::{Result, StoreError};
+pub use lock::ServerLock;
+pub use records::Record;
+pub use schema::Migration;
+pub use value::{Row, Value};
+pub use write::{Committed, Write};
+
+use batch::Job;
+
+/// A database; clones share it.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    jobs: mpsc::Sender<Job>,
+    growth: watch::Sender<u64>,
+    engine: Engine,
+}
+
+enum Engine {
+    Sqlite(sqlite::Sqlite),
+}
+
+impl Store {
+    /// Opens the database at `url`, makes it if it is not there (SQLite), and brings its schema
+    /// up to date with `migrations`.
+    ///
+    /// `sqlite:/path/ward.db`, or `postgres://user@host/name`.
+    pub async fn open(url: &str, migrations: &[Migration]) -> Result<Store> {
+        let (growth, _) = watch::channel(0);
+        let (jobs, queue) = mpsc::channel(batch::QUEUE);
+        let engine = if let Some(path) = url.strip_prefix("sqlite:") {
+            let sqlite = sqlite::Sqlite::open(path, migrations, queue, growth.clone()).await?;
+            Engine::Sqlite(sqlite)
+        } else {
+            return Err(StoreError::Url(
+                "it must begin with sqlite: or postgres://".to_owned(),
+            ));
+        };
+        let store = Store {
+            inner: Arc::new(Inner {
+                jobs,
+                growth,
+                engine,
+            }),
+        };
+        store.log_size().await?;
+        Ok(store)
+    }
+
+    /// Reads. Placeholders are `$1`, `$2`, …; everything that was committed before is seen.
+    ///
+    /// A statement that writes is refused: that is what [`Store::commit`] is for.
+    pub async fn query(&self, sql: &'static str, params: Vec<Value>) -> Result<Vec<Row>> {
+        match &self.inner.engine {
+            Engine::Sqlite(sqlite) => sqlite.query(sql, params).await,
+        }
+    }
+
+    /// Applies a write. It is durable when this returns.
+    pub async fn commit(&self, write: Write) -> Result<Committed> {
+        self.submit(write).await
+    }
+
+    /// Keeps a second server away from this database, until the lock is dropped. On SQLite it is
+    /// a lock on a file beside the database; PostgreSQL is made for several nodes, so that there
+    /// is nothing to hold.
+    pub fn lock_server(&self) -> Result<ServerLock> {
+        match &self.inner.engine {
+            Engine::Sqlite(sqlite) => ServerLock::beside(sqlite.path()),
+        }
+    }
+
+    async fn submit(&self, write: Write) -> Result<Committed> {
+        let stopped = || StoreError::Unavailable("its writer has stopped".to_owned());
+        let (reply, answer) = oneshot::channel();
+        let job = Job { write, reply };
+        self.inner.jobs.send(job).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    async fn one<T>(
+        &self,
+        sql: &'static str,
+        params: Vec<Value>,
+        read: impl Fn(&Row) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let rows = self.query(sql, params).await?;
+        rows.first().map(read).transpose()
+    }
+
+    async fn all<T>(
+        &self,
+        sql: &'static str,
+        params: Vec<Value>,
+        read: impl Fn(&Row) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let rows = self.query(sql, params).await?;
+        rows.iter().map(read).collect()
+    }
+}

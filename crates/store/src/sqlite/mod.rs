@@ -1,0 +1,105 @@
+//! SQLite: one file, one writer thread, a few reader threads.
+//!
+//! WAL with `synchronous=FULL`: a commit is one fsync of the write-ahead log, and readers never
+//! wait for it. The file may be written by several processes (a command beside a server), so
+//! nothing about its contents is remembered from one transaction to the next.
+
+pub(crate) mod backup;
+mod checkpoint;
+mod connect;
+mod fault;
+mod reader;
+mod statements;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc as threads;
+use std::thread;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{Migration, Result, Row, StoreError, Value, batch::Job};
+use reader::Query;
+
+/// How many threads read. Reads are short; this is about not waiting behind a long one.
+const READERS: usize = 4;
+
+/// An open SQLite database.
+pub(crate) struct Sqlite {
+    path: PathBuf,
+    queries: threads::Sender<Query>,
+}
+
+impl Sqlite {
+    /// Opens or makes the file, migrates it, and starts the threads. They end when this value and
+    /// the sender of `jobs` are dropped.
+    pub(crate) async fn open(
+        location: &str,
+        migrations: &[Migration],
+        jobs: mpsc::Receiver<Job>,
+        growth: watch::Sender<u64>,
+    ) -> Result<Self> {
+        let place = connect::Place::parse(location)?;
+        let path = place.path.clone();
+        let migrations = migrations.to_vec();
+        let (ready, started) = oneshot::channel();
+        let (queries, queue) = threads::channel();
+        spawn("ward-store-open", move || {
+            let outcome = start(&place, &migrations, jobs, growth, queue);
+            let _ = ready.send(outcome);
+        })?;
+        started
+            .await
+            .map_err(|_| StoreError::Unavailable("it could not be opened".to_owned()))??;
+        Ok(Sqlite { path, queries })
+    }
+
+    /// Where the file is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs a statement on the next free reader.
+    pub(crate) async fn query(&self, sql: &'static str, params: Vec<Value>) -> Result<Vec<Row>> {
+        let stopped = || StoreError::Unavailable("its readers have stopped".to_owned());
+        let (reply, answer) = oneshot::channel();
+        let query = Query { sql, params, reply };
+        self.queries.send(query).map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+}
+
+/// The file that a `sqlite:` URL names.
+pub(crate) fn location(location: &str) -> Result<PathBuf> {
+    Ok(connect::Place::parse(location)?.path)
+}
+
+/// Opens everything on a thread that may block, then hands each connection to its own thread.
+fn start(
+    place: &connect::Place,
+    migrations: &[Migration],
+    jobs: mpsc::Receiver<Job>,
+    growth: watch::Sender<u64>,
+    queries: threads::Receiver<Query>,
+) -> Result<()> {
+    let mut writing = connect::writer(place)?;
+    writer::migrate(&writing, migrations)?;
+    let checkpointer = checkpoint::start(place, &mut writing)?;
+    let queries = reader::Queue::new(queries);
+    for _ in 0..READERS {
+        let reading = connect::reader(place)?;
+        let queries = queries.clone();
+        spawn("ward-store-read", move || reader::run(&reading, &queries))?;
+    }
+    spawn("ward-store-write", move || {
+        writer::run(&writing, jobs, growth, checkpointer);
+    })
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map(drop)
+        .map_err(|error| StoreError::Unavailable(format!("no thread: {error}")))
+}

@@ -1,0 +1,41 @@
+//! Reader threads: each owns a connection and its prepared statements, and takes the next query
+//! from the common queue.
+
+use std::sync::{Arc, mpsc as threads};
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::statements::Statements;
+use crate::{Result, Row, Value};
+
+/// A question and where its answer goes.
+pub(crate) struct Query {
+    pub(crate) sql: &'static str,
+    pub(crate) params: Vec<Value>,
+    pub(crate) reply: oneshot::Sender<Result<Vec<Row>>>,
+}
+
+/// The queue that all readers take from.
+#[derive(Clone)]
+pub(crate) struct Queue(Arc<Mutex<threads::Receiver<Query>>>);
+
+impl Queue {
+    pub(crate) fn new(queries: threads::Receiver<Query>) -> Self {
+        Queue(Arc::new(Mutex::new(queries)))
+    }
+
+    /// Waits for a query. One reader waits in the channel, the others at the mutex.
+    fn take(&self) -> Option<Query> {
+        self.0.lock().recv().ok()
+    }
+}
+
+/// Answers queries until the queue's other end is gone.
+pub(crate) fn run(connection: &Connection, queries: &Queue) {
+    let mut statements = Statements::new(connection);
+    while let Some(query) = queries.take() {
+        let _ = query.reply.send(statements.query(query.sql, &query.params));
+    }
+}

@@ -1,0 +1,104 @@
+//! A write: statements and the events that account for them, as data. Being data, it can share a
+//! transaction with other writes, be pipelined to a server, and be tried again.
+
+use audit::{Event, Sealed};
+
+use crate::{Result, Value};
+
+/// One statement of a write.
+#[derive(Clone, Debug)]
+pub(crate) struct Statement {
+    pub(crate) sql: &'static str,
+    pub(crate) params: Vec<Value>,
+    /// How many rows it must change, and what is in the way when it does not.
+    pub(crate) expect: Option<(u64, &'static str)>,
+}
+
+/// A change of the database together with the events that account for it.
+///
+/// There is no other way to change anything, and no way to make a `Write` without an event: the
+/// log is complete because it cannot be forgotten (R36).
+#[derive(Clone, Debug)]
+pub struct Write {
+    pub(crate) statements: Vec<Statement>,
+    pub(crate) events: Vec<Sealed>,
+}
+
+/// Where a committed write stands in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The number of its first event, counted from 0.
+    pub first_seq: u64,
+    /// How many events the log has with this write.
+    pub size: u64,
+}
+
+impl Write {
+    /// A write that is accounted for by `event`. Without statements it only records: a refusal,
+    /// for instance.
+    pub fn new(event: Event) -> Result<Self> {
+        Write {
+            statements: Vec::new(),
+            events: Vec::with_capacity(1),
+        }
+        .event(event)
+    }
+
+    /// Adds another event, after those already there.
+    pub fn event(mut self, event: Event) -> Result<Self> {
+        self.events.push(event.seal()?);
+        Ok(self)
+    }
+
+    /// Adds a statement. Placeholders are `$1`, `$2`, …
+    #[must_use]
+    pub fn run(mut self, sql: &'static str, params: Vec<Value>) -> Self {
+        self.statements.push(Statement {
+            sql,
+            params,
+            expect: None,
+        });
+        self
+    }
+
+    /// Adds a statement that must change exactly `rows` rows; otherwise the whole write fails
+    /// with [`StoreError::Conflict`](crate::StoreError::Conflict) and leaves nothing behind.
+    #[must_use]
+    pub fn run_expecting(
+        mut self,
+        rows: u64,
+        sql: &'static str,
+        params: Vec<Value>,
+        conflict: &'static str,
+    ) -> Self {
+        self.statements.push(Statement {
+            sql,
+            params,
+            expect: Some((rows, conflict)),
+        });
+        self
+    }
+
+    /// The store's own bookkeeping, which says nothing that an auditor would ask for: leases,
+    /// and checkpoints, which are signatures over the log and cannot be inside it.
+    pub(crate) fn bookkeeping(sql: &'static str, params: Vec<Value>) -> Self {
+        let none = Write {
+            statements: Vec::with_capacity(1),
+            events: Vec::new(),
+        };
+        none.run(sql, params)
+    }
+
+    /// Bookkeeping that must change one row.
+    pub(crate) fn bookkeeping_expecting(
+        sql: &'static str,
+        params: Vec<Value>,
+        conflict: &'static str,
+    ) -> Self {
+        let mut write = Write::bookkeeping(sql, params);
+        for statement in &mut write.statements {
+            statement.expect = Some((1, conflict));
+        }
+        write
+    }
+}
