@@ -20,13 +20,13 @@ def main():
     parser.add_argument("--only", default="ward,openbao,cfssl,cfssl-db", help="which servers")
     arguments = parser.parse_args()
     only = arguments.only.split(",")
-    binaries = build()
+    binaries = build(ward="ward" in only)
     with World() as world:
         servers = []
         if "ward" in only:
             servers.append(Ward(world, binaries))
             if arguments.postgres:
-                servers.append(Ward(world, binaries, Postgres(world).url, "Ward PostgreSQL"))
+                servers.append(Ward(world, binaries, Postgres(world), "Ward PostgreSQL"))
         if "openbao" in only:
             servers.append(OpenBao(world))
         if "cfssl" in only:

@@ -17,13 +17,16 @@ class Target:
 
     name: str
     address: str
-    pid: int
+    pids: list
+
     arguments: list = field(default_factory=list)
 
 
 def load(binaries, target, connections, seconds, warm_up=1.0):
     command = [binaries / "loadgen", target.address, "--connections", connections, "--seconds", seconds,
-               "--warm-up", warm_up, "--pid", target.pid, *target.arguments]
+               "--warm-up", warm_up, *target.arguments]
+    for pid in target.pids:
+        command += ["--pid", pid]
     done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise SystemExit(f"{target.name}: {done.stderr}")
@@ -64,11 +67,11 @@ def table(results, reference, note=""):
         base = by_name.get(reference)
         print(f"\n{connections} connection{'s' if connections > 1 else ''}{note}")
         print(f"  {'server':<28}{'per second':>12}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs/op':>11}{'peak MiB':>10}"
-              f"{f'{reference} is':>12}{'per CPU s':>11}")
+              f"{f'{reference} is':>16}{'per CPU s':>11}")
         for name, row in by_name.items():
-            ratios = f"{'–':>12}{'–':>11}"
+            ratios = f"{'–':>16}{'–':>11}"
             if base and name != reference:
                 cpu = f"{row['server_cpu_us'] / base['server_cpu_us']:.2f}×" if base["server_cpu_us"] else "–"
-                ratios = f"{base['per_second'] / row['per_second']:>11.2f}×{cpu:>11}"
+                ratios = f"{base['per_second'] / row['per_second']:>15.2f}×{cpu:>11}"
             print(f"  {name:<28}{row['per_second']:>12,.0f}{milliseconds(row['p50_us']):>9}{milliseconds(row['p99_us']):>9}"
                   f"{row['server_cpu_us']:>11.1f}{row['server_peak_mib']:>10.0f}{ratios}")

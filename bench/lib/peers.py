@@ -66,7 +66,7 @@ class OpenBao:
     def signer(self, bodies):
         arguments = ["--anchor", self.anchor, "--path", "/v1/pki/sign-verbatim", "--bodies", bodies,
                      "--header", f"X-Vault-Token: {self.token}", "--header", "Content-Type: application/json"]
-        return Target("OpenBao raft", self.url, self.process.pid, arguments)
+        return Target("OpenBao raft", self.url, [self.process.pid], arguments)
 
     @staticmethod
     def body(csr):
@@ -113,7 +113,7 @@ class Cfssl:
     def signer(self, bodies):
         arguments = ["--anchor", self.anchor, "--path", "/api/v1/cfssl/sign", "--bodies", bodies,
                      "--header", "Content-Type: application/json"]
-        return Target(self.name, f"https://127.0.0.1:{self.port}", self.process.pid, arguments)
+        return Target(self.name, f"https://127.0.0.1:{self.port}", [self.process.pid], arguments)
 
     @staticmethod
     def body(csr):

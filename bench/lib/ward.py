@@ -7,18 +7,21 @@ from world import run
 
 
 class Ward:
-    def __init__(self, world, binaries, database=None, name="Ward"):
+    def __init__(self, world, binaries, postgres=None, name="Ward"):
         self.name = name
         self.binary = binaries / "ward"
         label = name.lower().replace(" ", "-")
         self.data = world.folder / label
         self.port, self.http_port = world.port(), world.port()
         self.root = world.folder / f"{label}-root"
-        self.database = ["--database", database] if database else []
+        self.database = ["--database", postgres.url] if postgres else []
         run([self.binary, "init", "--data", self.data, *self.database, "--organization", "Bench Hospital", "--root-out", self.root,
              "--publish-url", f"http://127.0.0.1:{self.http_port}"])
         self.process = world.start(label, [self.binary, "serve", "--data", self.data, *self.database,
                                            "--listen", f"127.0.0.1:{self.port}", "--http", f"127.0.0.1:{self.http_port}"], self.port)
+        
+        # The database works for Ward, so its CPU time is Ward's.
+        self.pids = [self.process.pid] + ([postgres.process.pid] if postgres else [])
         self.token = self.command("token", "create", "--name", "bench", "--role", "issuer")["token"]
         self.anchor = world.folder / f"{label}-anchor.pem"
         self.anchor.write_text(next(self.root.glob("*.pem")).read_text())
@@ -29,7 +32,7 @@ class Ward:
     def signer(self, bodies):
         arguments = ["--anchor", self.anchor, "--path", "/api/v1/certificates", "--bodies", bodies,
                      "--header", f"Authorization: Bearer {self.token}", "--header", "Content-Type: application/json"]
-        return Target(self.name, f"https://127.0.0.1:{self.port}", self.process.pid, arguments)
+        return Target(self.name, f"https://127.0.0.1:{self.port}", self.pids, arguments)
 
     @staticmethod
     def body(csr):

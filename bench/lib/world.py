@@ -88,8 +88,9 @@ def run(command, **options):
     return done.stdout
 
 
-def build():
-    """Builds Ward and the load generator with the release profile; returns the folder of the binaries."""
-    subprocess.run(["cargo", "build", "--release", "--locked", "-p", "bench"], cwd=ROOT, check=True)
+def build(ward=True):
+    """Builds the load generator, and Ward, with the release profile; returns the folder of the binaries."""
+    packages = ["-p", "bench"] + (["-p", "ward"] if ward else [])
+    subprocess.run(["cargo", "build", "--release", "--locked", *packages], cwd=ROOT, check=True)
     metadata = json.loads(run(["cargo", "metadata", "--no-deps", "--format-version", "1", "--offline"], cwd=ROOT))
     return pathlib.Path(metadata["target_directory"]) / "release"

@@ -39,8 +39,8 @@ pub struct Plan {
     /// Whole HTTP requests, sent in turn.
     pub requests: Vec<Vec<u8>>,
     pub accepted: Vec<u16>,
-    /// Server process whose CPU time is read at start and end of the measured part.
-    pub pid: Option<u32>,
+    /// Server processes whose CPU time is read at start and end of the measured part.
+    pub pids: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub struct Outcome {
     pub p50: Duration,
     pub p99: Duration,
     pub worst: Duration,
-    pub server_cpu_seconds: Option<f64>,
+    pub server_cpu_seconds: f64,
     pub first_failure: Option<String>,
 }
 
@@ -93,9 +93,15 @@ pub async fn run(plan: Rc<Plan>) -> Result<Outcome, Error> {
         )));
     }
     tokio::time::sleep_until(begin.into()).await;
-    let cpu_before = plan.pid.map(process::cpu_seconds);
+    let cpu = || {
+        plan.pids
+            .iter()
+            .map(|pid| process::cpu_seconds(*pid))
+            .sum::<f64>()
+    };
+    let cpu_before = cpu();
     tokio::time::sleep_until((begin + plan.duration).into()).await;
-    let cpu_after = plan.pid.map(process::cpu_seconds);
+    let cpu_after = cpu();
     for task in tasks {
         if let Ok(Err(error)) = task.await {
             return Err(error);
@@ -121,9 +127,7 @@ pub async fn run(plan: Rc<Plan>) -> Result<Outcome, Error> {
         p50: at(0.50),
         p99: at(0.99),
         worst: at(1.0),
-        server_cpu_seconds: cpu_after
-            .zip(cpu_before)
-            .map(|(after, before)| after - before),
+        server_cpu_seconds: cpu_after - cpu_before,
         first_failure: shared.first_failure.clone(),
     })
 }

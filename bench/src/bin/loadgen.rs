@@ -36,9 +36,9 @@ struct Arguments {
     /// Accepted status; anything else counts as a failure.
     #[arg(long, default_values_t = [200, 201])]
     accept: Vec<u16>,
-    /// Server process to account CPU time and memory to.
+    /// Server process to account CPU time and memory of; may be repeated.
     #[arg(long)]
-    pid: Option<u32>,
+    pid: Vec<u32>,
 }
 
 type Error = Box<dyn std::error::Error>;
@@ -53,7 +53,7 @@ fn main() -> Result<(), Error> {
         duration: Duration::from_secs_f64(arguments.seconds),
         requests: requests(&arguments)?,
         accepted: arguments.accept.clone(),
-        pid: arguments.pid,
+        pids: arguments.pid.clone(),
     });
     // One thread: the other core belongs to the server.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -72,8 +72,8 @@ fn main() -> Result<(), Error> {
             "p50_us": outcome.p50.as_micros() as u64,
             "p99_us": outcome.p99.as_micros() as u64,
             "worst_us": outcome.worst.as_micros() as u64,
-            "server_cpu_us": outcome.server_cpu_seconds.map(per_answer),
-            "server_peak_kib": arguments.pid.map(bench::process::peak_memory_kib),
+            "server_cpu_us": per_answer(outcome.server_cpu_seconds),
+            "server_peak_kib": arguments.pid.iter().map(|pid| bench::process::peak_memory_kib(*pid)).sum::<u64>(),
         })
     );
     Ok(())
