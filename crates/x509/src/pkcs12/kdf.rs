@@ -22,6 +22,15 @@ pub(super) fn bmp_password(password: &str) -> Zeroizing<Vec<u8>> {
     out
 }
 
+/// The forms a password may have been used in: an empty one also as no octets at all.
+pub(super) fn password_forms(password: &str) -> Vec<Zeroizing<Vec<u8>>> {
+    let mut forms = vec![bmp_password(password)];
+    if password.is_empty() {
+        forms.push(Zeroizing::new(Vec::new()));
+    }
+    forms
+}
+
 /// RFC 7292 B.2: `len` bytes from a password (already as BMPString) and a salt.
 pub(super) fn derive(
     hash: &'static Algorithm,
@@ -46,7 +55,13 @@ pub(super) fn derive(
             chained = digest::digest(hash, chained.as_ref());
         }
         out.extend_from_slice(chained.as_ref());
-        let addend: Vec<u8> = chained.as_ref().iter().copied().cycle().take(block).collect();
+        let addend: Vec<u8> = chained
+            .as_ref()
+            .iter()
+            .copied()
+            .cycle()
+            .take(block)
+            .collect();
         for chunk in input.chunks_mut(block) {
             add_with_one(chunk, &addend);
         }
@@ -81,17 +96,53 @@ mod tests {
         let smeg = bmp_password("smeg");
         let queeg = bmp_password("queeg");
         let table: &[(&[u8], Purpose, &str, u32, &str)] = &[
-            (&smeg, Purpose::Key, "0a58cf64530d823f", 1, "8aaae6297b6cb04642ab5b077851284eb7128f1a2a7fbca3"),
-            (&smeg, Purpose::Iv, "0a58cf64530d823f", 1, "79993dfe048d3b76"),
-            (&queeg, Purpose::Key, "05dec959acff72f7", 1000, "ed2034e36328830ff09df1e1a07dd357185dac0d4f9eb3d4"),
-            (&queeg, Purpose::Iv, "05dec959acff72f7", 1000, "11dedad7758d4860"),
-            (&queeg, Purpose::Mac, "263216fcc2fab31c", 1000, "5ec4c7a80df652294c3925b6489a7ab857c83476"),
+            (
+                &smeg,
+                Purpose::Key,
+                "0a58cf64530d823f",
+                1,
+                "8aaae6297b6cb04642ab5b077851284eb7128f1a2a7fbca3",
+            ),
+            (
+                &smeg,
+                Purpose::Iv,
+                "0a58cf64530d823f",
+                1,
+                "79993dfe048d3b76",
+            ),
+            (
+                &queeg,
+                Purpose::Key,
+                "05dec959acff72f7",
+                1000,
+                "ed2034e36328830ff09df1e1a07dd357185dac0d4f9eb3d4",
+            ),
+            (
+                &queeg,
+                Purpose::Iv,
+                "05dec959acff72f7",
+                1000,
+                "11dedad7758d4860",
+            ),
+            (
+                &queeg,
+                Purpose::Mac,
+                "263216fcc2fab31c",
+                1000,
+                "5ec4c7a80df652294c3925b6489a7ab857c83476",
+            ),
         ];
         for (password, purpose, salt, iterations, expected) in table {
             let salt = hex::decode(salt).unwrap();
             let expected = hex::decode(expected).unwrap();
-            let derived =
-                derive(&digest::SHA1_FOR_LEGACY_USE_ONLY, *purpose, password, &salt, *iterations, expected.len());
+            let derived = derive(
+                &digest::SHA1_FOR_LEGACY_USE_ONLY,
+                *purpose,
+                password,
+                &salt,
+                *iterations,
+                expected.len(),
+            );
             assert_eq!(*derived, expected, "{purpose:?} {iterations}");
         }
     }

@@ -44,7 +44,11 @@ pub fn to_der(input: &[u8], max_len: usize) -> Result<Vec<u8>, BerError> {
     if input.len() > max_len {
         return Err(BerError::Budget("bytes"));
     }
-    let mut normaliser = Normaliser { input, at: 0, elements: 0 };
+    let mut normaliser = Normaliser {
+        input,
+        at: 0,
+        elements: 0,
+    };
     let mut out = Vec::with_capacity(input.len());
     normaliser.element(input.len(), MAX_DEPTH, &mut out)?;
     if normaliser.at != input.len() {
@@ -56,7 +60,11 @@ pub fn to_der(input: &[u8], max_len: usize) -> Result<Vec<u8>, BerError> {
 /// The fragments of a constructed octet string joined; `content` is what stands inside it, already definite-length.
 /// Serves the implicitly tagged strings (such as encryptedContent `[0]`) that no tag tells apart.
 pub fn join_octet_fragments(content: &[u8]) -> Result<Vec<u8>, BerError> {
-    let mut normaliser = Normaliser { input: content, at: 0, elements: 0 };
+    let mut normaliser = Normaliser {
+        input: content,
+        at: 0,
+        elements: 0,
+    };
     let mut joined = Vec::with_capacity(content.len());
     while normaliser.at < content.len() {
         normaliser.fragment(content.len(), MAX_DEPTH, &mut joined)?;
@@ -92,7 +100,9 @@ impl<'a> Normaliser<'a> {
             return Ok(());
         }
         let mut content = Vec::new();
-        self.children(&header, end, depth, |inner, end, depth| inner.element(end, depth, &mut content))?;
+        self.children(&header, end, depth, |inner, end, depth| {
+            inner.element(end, depth, &mut content)
+        })?;
         write_element(header.tag, &content, out);
         Ok(())
     }
@@ -109,8 +119,16 @@ impl<'a> Normaliser<'a> {
         Ok(())
     }
 
-    fn fragments(&mut self, header: &Header, end: usize, depth: usize, joined: &mut Vec<u8>) -> Result<(), BerError> {
-        self.children(header, end, depth, |inner, end, depth| inner.fragment(end, depth, joined))
+    fn fragments(
+        &mut self,
+        header: &Header,
+        end: usize,
+        depth: usize,
+        joined: &mut Vec<u8>,
+    ) -> Result<(), BerError> {
+        self.children(header, end, depth, |inner, end, depth| {
+            inner.fragment(end, depth, joined)
+        })
     }
 
     /// Calls `each` for every child of a constructed element, up to its length or its end-of-contents octets.
@@ -151,7 +169,10 @@ impl<'a> Normaliser<'a> {
 
     fn primitive(&mut self, header: &Header, end: usize) -> Result<&'a [u8], BerError> {
         let len = header.len.ok_or(BerError::Length(self.at))?;
-        let content = self.input.get(self.at..(self.at + len).min(end)).ok_or(BerError::Truncated(self.at))?;
+        let content = self
+            .input
+            .get(self.at..(self.at + len).min(end))
+            .ok_or(BerError::Truncated(self.at))?;
         self.at += len;
         Ok(content)
     }
@@ -217,9 +238,18 @@ mod tests {
     #[test]
     fn rewrites_indefinite_and_fragmented() {
         let table: &[(&[u8], &[u8])] = &[
-            (&[0x30, 0x80, 0x02, 0x01, 0x05, 0, 0], &[0x30, 0x03, 0x02, 0x01, 0x05]),
-            (&[0x24, 0x80, 0x04, 1, b'a', 0x24, 3, 0x04, 1, b'b', 0, 0], &[0x04, 2, b'a', b'b']),
-            (&[0x30, 0x81, 0x03, 0x02, 0x01, 0x05], &[0x30, 0x03, 0x02, 0x01, 0x05]),
+            (
+                &[0x30, 0x80, 0x02, 0x01, 0x05, 0, 0],
+                &[0x30, 0x03, 0x02, 0x01, 0x05],
+            ),
+            (
+                &[0x24, 0x80, 0x04, 1, b'a', 0x24, 3, 0x04, 1, b'b', 0, 0],
+                &[0x04, 2, b'a', b'b'],
+            ),
+            (
+                &[0x30, 0x81, 0x03, 0x02, 0x01, 0x05],
+                &[0x30, 0x03, 0x02, 0x01, 0x05],
+            ),
             (&[0xa0, 0x80, 0x30, 0x80, 0, 0, 0, 0], &[0xa0, 2, 0x30, 0]),
         ];
         for (ber, der) in table {
