@@ -211,6 +211,10 @@ impl KekRing {
         let (entry, kek) = Entry::create(&self.places, source, file)?;
         let mut ledger = self.ledger.clone();
         if kek.fingerprint() != self.current.fingerprint() {
+            // Where the replaced key was really found, should its file have moved.
+            if let Some(replaced) = ledger.keks.first_mut() {
+                replaced.source = self.source.clone();
+            }
             ledger.keks.insert(0, entry);
             secret_file::replace(&ledger_path(&self.places), &ledger.encode()?)?;
         }

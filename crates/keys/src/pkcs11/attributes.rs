@@ -24,11 +24,7 @@ pub(super) fn generation_mechanism(algorithm: KeyAlgorithm) -> Mechanism<'static
 }
 
 /// What a token is told about the public half.
-pub(super) fn public_template(
-    algorithm: KeyAlgorithm,
-    id: &KeyId,
-    label: &str,
-) -> Vec<Attribute> {
+pub(super) fn public_template(algorithm: KeyAlgorithm, id: &KeyId, label: &str) -> Vec<Attribute> {
     let mut template = vec![
         Attribute::Token(true),
         Attribute::Private(false),

@@ -147,9 +147,6 @@ mod tests {
         let module = Module::open(path).unwrap();
         assert!(module.check_process(std::process::id()).is_ok());
         let child = std::process::id() + 1;
-        assert!(matches!(
-            module.check_process(child),
-            Err(KeyError::Forked)
-        ));
+        assert!(matches!(module.check_process(child), Err(KeyError::Forked)));
     }
 }

@@ -47,6 +47,7 @@ struct PinStamp {
 pub(super) struct Lease {
     pub(super) session: Session,
     pub(super) epoch: u64,
+    pub(super) generation: u64,
 }
 
 impl Pool {
@@ -157,6 +158,7 @@ impl Pool {
         Lease {
             session,
             epoch: state.epoch,
+            generation: state.generation,
         }
     }
 
@@ -216,11 +218,7 @@ impl Pool {
     }
 
     /// A refused PIN is not tried again until its file changes: tokens lock after a few mistakes.
-    fn log_in(
-        &self,
-        state: &mut MutexGuard<'_, State>,
-        session: &Session,
-    ) -> Result<(), Fault> {
+    fn log_in(&self, state: &mut MutexGuard<'_, State>, session: &Session) -> Result<(), Fault> {
         let stamp = PinStamp::of(&self.config)?;
         if state.refused_pin.as_ref() == Some(&stamp) {
             return Err(Fault::Final(self.pin_refused()));
@@ -232,7 +230,10 @@ impl Pool {
                 Ok(())
             }
             Err(Error::Pkcs11(
-                RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange | RvError::PinExpired,
+                RvError::PinIncorrect
+                | RvError::PinInvalid
+                | RvError::PinLenRange
+                | RvError::PinExpired,
                 _,
             )) => {
                 state.refused_pin = Some(stamp);

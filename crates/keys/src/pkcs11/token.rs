@@ -120,7 +120,10 @@ impl Token {
         let signature = self.sign_in(session, private, signature_algorithm, MESSAGE)?;
         public
             .verify(signature_algorithm, MESSAGE, &signature)
-            .map_err(|_| self.misbehaved("the halves of a new key do not match").into())
+            .map_err(|_| {
+                self.misbehaved("the halves of a new key do not match")
+                    .into()
+            })
     }
 
     /// Destroys both halves; a key that is gone already counts as destroyed.
@@ -283,8 +286,23 @@ impl Drop for Token {
 pub(crate) struct TokenKey {
     token: Arc<Token>,
     id: KeyId,
-    /// The object handle, and the epoch in which it means something.
-    handle: Mutex<Option<(u64, ObjectHandle)>>,
+    sight: Mutex<Sight>,
+}
+
+/// What is known about where the key is. A pulled token may look like an empty one, so a key counts
+/// as missing only when a restart of the library did not bring it back.
+#[derive(Clone, Copy)]
+enum Sight {
+    Unknown,
+    /// Its handle, and the epoch in which that means something.
+    Found {
+        epoch: u64,
+        handle: ObjectHandle,
+    },
+    Lost {
+        generation: u64,
+    },
+    Missing,
 }
 
 impl TokenKey {
@@ -292,7 +310,7 @@ impl TokenKey {
         Self {
             token,
             id,
-            handle: Mutex::new(None),
+            sight: Mutex::new(Sight::Unknown),
         }
     }
 
@@ -301,8 +319,8 @@ impl TokenKey {
         algorithm: SignatureAlgorithm,
         message: &[u8],
     ) -> Result<Vec<u8>, KeyError> {
-        self.run(&|lease| {
-            let handle = self.find(lease)?;
+        self.token.run(&|lease| {
+            let handle = self.handle(lease)?;
             self.token
                 .sign_in(&lease.session, handle, algorithm, message)
         })
@@ -310,30 +328,49 @@ impl TokenKey {
 
     /// Whether the token is there and holds the key.
     pub(crate) fn probe(&self) -> Result<(), KeyError> {
-        self.run(&|lease| {
-            self.token
-                .find_private(&lease.session, &self.id)
-                .map(|_| ())
-        })
+        self.token.run(&|lease| self.look(lease).map(|_| ()))
     }
 
     pub(crate) fn misbehaved(&self, problem: &'static str) -> KeyError {
         self.token.misbehaved(problem)
     }
 
-    fn run<T>(&self, work: &dyn Fn(&Lease) -> Result<T, Fault>) -> Result<T, KeyError> {
-        self.token.run(work)
+    fn handle(&self, lease: &Lease) -> Result<ObjectHandle, Fault> {
+        let sight = *self.sight.lock();
+        match sight {
+            Sight::Found { epoch, handle } if epoch == lease.epoch => Ok(handle),
+            _ => self.look(lease),
+        }
     }
 
-    fn find(&self, lease: &Lease) -> Result<ObjectHandle, Fault> {
-        let mut known = self.handle.lock();
-        if let Some((epoch, handle)) = *known
-            && epoch == lease.epoch
-        {
-            return Ok(handle);
+    fn look(&self, lease: &Lease) -> Result<ObjectHandle, Fault> {
+        let found = self.token.find_private(&lease.session, &self.id);
+        let mut sight = self.sight.lock();
+        match found {
+            Ok(handle) => {
+                *sight = Sight::Found {
+                    epoch: lease.epoch,
+                    handle,
+                };
+                Ok(handle)
+            }
+            Err(Fault::NoKey) => {
+                let generation = lease.generation;
+                *sight = match *sight {
+                    Sight::Missing => Sight::Missing,
+                    Sight::Lost { generation: since } if since < generation => Sight::Missing,
+                    Sight::Lost { generation: since } => Sight::Lost { generation: since },
+                    Sight::Unknown | Sight::Found { .. } => Sight::Lost { generation },
+                };
+                match *sight {
+                    Sight::Missing => Err(Fault::Final(KeyError::NoSuchKey {
+                        token: self.token.label().to_owned(),
+                        id: self.id.clone(),
+                    })),
+                    _ => Err(Fault::NoKey),
+                }
+            }
+            Err(other) => Err(other),
         }
-        let handle = self.token.find_private(&lease.session, &self.id)?;
-        *known = Some((lease.epoch, handle));
-        Ok(handle)
     }
 }
