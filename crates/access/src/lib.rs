@@ -1,1 +1,166 @@
-//! access
+//! Who may do what (R07, R37): tokens, roles, scopes, approvals. The sole minter of [`Permit`].
+//!
+//! A caller proves who it is ([`Access::authenticate`]), asks for one [`Action`] on a [`Target`]
+//! ([`Access::decide`]) and hands the resulting permit to the act. There is no other way to act:
+//! the functions that change anything take a permit by value.
+
+mod approval;
+mod permit;
+mod refusal;
+mod role;
+mod scope;
+mod token;
+mod tokens;
+mod waiting;
+
+use std::sync::Arc;
+
+use audit::{Object, Timestamp};
+use store::{Migration, Store, StoreError, Write};
+
+pub use approval::{Decision, Evidence, NewRequest, Request, RequestId, RequestState};
+pub use permit::{Permit, Principal, Target, holder};
+pub use refusal::Refusal;
+pub use role::{Action, Role, UnknownRole};
+pub use scope::{BadPattern, NAME_KINDS, NamePattern, Scope, glob};
+pub use token::{NewToken, Token, TokenId};
+pub use waiting::Decided;
+
+/// Everything here lives in the store's kept records; access has no tables of its own.
+pub const MIGRATIONS: &[Migration] = &[];
+
+/// The kind under which tokens are kept.
+pub const TOKEN_RECORDS: &str = "token";
+/// The kind under which requests are kept.
+pub const REQUEST_RECORDS: &str = "request";
+
+/// The door. Cheap to clone.
+#[derive(Clone)]
+pub struct Access {
+    store: Store,
+    tokens: Arc<tokens::Cache>,
+}
+
+/// What can go wrong at the door.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// Nobody that we know: answer 401.
+    #[error("{0}")]
+    Unauthenticated(Refusal),
+    /// Known, and not allowed: answer 403.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// There is no such token or request.
+    #[error("there is no {kind} {id}")]
+    NotFound {
+        /// "token" or "request".
+        kind: &'static str,
+        /// What was looked for.
+        id: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A stored record cannot be read.
+    #[error("stored {kind} {id}: {why}")]
+    Record {
+        /// "token" or "request".
+        kind: &'static str,
+        /// Which one.
+        id: String,
+        /// What the reader said.
+        why: String,
+    },
+    /// The system's random generator failed.
+    #[error("no random bytes")]
+    Random,
+}
+
+impl From<Refusal> for AccessError {
+    fn from(refusal: Refusal) -> Self {
+        AccessError::Refused(refusal)
+    }
+}
+
+impl Access {
+    /// The door to `store`.
+    pub fn open(store: Store) -> Self {
+        Access {
+            store,
+            tokens: Arc::default(),
+        }
+    }
+
+    /// Decides, writing nothing. State-changing callers use [`Access::permit`], which records a no.
+    pub fn decide(
+        &self,
+        principal: &Arc<Principal>,
+        action: Action,
+        target: &Target<'_>,
+    ) -> Result<Permit, Refusal> {
+        permit::decide(principal, action, target)
+    }
+
+    /// Decides, and records a refusal.
+    pub async fn permit(
+        &self,
+        principal: &Arc<Principal>,
+        action: Action,
+        target: &Target<'_>,
+        request_id: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Permit, AccessError> {
+        match permit::decide(principal, action, target) {
+            Ok(permit) => Ok(permit),
+            Err(refusal) => {
+                let object = match (target.profile, target.authority) {
+                    (Some(profile), _) => Object::new("profile", profile),
+                    (None, Some(authority)) => Object::new("authority", authority),
+                    (None, None) => Object::new("action", action.name()),
+                };
+                self.record_refusal(&refusal, principal, action.name(), object, request_id, now)
+                    .await?;
+                Err(AccessError::Refused(refusal))
+            }
+        }
+    }
+
+    /// Writes down that something was refused.
+    pub async fn record_refusal(
+        &self,
+        refusal: &Refusal,
+        principal: &Principal,
+        action: impl Into<std::borrow::Cow<'static, str>>,
+        object: Object,
+        request_id: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut event = refusal.event(now, principal.actor().clone(), action, object);
+        if let Some(id) = request_id {
+            event = event.request_id(id);
+        }
+        self.store.commit(Write::new(event)?).await.map(drop)
+    }
+
+    /// Somebody at this machine's command line.
+    pub fn local_principal(&self, user: &str) -> Arc<Principal> {
+        permit::local(user)
+    }
+
+    /// One of Ward's own loops.
+    pub fn system_principal(&self, component: &str) -> Arc<Principal> {
+        permit::system(component)
+    }
+
+    /// The store behind the door.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+/// `N` random bytes.
+fn random<const N: usize>() -> Result<[u8; N], AccessError> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| AccessError::Random)?;
+    Ok(bytes)
+}

@@ -1,1 +1,177 @@
-//! ca
+//! The certificate authority: decides, signs, keeps. Authorities and their generations, profiles,
+//! the issuance cycle, the repository; status (revocation, CRLs, OCSP) stands beside them.
+//!
+//! # Invariants
+//! - Nothing is signed that was not permitted, recorded and linted: the three proofs are values that
+//!   only their step can make and that signing consumes.
+//! - Every certificate row has an event with its digest; every intent that did not become a
+//!   certificate is voided and its serial number revoked.
+//! - What changes rarely (authorities, profiles) is one immutable snapshot, swapped whole.
+
+mod authority;
+mod error;
+mod init;
+mod issuance;
+mod keyrecords;
+pub mod profile;
+mod repository;
+mod schema;
+mod settings;
+mod state;
+
+use std::sync::Arc;
+
+use access::{Access, Principal, Refusal};
+use audit::{Object, Timestamp};
+use keys::Keyring;
+use parking_lot::RwLock;
+use store::Store;
+
+pub use authority::{
+    AUTHORITY_RECORDS, Authority, AuthorityState, Constraints, CrossSign, ISSUER_RECORDS, Issuer,
+    IssuerState, ParentKey, RESPONDER_RECORDS, Responder, Urls,
+};
+pub use error::{CaError, Result};
+pub use init::{Answers, AuthorityAnswers, Carry, InitIssuer, InitReport, RootAnswers, RootKey};
+pub use issuance::{Exception, GeneratedKey, IssueRequest, Issued, KeyPackage, Outcome, Source};
+pub use keyrecords::{KEY_RECORDS, KeyState, StoredKey};
+pub use profile::{Profile, ProfileVersion};
+pub use repository::{CertificateFilter, CertificatePage, CertificateRow, CertificateState};
+pub use schema::MIGRATIONS;
+pub use settings::{SETTINGS_RECORDS, Settings};
+pub use state::LoadedIssuer;
+
+use state::State;
+
+/// The CA. Cheap to clone.
+#[derive(Clone)]
+pub struct Ca {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    keyring: Keyring,
+    access: Access,
+    state: RwLock<Arc<State>>,
+}
+
+impl Ca {
+    /// Opens the CA on a store that has [`MIGRATIONS`] applied: brings the built-in profiles up to
+    /// date, loads authorities, voids what a crash left open.
+    pub async fn open(
+        store: Store,
+        keyring: Keyring,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<Ca> {
+        profile::follow_built_in(&store, now).await?;
+        let state = State::load(&store).await?;
+        Ok(Ca {
+            inner: Arc::new(Inner {
+                store,
+                keyring,
+                access,
+                state: RwLock::new(Arc::new(state)),
+            }),
+        })
+    }
+
+    /// Reads authorities and profiles anew: after a change by another process.
+    pub async fn refresh(&self) -> Result<()> {
+        let state = State::load(&self.inner.store).await?;
+        *self.inner.state.write() = Arc::new(state);
+        Ok(())
+    }
+
+    /// Reads anew if something has changed since; says whether it had. Costs one small query.
+    pub async fn refresh_if_changed(&self) -> Result<bool> {
+        let mark = state::mark(&self.inner.store).await?;
+        if mark == self.state().mark {
+            return Ok(false);
+        }
+        self.refresh().await?;
+        Ok(true)
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// The keyring.
+    pub fn keyring(&self) -> &Keyring {
+        &self.inner.keyring
+    }
+
+    /// The door.
+    pub fn access(&self) -> &Access {
+        &self.inner.access
+    }
+
+    /// The hierarchy's settings; `None` before `init`.
+    pub fn settings(&self) -> Option<Settings> {
+        self.state().settings.clone()
+    }
+
+    /// Every authority, by name.
+    pub fn authorities(&self) -> Vec<Authority> {
+        self.state().authorities.values().cloned().collect()
+    }
+
+    /// One authority.
+    pub fn authority(&self, name: &str) -> Result<Authority> {
+        let state = self.state();
+        let found = state.authorities.get(name).cloned();
+        found.ok_or_else(|| CaError::not_found("authority", name))
+    }
+
+    /// Every issuer (authority generation), by id.
+    pub fn issuers(&self) -> Vec<Arc<LoadedIssuer>> {
+        self.state().issuers.values().cloned().collect()
+    }
+
+    /// One issuer.
+    pub fn issuer(&self, id: &str) -> Result<Arc<LoadedIssuer>> {
+        let state = self.state();
+        let found = state.issuers.get(id).cloned();
+        found.ok_or_else(|| CaError::not_found("issuer", id))
+    }
+
+    /// Every profile in force, by name.
+    pub fn profiles(&self) -> Vec<Arc<ProfileVersion>> {
+        self.state().profiles.values().cloned().collect()
+    }
+
+    /// One profile in force.
+    pub fn profile(&self, name: &str) -> Result<Arc<ProfileVersion>> {
+        let state = self.state();
+        let found = state.profiles.get(name).cloned();
+        found.ok_or_else(|| CaError::not_found("profile", name))
+    }
+
+    pub(crate) fn state(&self) -> Arc<State> {
+        Arc::clone(&self.inner.state.read())
+    }
+
+    /// Records a refusal and makes it an error. If it cannot be recorded, that is the error.
+    pub(crate) async fn refuse(
+        &self,
+        refusal: Refusal,
+        principal: &Principal,
+        action: &'static str,
+        object: Object,
+        request_id: Option<&str>,
+        now: Timestamp,
+    ) -> CaError {
+        let recorded = self
+            .inner
+            .access
+            .record_refusal(&refusal, principal, action, object, request_id, now)
+            .await;
+        match recorded {
+            Ok(()) => CaError::Refused(refusal),
+            Err(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Requests that wait for a second person (R07): what was asked, by whom, with what evidence, and
+//! what was decided. Whoever asked cannot decide, whichever of their tokens they use.
+//!
+//! States: pending → approved → fulfilled, or pending → denied | expired. An approved request can
+//! be fulfilled again after a failure, because issuance marks it in the same write as the certificate.
+
+use std::fmt;
+
+use audit::{Actor, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::Principal;
+
+/// A request's id: `r` and sixteen hex digits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RequestId(pub(crate) String);
+
+impl RequestId {
+    /// Reads an id.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix('r')?;
+        let hex = digits.len() == 16
+            && digits
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        hex.then(|| RequestId(text.to_owned()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Something that supports a request: a ticket, a signed form, an asset record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// "ticket", "asset", "identity-check", …
+    pub kind: String,
+    /// What it says or where it is.
+    pub text: String,
+    /// SHA-256 of a document kept elsewhere, hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// What is to be put before the second person.
+#[derive(Clone, Debug)]
+pub struct NewRequest {
+    /// The profile asked for.
+    pub profile: String,
+    /// The authority that would issue.
+    pub authority: String,
+    /// One line: what would be issued.
+    pub summary: String,
+    /// The names that would be in it.
+    pub names: Vec<String>,
+    /// What supports it.
+    pub evidence: Vec<Evidence>,
+    /// How many other people must approve.
+    pub needed: u8,
+    /// When it lapses undecided, Unix milliseconds.
+    pub expires: i64,
+    /// What the asker needs to carry on: opaque here.
+    pub payload: serde_json::Value,
+    /// Joins the request with the operational log.
+    pub request_id: Option<String>,
+}
+
+/// Where a request stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RequestState {
+    /// Waits for somebody.
+    Pending,
+    /// Enough people agreed; not yet issued.
+    Approved,
+    /// Somebody said no.
+    Denied,
+    /// Nobody decided in time.
+    Expired,
+    /// The certificate exists.
+    Fulfilled,
+}
+
+/// One person's word on a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Who.
+    pub by: Actor,
+    /// When, Unix milliseconds.
+    pub at: i64,
+    /// For or against.
+    pub approved: bool,
+    /// Why.
+    pub why: Option<String>,
+}
+
+/// A request as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Its id.
+    pub id: RequestId,
+    /// The profile asked for.
+    pub profile: String,
+    /// The authority that would issue.
+    pub authority: String,
+    /// One line: what would be issued.
+    pub summary: String,
+    /// The names that would be in it.
+    pub names: Vec<String>,
+    /// Who asked, with roles and scope as they were.
+    pub requester: Principal,
+    /// What supports it.
+    pub evidence: Vec<Evidence>,
+    /// How many other people must approve.
+    pub needed: u8,
+    /// When it was made, Unix milliseconds.
+    pub created: i64,
+    /// When it lapses undecided, Unix milliseconds.
+    pub expires: i64,
+    /// Where it stands.
+    pub state: RequestState,
+    /// What people said.
+    pub decisions: Vec<Decision>,
+    /// What came of it: the SHA-256 of the certificate, hex.
+    pub result: Option<String>,
+    /// What the asker needs to carry on.
+    pub payload: serde_json::Value,
+}
+
+impl Request {
+    /// The state at `now`: a pending request whose time has passed is expired even if no loop has
+    /// said so yet.
+    pub fn state_at(&self, now: Timestamp) -> RequestState {
+        if self.state == RequestState::Pending && self.expires <= now.0 {
+            RequestState::Expired
+        } else {
+            self.state
+        }
+    }
+
+    /// How many people have agreed.
+    pub fn approvals(&self) -> usize {
+        self.decisions.iter().filter(|said| said.approved).count()
+    }
+}

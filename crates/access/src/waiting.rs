@@ -1,0 +1,322 @@
+//! Requests in the store: made, decided, lapsed, fulfilled.
+
+use std::sync::Arc;
+
+use audit::{Event, Object, Timestamp};
+use serde_json::json;
+use store::Write;
+
+use crate::permit::decide;
+use crate::{
+    Access, AccessError, Action, Decision, NewRequest, Permit, Principal, REQUEST_RECORDS, Refusal,
+    Request, RequestId, RequestState, Target, random,
+};
+
+/// What a decision led to.
+#[derive(Debug)]
+pub enum Decided {
+    /// More people must approve.
+    Waiting(Request),
+    /// Enough have: here is the permit of whoever asked.
+    Approved(Box<Request>, Permit),
+    /// Somebody said no.
+    Denied(Request),
+}
+
+impl Access {
+    /// Puts a request before the second person.
+    pub async fn submit(
+        &self,
+        permit: &Permit,
+        new: NewRequest,
+        now: Timestamp,
+    ) -> Result<Request, AccessError> {
+        let id = RequestId(format!("r{}", hex::encode(random::<8>()?)));
+        let request = Request {
+            id: id.clone(),
+            profile: new.profile,
+            authority: new.authority,
+            summary: new.summary,
+            names: new.names,
+            requester: Principal::clone(permit.principal()),
+            evidence: new.evidence,
+            needed: new.needed,
+            created: now.0,
+            expires: new.expires,
+            state: RequestState::Pending,
+            decisions: Vec::new(),
+            result: None,
+            payload: new.payload,
+        };
+        let mut event = Event::new(now, permit.actor().clone(), "request.create", object(&id))
+            .after(json!({
+                "profile": request.profile,
+                "authority": request.authority,
+                "summary": request.summary,
+                "names": request.names,
+                "evidence": request.evidence,
+                "needed": request.needed,
+                "expires": request.expires,
+            }));
+        if let Some(text) = new.request_id {
+            event = event.request_id(text);
+        }
+        let write =
+            Write::new(event)?.put_record(REQUEST_RECORDS, id.as_str(), 0, &request, now)?;
+        self.store.commit(write).await?;
+        Ok(request)
+    }
+
+    /// Says yes. With the last yes that is needed comes the permit of whoever asked, with their
+    /// roles and scope as they are now: a token revoked in between ends the matter (R11).
+    pub async fn approve(
+        &self,
+        permit: Permit,
+        id: &RequestId,
+        why: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Decided, AccessError> {
+        self.decide_request(permit, id, true, why, now).await
+    }
+
+    /// Says no.
+    pub async fn deny(
+        &self,
+        permit: Permit,
+        id: &RequestId,
+        why: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Request, AccessError> {
+        match self.decide_request(permit, id, false, why, now).await? {
+            Decided::Denied(request) | Decided::Waiting(request) => Ok(request),
+            Decided::Approved(request, _) => Ok(*request),
+        }
+    }
+
+    /// The permit of an approved request that is not fulfilled yet: its issuance failed before.
+    pub async fn resume(
+        &self,
+        id: &RequestId,
+        now: Timestamp,
+    ) -> Result<(Request, Permit), AccessError> {
+        let (request, _) = self.stored_request(id).await?;
+        if request.state != RequestState::Approved {
+            return Err(wrong_state(&request, now));
+        }
+        let permit = self.requester_permit(&request, now).await?;
+        Ok((request, permit))
+    }
+
+    /// One request.
+    pub async fn request(&self, id: &RequestId) -> Result<Request, AccessError> {
+        Ok(self.stored_request(id).await?.0)
+    }
+
+    /// Every request, whatever its state.
+    pub async fn requests(&self) -> Result<Vec<Request>, AccessError> {
+        let records = self.store.records(REQUEST_RECORDS).await?;
+        records
+            .into_iter()
+            .map(|record| {
+                serde_json::from_str(&record.body).map_err(|error| bad_record(&record.id, error))
+            })
+            .collect()
+    }
+
+    /// Writes down the expiry of requests whose time has passed; says how many.
+    pub async fn expire_requests(
+        &self,
+        principal: &Principal,
+        now: Timestamp,
+    ) -> Result<usize, AccessError> {
+        let mut expired = 0;
+        for mut request in self.requests().await? {
+            let lapsed = request.state == RequestState::Pending
+                && request.state_at(now) == RequestState::Expired;
+            if !lapsed {
+                continue;
+            }
+            let (_, version) = self.stored_request(&request.id).await?;
+            request.state = RequestState::Expired;
+            let event = Event::new(
+                now,
+                principal.actor().clone(),
+                "request.expire",
+                object(&request.id),
+            );
+            let write = Write::new(event)?.put_record(
+                REQUEST_RECORDS,
+                request.id.as_str(),
+                version,
+                &request,
+                now,
+            )?;
+            self.store.commit(write).await?;
+            expired += 1;
+        }
+        Ok(expired)
+    }
+
+    /// Adds to `write` that the request came to `result`: issuance and its request are one commit.
+    pub async fn fulfil(
+        &self,
+        write: Write,
+        id: &RequestId,
+        result: &str,
+        permit: &Permit,
+        now: Timestamp,
+    ) -> Result<Write, AccessError> {
+        let (mut request, version) = self.stored_request(id).await?;
+        if request.state != RequestState::Approved {
+            return Err(wrong_state(&request, now));
+        }
+        request.state = RequestState::Fulfilled;
+        request.result = Some(result.to_owned());
+        // Whatever was kept to issue from (a CSR) is in the certificate now.
+        request.payload = serde_json::Value::Null;
+        let event = Event::new(now, permit.actor().clone(), "request.fulfil", object(id))
+            .after(json!({ "result": result }));
+        Ok(write
+            .event(event)?
+            .put_record(REQUEST_RECORDS, id.as_str(), version, &request, now)?)
+    }
+
+    async fn decide_request(
+        &self,
+        permit: Permit,
+        id: &RequestId,
+        approved: bool,
+        why: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Decided, AccessError> {
+        permit.require(Action::ApproveRequests)?;
+        let (mut request, version) = self.stored_request(id).await?;
+        let verb = if approved {
+            "request.approve"
+        } else {
+            "request.deny"
+        };
+        if let Err(refusal) = check_decider(&permit, &request, now) {
+            self.record_refusal(&refusal, permit.principal(), verb, object(id), None, now)
+                .await?;
+            return Err(refusal.into());
+        }
+        request.decisions.push(Decision {
+            by: permit.actor().clone(),
+            at: now.0,
+            approved,
+            why: why.map(str::to_owned),
+        });
+        if !approved {
+            request.state = RequestState::Denied;
+        } else if request.approvals() >= usize::from(request.needed) {
+            request.state = RequestState::Approved;
+        }
+        let next = match request.state {
+            RequestState::Approved => Some(self.requester_permit(&request, now).await?),
+            _ => None,
+        };
+        let mut event = Event::new(now, permit.actor().clone(), verb, object(id))
+            .after(json!({ "state": request.state, "approvals": request.approvals() }));
+        if let Some(why) = why {
+            event = event.why(why);
+        }
+        let write =
+            Write::new(event)?.put_record(REQUEST_RECORDS, id.as_str(), version, &request, now)?;
+        self.store.commit(write).await?;
+        Ok(match (request.state, next) {
+            (RequestState::Approved, Some(next)) => Decided::Approved(Box::new(request), next),
+            (RequestState::Denied, _) => Decided::Denied(request),
+            _ => Decided::Waiting(request),
+        })
+    }
+
+    async fn requester_permit(
+        &self,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Permit, AccessError> {
+        let principal = match request.requester.token() {
+            Some(token) => self.live_principal(token, now).await?,
+            None => Arc::new(request.requester.clone()),
+        };
+        let target = Target {
+            profile: Some(&request.profile),
+            authority: Some(&request.authority),
+            names: &request.names,
+        };
+        Ok(decide(&principal, Action::IssueCertificate, &target)?)
+    }
+
+    async fn stored_request(&self, id: &RequestId) -> Result<(Request, u64), AccessError> {
+        let Some(record) = self.store.record(REQUEST_RECORDS, id.as_str()).await? else {
+            return Err(AccessError::NotFound {
+                kind: "request",
+                id: id.to_string(),
+            });
+        };
+        let request =
+            serde_json::from_str(&record.body).map_err(|error| bad_record(id.as_str(), error))?;
+        Ok((request, record.version))
+    }
+}
+
+fn check_decider(permit: &Permit, request: &Request, now: Timestamp) -> Result<(), Refusal> {
+    if request.state_at(now) != RequestState::Pending {
+        return Err(state_refusal(request, now));
+    }
+    permit.check_profile(&request.profile)?;
+    permit.check_authority(&request.authority)?;
+    if permit.principal().is_same_holder(request.requester.actor()) {
+        return Err(Refusal::new(
+            "request.own",
+            "R07: nobody decides their own request",
+            format!("{} made this request", permit.actor().id),
+        )
+        .accepted("the decision of another person with the role approver or admin"));
+    }
+    let again = request
+        .decisions
+        .iter()
+        .any(|said| permit.principal().is_same_holder(&said.by));
+    if again {
+        return Err(Refusal::new(
+            "request.twice",
+            "R07: each approval is another person's",
+            format!("{} has decided already", permit.actor().id),
+        )
+        .accepted("the decision of yet another person"));
+    }
+    Ok(())
+}
+
+fn state_refusal(request: &Request, now: Timestamp) -> Refusal {
+    let state = match request.state_at(now) {
+        RequestState::Pending => "pending",
+        RequestState::Approved => "approved",
+        RequestState::Denied => "denied",
+        RequestState::Expired => "expired",
+        RequestState::Fulfilled => "fulfilled",
+    };
+    Refusal::new(
+        "request.state",
+        "request lifecycle",
+        format!("request {} is {state}", request.id),
+    )
+}
+
+fn wrong_state(request: &Request, now: Timestamp) -> AccessError {
+    AccessError::Refused(state_refusal(request, now))
+}
+
+fn object(id: &RequestId) -> Object {
+    Object::new("request", id.as_str())
+}
+
+fn bad_record(id: &str, why: impl std::fmt::Display) -> AccessError {
+    AccessError::Record {
+        kind: "request",
+        id: id.to_owned(),
+        why: why.to_string(),
+    }
+}

@@ -1,0 +1,182 @@
+//! What is asked for and what comes back. Every protocol ends in an [`IssueRequest`].
+
+use std::sync::Arc;
+
+use access::{Evidence, RequestId};
+use serde::{Deserialize, Serialize};
+use x509::{Certificate, CertificationRequest, GeneralName, KeyAlgorithm, Name, Time};
+use zeroize::Zeroizing;
+
+use crate::profile::Duration;
+
+/// A certificate to be issued.
+#[derive(Debug)]
+pub struct IssueRequest {
+    /// The profile.
+    pub profile: String,
+    /// The authority; `None` takes the one that the profile is usually issued by.
+    pub authority: Option<String>,
+    /// Whose key.
+    pub source: Source,
+    /// The subject, instead of the one in the CSR. The profile's template applies to either.
+    pub subject: Option<Name>,
+    /// The alternative names, instead of those in the CSR.
+    pub names: Option<Vec<GeneralName>>,
+    /// The account's SID, for Microsoft's strong mapping.
+    pub sid: Option<String>,
+    /// SHA-256 of the certificate of the workstation that a session is bound to.
+    pub workstation: Option<[u8; 32]>,
+    /// How long; the profile's default if `None`.
+    pub validity: Option<Duration>,
+    /// Whether the certificate tells clients to insist on a stapled OCSP answer (RFC 7633).
+    pub must_staple: bool,
+    /// A longer validity than the profile's, with somebody's name under it (R05).
+    pub exception: Option<Exception>,
+    /// When the asset will be scrapped: nothing outlives it (R05).
+    pub service_life_ends: Option<Time>,
+    /// What supports the request (R07).
+    pub evidence: Vec<Evidence>,
+    /// Joins events with the operational log.
+    pub request_id: Option<String>,
+    /// The caller's own name for this request: a retry with the same one gets the same certificate.
+    pub idempotency_key: Option<String>,
+}
+
+impl IssueRequest {
+    /// A request for the key and names of a CSR.
+    pub fn from_csr(profile: impl Into<String>, csr: CertificationRequest) -> Self {
+        IssueRequest::new(profile, Source::Csr(Box::new(csr)))
+    }
+
+    /// A request for a key that Ward makes, hands out once and forgets.
+    pub fn generate(
+        profile: impl Into<String>,
+        algorithm: Option<KeyAlgorithm>,
+        package: KeyPackage,
+        subject: Name,
+        names: Vec<GeneralName>,
+    ) -> Self {
+        let mut request = IssueRequest::new(profile, Source::Generate { algorithm, package });
+        request.subject = Some(subject);
+        request.names = Some(names);
+        request
+    }
+
+    fn new(profile: impl Into<String>, source: Source) -> Self {
+        IssueRequest {
+            profile: profile.into(),
+            authority: None,
+            source,
+            subject: None,
+            names: None,
+            sid: None,
+            workstation: None,
+            validity: None,
+            must_staple: false,
+            exception: None,
+            service_life_ends: None,
+            evidence: Vec::new(),
+            request_id: None,
+            idempotency_key: None,
+        }
+    }
+}
+
+/// Whose key the certificate is for.
+#[derive(Debug)]
+pub enum Source {
+    /// The requester's; the CSR proves that they hold it.
+    Csr(Box<CertificationRequest>),
+    /// One that is made here and given away once.
+    Generate {
+        /// The profile's first algorithm if `None`.
+        algorithm: Option<KeyAlgorithm>,
+        /// How it is handed out.
+        package: KeyPackage,
+    },
+}
+
+/// How a generated key is handed out.
+#[derive(Debug)]
+pub enum KeyPackage {
+    /// PKCS#8 in PEM.
+    Pem,
+    /// PKCS#12 with the chain, under a password.
+    Pkcs12 {
+        /// The password.
+        password: Zeroizing<String>,
+    },
+}
+
+/// Leave to exceed the profile's validity (R05): who answers for it, why, until when it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exception {
+    /// Who answers for it.
+    pub owner: String,
+    /// Why it is needed.
+    pub reason: String,
+    /// When it has to be looked at again, Unix seconds.
+    pub until: i64,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Here it is.
+    Issued(Box<Issued>),
+    /// Somebody else has to approve it.
+    Pending(RequestId),
+}
+
+/// A certificate that exists, is recorded and has a status.
+#[derive(Debug)]
+pub struct Issued {
+    /// The certificate.
+    pub der: Vec<u8>,
+    /// INTEGER content octets of its serial number.
+    pub serial: Vec<u8>,
+    /// Its SHA-256: what it is known by.
+    pub sha256: [u8; 32],
+    /// The issuer (authority generation) that signed it.
+    pub issuer: String,
+    /// The profile it was issued under.
+    pub profile: String,
+    /// The profile's version.
+    pub profile_version: u64,
+    /// From when it is valid.
+    pub not_before: Time,
+    /// Until when.
+    pub not_after: Time,
+    /// The issuer's certificate and what is above it, the root left out.
+    pub chain: Arc<[Certificate]>,
+    /// The private key, if it was made here. It is kept nowhere.
+    pub key: Option<GeneratedKey>,
+    /// Whether this is an earlier certificate, found by its idempotency key.
+    pub repeated: bool,
+}
+
+impl Issued {
+    /// Certificate and chain in PEM, leaf first.
+    pub fn chain_pem(&self) -> String {
+        let mut pem = x509::pem::encode(x509::pem::CERTIFICATE, &self.der);
+        for certificate in self.chain.iter() {
+            pem.push_str(&certificate.to_pem());
+        }
+        pem
+    }
+}
+
+/// A private key on its way out.
+pub enum GeneratedKey {
+    /// `PRIVATE KEY` in PEM (PKCS#8).
+    Pem(Zeroizing<String>),
+    /// PKCS#12 with key, certificate and chain.
+    Pkcs12(Zeroizing<Vec<u8>>),
+}
+
+impl std::fmt::Debug for GeneratedKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("GeneratedKey")
+    }
+}

@@ -1,0 +1,13 @@
+//! The CA's tables. Certificates are immutable rows; what changes about them (revocation) is a small
+//! row of its own. A certificate's row is covered by the event `certificate.issue`, whose digest is
+//! the SHA-256 of the DER; an intent's by `certificate.intend`.
+
+use store::Migration;
+
+/// The CA's migrations, in order.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    room: "ca",
+    version: 1,
+    sql: include_str!("schema/v1.sql"),
+    postgres: None,
+}];
