@@ -9,8 +9,8 @@ use crate::export::{expected_files, file_names};
 use crate::merkle::leaf_hash;
 use crate::note::{Checkpoint, VerifierKey};
 use crate::tile::{self, Index, Kind as FileKind, Path, WIDTH};
-use crate::verify::{Kind, Report, Verifier};
-use crate::{Error, Hash};
+use crate::verify::{IN_FLIGHT_MS, Kind, Report, Verifier};
+use crate::{Error, Hash, Timestamp};
 
 /// Checks everything in `folder` except `README.txt`. The result is an error only if the folder
 /// itself cannot be read; everything else is a finding.
@@ -39,7 +39,11 @@ pub fn verify_folder(
     }
     check.tiles_above(size);
     check.other_files(&names, key, size);
-    Ok(check.verifier.finish(None))
+    let in_flight = check
+        .verifier
+        .last_time()
+        .map(|last| Timestamp(last.0 - IN_FLIGHT_MS));
+    Ok(check.verifier.finish(in_flight))
 }
 
 struct Check<'a> {
@@ -116,15 +120,17 @@ impl Check<'_> {
         if certificates.is_empty() {
             self.disagrees(&name, path, "it is empty");
         }
-        let mut last = None;
+        let mut next = entries.entries();
         for (number, der) in certificates.iter().enumerate() {
-            let seq = self
-                .verifier
-                .certificate(&format!("{name} item {number}"), der, None);
-            if seq.is_some() && seq < last {
-                self.disagrees(&name, path, &format!("item {number} is out of order"));
+            let item = format!("{name} item {number}");
+            match self.verifier.certificate(&item, der, None) {
+                Some(seq) if next.contains(&seq) => next.start = seq + 1,
+                _ => self.disagrees(
+                    &name,
+                    path,
+                    &format!("item {number} is not next in its entries"),
+                ),
             }
-            last = seq.or(last);
         }
     }
 

@@ -9,17 +9,18 @@ use std::str::FromStr;
 use crate::Error;
 
 const DAY_MS: i64 = 86_400_000;
-/// 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z: what RFC 3339 can write.
+/// 0000-01-01T00:00:00.000Z, the first that RFC 3339 can write, and the end of 9999-12-30 in the
+/// westernmost offset, the last that the reader takes in every offset.
 const EARLIEST: i64 = -62_167_219_200_000;
-const LATEST: i64 = 253_402_300_799_999;
+const LATEST: i64 = 253_402_207_199_999;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// The 24 bytes `2026-11-22T02:22:26.123Z`. An instant that RFC 3339 cannot write becomes the
-    /// nearest one that it can.
+    /// The 24 bytes `2026-11-22T02:22:26.123Z`. An instant outside the calendar becomes the
+    /// nearest one inside.
     pub fn rfc3339(self) -> [u8; 24] {
         let ms = self.0.clamp(EARLIEST, LATEST);
         let (year, month, day) = civil(ms.div_euclid(DAY_MS));
@@ -115,7 +116,7 @@ mod tests {
 
     #[test]
     fn an_instant_beyond_the_calendar_is_written_as_its_edge() {
-        assert_eq!(Timestamp(i64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(Timestamp(i64::MAX).to_string(), "9999-12-30T21:59:59.999Z");
         assert_eq!(Timestamp(i64::MIN).to_string(), "0000-01-01T00:00:00.000Z");
     }
 }

@@ -21,6 +21,10 @@ pub const ISSUE: &str = "certificate.issue";
 /// The action that records that an announced certificate counts as revoked and was not issued.
 pub const VOID: &str = "certificate.void";
 
+/// A signature is at work for less than this; start-up voids what a crash left. In a log that was
+/// cut at a checkpoint, intents this close to its end may be about to be followed.
+pub const IN_FLIGHT_MS: i64 = 5 * 60 * 1000;
+
 /// A damaged log may disagree everywhere; more findings than this are counted, not kept.
 const MAX_FINDINGS: usize = 1000;
 
@@ -119,6 +123,7 @@ pub struct Verifier {
     leaves: Frontier,
     checkpoints: BTreeMap<u64, Vec<(String, Checkpoint)>>,
     agreed_up_to: u64,
+    last_time: Option<Timestamp>,
     intents: HashMap<String, (u64, Timestamp)>,
     /// Issuances whose certificate has not come, and certificates whose issuance has not come.
     awaited: HashMap<Hash, u64>,
@@ -223,6 +228,11 @@ impl Verifier {
         });
     }
 
+    /// When the last event happened, by its own word.
+    pub fn last_time(&self) -> Option<Timestamp> {
+        self.last_time
+    }
+
     /// Takes the stored head, after the last entry.
     pub fn head(&mut self, size: u64, frontier: &[u8]) {
         let head = Frontier::decode(frontier);
@@ -277,6 +287,7 @@ impl Verifier {
 
     /// Follows what the events say about certificates.
     fn follow(&mut self, seq: u64, event: &Event) {
+        self.last_time = Some(event.time);
         if event.outcome != Outcome::Done {
             return;
         }
