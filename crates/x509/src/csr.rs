@@ -50,7 +50,7 @@ impl CertificationRequest {
     }
 
     pub fn from_pem(text: &[u8]) -> Result<Self, CsrError> {
-        let labels = [pem::CERTIFICATE_REQUEST, "NEW CERTIFICATE REQUEST"];
+        let labels = pem::REQUEST_LABELS;
         let der = pem::decode_first(text, &labels).map_err(|e| CsrError {
             rule: "csr-pem",
             clause: "RFC 7468 §7",

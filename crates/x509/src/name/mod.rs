@@ -1,11 +1,21 @@
 //! Distinguished names: RDNSequence (RFC 5280 §4.1.2.4), text form (RFC 4514), comparison (§7.1).
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::borrow::Cow;
 
 use crate::{
     Error, Oid,
     der::{self, Reader, Tag},
+    oids,
 };
+
+mod build;
+mod canonical;
+mod string;
+mod text;
+
+pub use build::{NameBuilder, StringKind};
+pub use string::decode as decode_string;
+pub(crate) use string::is_printable;
 
 /// A name kept as its DER, whose structure was checked when it was made.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -21,17 +31,6 @@ pub struct Attribute<'a> {
     pub oid: Oid,
     pub tag: Tag,
     pub value: &'a [u8],
-}
-
-/// How a value is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StringKind {
-    /// PrintableString if every character allows it, else UTF8String; IA5String where the attribute's
-    /// definition demands it (emailAddress, domainComponent).
-    Auto,
-    Utf8,
-    Printable,
-    Ia5,
 }
 
 impl Name {
@@ -56,6 +55,7 @@ impl Name {
         self.attributes().next().is_none()
     }
 
+    /// From the most general attribute to the most specific, as the encoding has them.
     pub fn builder() -> NameBuilder {
         NameBuilder::default()
     }
@@ -73,11 +73,8 @@ impl Name {
 
     /// The most specific commonName.
     pub fn common_name(&self) -> Option<Cow<'_, str>> {
-        let found = self
-            .attributes()
-            .filter(|a| a.oid == crate::oids::COMMON_NAME)
-            .last();
-        found.map(|a| a.text())
+        let names = self.attributes().filter(|a| a.oid == oids::COMMON_NAME);
+        names.last().map(|a| a.text())
     }
 
     /// Equality under RFC 5280 §7.1: case and spacing do not matter in directory strings.
@@ -87,40 +84,27 @@ impl Name {
 
     /// A byte string that is equal for two names exactly when [`Name::canonical_eq`] holds.
     pub fn canonical(&self) -> Vec<u8> {
-        self.der.to_vec()
+        canonical::of(self).concat()
     }
 
     /// Whether this name is `base` or below it in the directory tree (RFC 5280 §4.2.1.10).
     pub fn is_within(&self, base: &Name) -> bool {
-        self.canonical_eq(base)
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Name({self})")
-    }
-}
-
-impl FromStr for Name {
-    type Err = Error;
-
-    /// RFC 4514 §3: most specific first, as `Display` writes it.
-    fn from_str(_s: &str) -> Result<Self, Error> {
-        Err(Error::invalid("name", "text form is not readable yet"))
+        canonical::of(self).starts_with(&canonical::of(base))
     }
 }
 
 impl<'a> Attribute<'a> {
-    /// The value as text, with undecodable parts replaced; other types in RFC 4514's `#hex` form.
+    /// The value as text; what is not a character string is written as RFC 4514 §2.4's `#` and hex.
     pub fn text(&self) -> Cow<'a, str> {
-        String::from_utf8_lossy(self.value)
+        match string::decode(self.tag, self.value) {
+            Some(text) => text,
+            None => Cow::Owned(text::hex_form(self)),
+        }
+    }
+
+    /// The value as text, or `None` where it is not a well-formed character string.
+    pub fn string(&self) -> Option<Cow<'a, str>> {
+        string::decode(self.tag, self.value)
     }
 }
 
@@ -167,56 +151,16 @@ fn read_attribute<'a>(r: &mut Reader<'a>, rdn: usize) -> Result<Attribute<'a>, d
     })
 }
 
-fn check_structure(der: &[u8]) -> Result<(), Error> {
+/// Structure only: an attribute's value may be anything (device vendors do put anything there).
+fn check_structure(der: &[u8]) -> Result<(), der::Error> {
     let mut outer = Reader::new(der).tolerant();
     let mut sets = outer.sequence()?;
     outer.finish()?;
-    let mut rdn = 0;
     while !sets.is_empty() {
         let mut set = sets.set()?;
         while !set.is_empty() {
-            read_attribute(&mut set, rdn)?;
+            read_attribute(&mut set, 0)?;
         }
-        rdn += 1;
     }
     Ok(())
-}
-
-/// Builds a name from its most general attribute to its most specific.
-#[derive(Debug, Default, Clone)]
-pub struct NameBuilder {
-    rdns: Vec<Vec<Vec<u8>>>,
-}
-
-impl NameBuilder {
-    /// Appends a relative distinguished name of one attribute.
-    pub fn push(mut self, oid: Oid, value: &str, kind: StringKind) -> Result<Self, Error> {
-        self.rdns.push(vec![attribute(oid, value, kind)?]);
-        Ok(self)
-    }
-
-    /// Adds an attribute to the last relative distinguished name (`+` in text form).
-    pub fn push_joined(mut self, oid: Oid, value: &str, kind: StringKind) -> Result<Self, Error> {
-        let encoded = attribute(oid, value, kind)?;
-        match self.rdns.last_mut() {
-            Some(rdn) => rdn.push(encoded),
-            None => self.rdns.push(vec![encoded]),
-        }
-        Ok(self)
-    }
-
-    pub fn build(self) -> Name {
-        let der = der::sequence(|w| {
-            for rdn in self.rdns {
-                w.set_of(rdn);
-            }
-        });
-        Name { der: der.into() }
-    }
-}
-
-fn attribute(oid: Oid, value: &str, _kind: StringKind) -> Result<Vec<u8>, Error> {
-    Ok(der::sequence(|w| {
-        w.oid(&oid).utf8_string(value);
-    }))
 }
