@@ -1,1 +1,0 @@
-//! Human and JSON descriptions of any object this crate reads.
