@@ -4,7 +4,7 @@
 It needs nothing but Python 3 and its standard library, and works offline on an exported folder
 (`ward audit export`), or on a served log:
 
-    verify_log.py FOLDER --vkey KEY [--earlier CHECKPOINT]
+    verify_log.py FOLDER --vkey KEY [--since CHECKPOINT]
     verify_log.py https://ca.example/log --vkey KEY [--token TOKEN] [--no-certificates]
 
 What is checked:
@@ -15,7 +15,7 @@ What is checked:
  4. every issued certificate is there, has its logged SHA-256, and no other is there
  5. every announced signature (certificate.intend) ended in an issued or a voided certificate,
     or was announced in the last five minutes of the log
- 6. with --earlier: the log of that checkpoint is a prefix of this one
+ 6. with --since: the log of that checkpoint is a prefix of this one
  7. in a folder: there is no other file (README.txt is not read), and `vkey` is KEY
 
 The exit status is 0 if everything holds, 1 if not, 2 for wrong usage. Memory does not grow with
@@ -416,7 +416,7 @@ def main():
     parser = argparse.ArgumentParser(description="Verifies the audit log of a Ward CA offline.")
     parser.add_argument("log", help="an exported folder, or the URL of a served log")
     parser.add_argument("--vkey", help="the log's key, or a file with it; from another source than the log")
-    parser.add_argument("--earlier", help="a file with a checkpoint of this log kept from before")
+    parser.add_argument("--since", help="a file with a checkpoint of this log kept from before")
     parser.add_argument("--token", help="a bearer token, for a URL")
     parser.add_argument("--no-certificates", action="store_true", help="check the log without them")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -430,8 +430,8 @@ def main():
                 vkey = file.read().rstrip("\n")
         key = Key(vkey)
         earlier = None
-        if options.earlier:
-            with open(options.earlier, "rb") as file:
+        if options.since:
+            with open(options.since, "rb") as file:
                 earlier = file.read()
     except (OSError, UnicodeDecodeError, Wrong) as error:
         print(f"verify_log: {error}", file=sys.stderr)

@@ -20,8 +20,9 @@ use std::io::Write as _;
 use std::path::{Path as FilePath, PathBuf};
 
 pub use crate::folder::verify_folder;
-use crate::merkle::{Plan, empty_root, leaf_hash};
+use crate::merkle::{empty_root, leaf_hash};
 use crate::note::{Checkpoint, VerifierKey};
+use crate::proof::Plan;
 use crate::tile::{self, Index, Kind, Path, WIDTH};
 use crate::verify::ISSUE;
 use crate::{Error, Event, Hash, Outcome};

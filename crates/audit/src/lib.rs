@@ -14,7 +14,7 @@ pub mod export;
 mod folder;
 pub mod merkle;
 pub mod note;
-mod proof;
+pub mod proof;
 pub mod tile;
 mod time;
 pub mod verify;

@@ -3,7 +3,6 @@
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
 
-pub use crate::proof::{Gather, HashReader, Node, Plan, verify_consistency, verify_inclusion};
 use crate::{Error, Hash};
 
 /// SHA-256 of `bytes`.

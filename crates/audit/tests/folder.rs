@@ -47,7 +47,7 @@ fn both_accept(folder: &Path, log: &Log, earlier: Option<&str>) -> bool {
     let kept = tempfile::NamedTempFile::new().unwrap();
     if let Some(earlier) = earlier {
         fs::write(kept.path(), earlier).unwrap();
-        arguments.extend(["--earlier", kept.path().to_str().unwrap()]);
+        arguments.extend(["--since", kept.path().to_str().unwrap()]);
     }
     let output = python(folder, &arguments);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

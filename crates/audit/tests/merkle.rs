@@ -7,11 +7,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers of tests are tests.
 
 use audit::Hash;
-use audit::merkle::{
-    Frontier, Gather, Node, Plan, empty_root, leaf_hash, node_hash, verify_consistency,
-    verify_inclusion,
-};
+use audit::merkle::{Frontier, empty_root, leaf_hash, node_hash};
 use audit::note::{Checkpoint, VerifierKey};
+use audit::proof::{Gather, Node, Plan, verify_consistency, verify_inclusion};
 use audit::tile::{self, Index, Kind, Path, TileReader};
 
 const CT_LEAVES: [&str; 8] = [

@@ -4,6 +4,7 @@
 
 use std::path::Path as FilePath;
 
+use audit::merkle::Frontier;
 use audit::note::{Checkpoint, VerifierKey};
 use audit::proof::Plan;
 use audit::tile::{self, Index, Kind, Path, TileReader, WIDTH};
@@ -108,17 +109,18 @@ impl Notary {
         mut progress: impl FnMut(u64, u64),
     ) -> Result<Report, CaError> {
         let mut verifier = Verifier::new();
-        let head = self.store.log_head().await?;
+        // Checkpoints are read before the head. One that covers more than the head is then no race with a server at
+        // work: the log was cut off.
+        let kept = self.store.checkpoints(0, u64::from(u32::MAX)).await?;
+        let (head, newest_certificate) = self.snapshot().await?;
         if let Some(note) = earlier {
             verifier.checkpoint("the earlier checkpoint", note, &self.key)?;
         }
-        for kept in self.store.checkpoints(0, u64::from(u32::MAX)).await? {
-            if kept.size <= head.size() {
-                verifier.checkpoint(&format!("the kept checkpoint of size {}", kept.size), &kept.note, &self.key)?;
-            }
+        for kept in kept {
+            verifier.checkpoint(&format!("the kept checkpoint of size {}", kept.size), &kept.note, &self.key)?;
         }
         // Certificates are fed beside their events: the two streams are in about the same order.
-        let mut certificates = CertificateReader::new(&self.store);
+        let mut certificates = CertificateReader::new(&self.store, newest_certificate);
         let mut seq = 0;
         while seq < head.size() {
             let entries = self.store.events(seq, PAGE.min(head.size() - seq)).await?;
@@ -159,6 +161,15 @@ impl Notary {
             progress(exporter.size(), size);
         }
         Ok(exporter.finish(&note)?)
+    }
+
+    /// The head, and the newest certificate that it covers: both change in one transaction, so they are read in one
+    /// statement. What is stored later is neither missed nor held against the log.
+    async fn snapshot(&self) -> Result<(Frontier, i64), CaError> {
+        const SNAPSHOT: &str = "SELECT frontier, (SELECT COALESCE(MAX(id), 0) FROM certificates) FROM log_head WHERE id = 1";
+        let rows = self.store.query(SNAPSHOT, Vec::new()).await?;
+        let row = rows.first().ok_or(CaError::Damaged("log_head"))?;
+        Ok((Frontier::decode(row.blob(0)?)?, row.int(1)?))
     }
 
     async fn certificate(&self, digest: Hash) -> Result<Vec<u8>, CaError> {
@@ -213,19 +224,20 @@ impl Notary {
 struct CertificateReader<'a> {
     store: &'a Store,
     after: i64,
+    up_to: i64,
 }
 
 impl<'a> CertificateReader<'a> {
-    fn new(store: &'a Store) -> Self {
-        Self { store, after: 0 }
+    fn new(store: &'a Store, up_to: i64) -> Self {
+        Self { store, after: 0, up_to }
     }
 
     async fn feed(&mut self, verifier: &mut Verifier, limit: u64) -> Result<usize, CaError> {
         let rows = self
             .store
             .query(
-                "SELECT id, der, sha256 FROM certificates WHERE id > $1 ORDER BY id LIMIT $2",
-                params![self.after, i64::try_from(limit).unwrap_or(i64::MAX)],
+                "SELECT id, der, sha256 FROM certificates WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3",
+                params![self.after, self.up_to, i64::try_from(limit).unwrap_or(i64::MAX)],
             )
             .await?;
         for row in &rows {
