@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import ssl
+import time
 import urllib.request
 
 from measure import Target
@@ -23,7 +24,7 @@ class OpenBao:
 
     def __init__(self, world):
         self.port = world.port()
-        cluster = world.port()
+        self.plain_port, cluster = world.port(), world.port()
         self.anchor, key = world.tls("openbao")
         data = world.folder / "openbao"
         data.mkdir()
@@ -31,12 +32,13 @@ class OpenBao:
         config.write_text(f'''
             storage "raft" {{ path = "{data}" node_id = "bench" }}
             listener "tcp" {{ address = "127.0.0.1:{self.port}" tls_cert_file = "{self.anchor}" tls_key_file = "{key}" }}
+            listener "tcp" {{ address = "127.0.0.1:{self.plain_port}" tls_disable = true }}
             api_addr = "https://127.0.0.1:{self.port}"
             cluster_addr = "https://127.0.0.1:{cluster}"
             log_level = "error"
         ''')
         self.process = world.start("openbao", [VENV / "bao", "server", f"-config={config}"], self.port)
-        self.url = f"https://127.0.0.1:{self.port}"
+        self.url, self.plain_url = f"https://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.plain_port}"
         keys = call(f"{self.url}/v1/sys/init", {"secret_shares": 1, "secret_threshold": 1}, anchor=self.anchor, method="PUT")
         self.token = keys["root_token"]
         self._call("sys/unseal", {"key": keys["keys"][0]})
@@ -50,7 +52,6 @@ class OpenBao:
         return call(f"{self.url}/v1/{path}", body, self.token, self.anchor)
 
     def _wait_until_leader(self):
-        import time
         for _ in range(200):
             try:
                 if self._call("sys/leader").get("is_self"):

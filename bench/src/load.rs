@@ -9,6 +9,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// A server that is silent for this long has failed.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -39,6 +43,8 @@ pub struct Plan {
     /// Whole HTTP requests, sent in turn.
     pub requests: Vec<Vec<u8>>,
     pub accepted: Vec<u16>,
+    /// A new connection for each request, for servers that keep none.
+    pub close: bool,
     /// Server processes whose CPU time is read at start and end of the measured part.
     pub pids: Vec<u32>,
 }
@@ -198,20 +204,21 @@ async fn send<S: AsyncRead + AsyncWrite + Unpin>(
             (shared.next - 1) % plan.requests.len()
         };
         let sent = Instant::now();
-        let status = connection.exchange(&plan.requests[index]).await?;
+        let status = timeout(PATIENCE, connection.exchange(&plan.requests[index])).await??;
         let answered = Instant::now();
         if !plan.accepted.contains(&status) {
             fail(shared, format!("status {status}"));
         }
         let mut shared = shared.borrow_mut();
-        if answered >= shared.end {
-            return Ok(());
-        }
-        if answered >= shared.begin && plan.accepted.contains(&status) {
+        let measured = answered >= shared.begin && answered < shared.end;
+        if measured && plan.accepted.contains(&status) {
             let micros = answered.duration_since(sent).as_micros();
             shared
                 .latencies
                 .push(u32::try_from(micros).unwrap_or(u32::MAX));
+        }
+        if answered >= shared.end || plan.close {
+            return Ok(());
         }
     }
 }

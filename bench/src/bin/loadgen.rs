@@ -36,6 +36,9 @@ struct Arguments {
     /// Accepted status; anything else counts as a failure.
     #[arg(long, default_values_t = [200, 201])]
     accept: Vec<u16>,
+    /// Open a new connection for each request.
+    #[arg(long)]
+    close: bool,
     /// Server process to account CPU time and memory of; may be repeated.
     #[arg(long)]
     pid: Vec<u32>,
@@ -53,6 +56,7 @@ fn main() -> Result<(), Error> {
         duration: Duration::from_secs_f64(arguments.seconds),
         requests: requests(&arguments)?,
         accepted: arguments.accept.clone(),
+        close: arguments.close,
         pids: arguments.pid.clone(),
     });
     // One thread: the other core belongs to the server.
