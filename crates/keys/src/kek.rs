@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -185,6 +185,24 @@ impl KekRing {
             source,
             former,
         })
+    }
+
+    /// This ring anew, if another process has changed the key since. A server must neither miss a
+    /// rotation that a command made beside it, nor go on sealing under a key that was dropped.
+    pub(crate) fn changed_elsewhere(&self) -> Result<Option<Self>, KeyError> {
+        let fingerprints = |ledger: &Ledger| -> Vec<String> {
+            ledger
+                .keks
+                .iter()
+                .map(|entry| entry.fingerprint.clone())
+                .collect()
+        };
+        match read_ledger(&self.places)? {
+            Some(ledger) if fingerprints(&ledger) != fingerprints(&self.ledger) => {
+                Self::from_ledger(self.places.clone(), self.wanted.clone(), ledger).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     pub(crate) fn current(&self) -> &Kek {
@@ -363,8 +381,10 @@ impl Argon2id {
         let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(SECRET_BYTES))
             .map_err(|_| refuse("argon2id parameters are not valid"))?;
         let mut secret = Zeroizing::new([0; SECRET_BYTES]);
+        // Its working memory would let somebody skip the work, so it is wiped too.
+        let mut memory = Zeroizing::new(vec![Block::default(); params.block_count()]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(passphrase, &salt, secret.as_mut())
+            .hash_password_into_with_memory(passphrase, &salt, secret.as_mut(), &mut memory[..])
             .map_err(|_| refuse("argon2id parameters are not valid"))?;
         Ok(secret)
     }

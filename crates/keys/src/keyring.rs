@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard};
 use x509::{KeyAlgorithm, PublicKey};
 use zeroize::Zeroizing;
 
@@ -41,7 +41,7 @@ impl KeyringConfig {
 pub struct Keyring(Arc<Inner>);
 
 struct Inner {
-    kek: RwLock<KekRing>,
+    kek: Mutex<KekRing>,
     tokens: Vec<Arc<Token>>,
     /// Live signers, so that a key is in memory once and destroying it stops all of them.
     loaded: Mutex<HashMap<KeyId, Weak<Loaded>>>,
@@ -57,7 +57,7 @@ impl Keyring {
             credentials: config.credentials_dir,
         };
         Ok(Self(Arc::new(Inner {
-            kek: RwLock::new(KekRing::open(places, config.kek)?),
+            kek: Mutex::new(KekRing::open(places, config.kek)?),
             tokens: config
                 .pkcs11
                 .into_iter()
@@ -69,7 +69,7 @@ impl Keyring {
 
     /// What protects the software keys, for `ward status`.
     pub fn kek_status(&self) -> KekStatus {
-        self.0.kek.read().status()
+        self.0.kek.lock().status()
     }
 
     /// Every configured token and whether it can be used now.
@@ -143,31 +143,36 @@ impl Keyring {
         records: &[KeyRecord],
         new: &KekSource,
     ) -> Result<Vec<KeyRecord>, KeyError> {
-        let mut kek = self.0.kek.write();
+        let mut kek = self.kek()?;
+        // Everything must open before anything changes.
+        let opened: Vec<_> = records
+            .iter()
+            .map(|record| match &record.sealed {
+                Some(sealed) => kek.find(sealed)?.open(record, sealed).map(Some),
+                None => Ok(None),
+            })
+            .collect::<Result<_, _>>()?;
         *kek = kek.rotate(new)?;
+        let reseal = |record: &KeyRecord, pkcs8: Option<&Zeroizing<Vec<u8>>>| {
+            let seal = |pkcs8: &Zeroizing<Vec<u8>>| {
+                kek.current()
+                    .seal(&record.id, record.algorithm, &record.spki_der, pkcs8)
+            };
+            Ok(KeyRecord {
+                sealed: pkcs8.map(seal).transpose()?,
+                ..record.clone()
+            })
+        };
         records
             .iter()
-            .map(|record| {
-                let Some(sealed) = &record.sealed else {
-                    return Ok(record.clone());
-                };
-                let pkcs8 = kek.find(sealed)?.open(record, sealed)?;
-                Ok(KeyRecord {
-                    sealed: Some(kek.current().seal(
-                        &record.id,
-                        record.algorithm,
-                        &record.spki_der,
-                        &pkcs8,
-                    )?),
-                    ..record.clone()
-                })
-            })
+            .zip(&opened)
+            .map(|(record, pkcs8)| reseal(record, pkcs8.as_ref()))
             .collect()
     }
 
     /// Second half: forgets former keys, once every stored record (`records`) is under the new one.
     pub fn finish_rewrap(&self, records: &[KeyRecord]) -> Result<(), KeyError> {
-        let mut kek = self.0.kek.write();
+        let mut kek = self.kek()?;
         let current = kek.current().fingerprint();
         let behind = records
             .iter()
@@ -221,12 +226,10 @@ impl Keyring {
         ))?;
         let id = KeyId::random()?;
         let spki_der = public.spki_der().to_vec();
-        let sealed =
-            self.0
-                .kek
-                .read()
-                .current()
-                .seal(&id, algorithm, &spki_der, &key.to_pkcs8()?)?;
+        let sealed = self
+            .kek()?
+            .current()
+            .seal(&id, algorithm, &spki_der, &key.to_pkcs8()?)?;
         Ok(KeyRecord {
             id,
             algorithm,
@@ -243,8 +246,7 @@ impl Keyring {
             .sealed
             .as_ref()
             .ok_or_else(|| KeyError::NothingSealed(record.id.clone()))?;
-        let kek = self.0.kek.read();
-        let pkcs8 = kek.find(sealed)?.open(record, sealed)?;
+        let pkcs8 = self.kek()?.find(sealed)?.open(record, sealed)?;
         let key = SoftwareKey::from_pkcs8(&pkcs8)?;
         let public = key.public_key()?;
         if public.spki_der() != record.spki_der
@@ -258,6 +260,15 @@ impl Keyring {
             public,
             key,
         ))
+    }
+
+    /// The key-encrypting keys as they stand on disk now. Needed to load and make keys, not to sign.
+    fn kek(&self) -> Result<MutexGuard<'_, KekRing>, KeyError> {
+        let mut kek = self.0.kek.lock();
+        if let Some(changed) = kek.changed_elsewhere()? {
+            *kek = changed;
+        }
+        Ok(kek)
     }
 
     fn token(&self, label: &str) -> Result<&Arc<Token>, KeyError> {

@@ -4,6 +4,9 @@
 //! once. So each test starts this program again with its own configuration, token and directory,
 //! and the body runs there.
 
+// Helpers outside test functions may fail a test just as the functions themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod support;
 
 use std::fs;

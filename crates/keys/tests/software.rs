@@ -1,6 +1,9 @@
 //! R02, software keys: sealed at rest, opened by the right key-encrypting key only, and making
 //! signatures that OpenSSL accepts.
 
+// Helpers outside test functions may fail a test just as the functions themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod support;
 
 use std::fs;
@@ -375,6 +378,23 @@ fn r02_rotation_of_the_kek_survives_a_crash_at_every_step() {
         })
         .count();
     assert_eq!(generated, 2, "kek.json and the one key in force");
+}
+
+#[test]
+fn r02_a_running_server_follows_a_rotation_made_beside_it() {
+    let dir = TempDir::new().unwrap();
+    let server = ring(dir.path());
+    let record = make(&server, KeyAlgorithm::EcdsaP256);
+    let command = ring(dir.path());
+    let new = command
+        .rewrap(&[record], &KekSource::GeneratedFile)
+        .unwrap();
+    command.finish_rewrap(&new).unwrap();
+    let made = make(&server, KeyAlgorithm::EcdsaP256);
+    for record in [&new[0], &made] {
+        assert!(server.load(record).is_ok());
+        assert!(ring(dir.path()).load(record).is_ok());
+    }
 }
 
 #[test]
