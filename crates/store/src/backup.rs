@@ -4,7 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Engine, Migration, Result, Store, StoreError, sqlite};
+use tokio::runtime::Handle;
+
+use crate::postgres::{self, Server};
+use crate::sqlite::{self, backup::Draft};
+use crate::{Engine, Migration, Result, Store, StoreError};
 
 impl Store {
     /// Writes a consistent copy to the new file `to`, beside running writers, and checks it.
@@ -15,23 +19,45 @@ impl Store {
                 let from = sqlite.path().to_owned();
                 blocking(move || sqlite::backup::copy(&from, &to)).await
             }
+            Engine::Postgres(postgres) => {
+                let (server, rooms) = (postgres.server().clone(), postgres.migrations().to_vec());
+                blocking(move || {
+                    Handle::current().block_on(postgres::backup::dump(&server, &rooms, &to))
+                })
+                .await
+            }
         }
     }
 }
 
-/// Makes the database at `url`, which must not be there yet, from a backup. The schema is brought
-/// up to date with `migrations` on the way.
+/// Makes the database at `url`, which must be new (SQLite) or empty (PostgreSQL), from a backup.
+/// The schema is brought up to date with `migrations` on the way.
 pub async fn restore(backup: &Path, url: &str, migrations: &[Migration]) -> Result<()> {
-    let backup = backup.to_owned();
     if let Some(location) = url.strip_prefix("sqlite:") {
-        let to: PathBuf = sqlite::location(location)?;
-        blocking(move || sqlite::backup::copy(&backup, &to)).await?;
+        let to = sqlite::location(location)?;
+        copy(backup, &to).await?;
         Store::open(url, migrations).await?;
         return Ok(());
     }
-    Err(StoreError::Url(
-        "it must begin with sqlite: or postgres://".into(),
-    ))
+    if !crate::is_postgres(url) {
+        return Err(crate::unknown_scheme());
+    }
+    let server = Server::parse(url)?;
+    let draft =
+        Draft::named(std::env::temp_dir().join(format!("ward-restore.{}", std::process::id())));
+    copy(backup, &draft.path).await?;
+    let upgraded = format!("sqlite:{}", draft.path.display());
+    Store::open(&upgraded, migrations).await?;
+    let rooms = migrations.to_vec();
+    blocking(move || {
+        Handle::current().block_on(postgres::backup::load(&server, &rooms, &draft.path))
+    })
+    .await
+}
+
+async fn copy(from: &Path, to: &Path) -> Result<()> {
+    let (from, to) = (PathBuf::from(from), PathBuf::from(to));
+    blocking(move || sqlite::backup::copy(&from, &to)).await
 }
 
 async fn blocking<T: Send + 'static>(

@@ -26,6 +26,7 @@ mod leases;
 mod lock;
 mod log;
 mod metric;
+mod postgres;
 mod records;
 mod schema;
 mod sqlite;
@@ -61,6 +62,7 @@ struct Inner {
 
 enum Engine {
     Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
 }
 
 impl Store {
@@ -74,10 +76,11 @@ impl Store {
         let engine = if let Some(path) = url.strip_prefix("sqlite:") {
             let sqlite = sqlite::Sqlite::open(path, migrations, queue, growth.clone()).await?;
             Engine::Sqlite(sqlite)
+        } else if is_postgres(url) {
+            let postgres = postgres::Postgres::open(url, migrations, queue, growth.clone()).await?;
+            Engine::Postgres(postgres)
         } else {
-            return Err(StoreError::Url(
-                "it must begin with sqlite: or postgres://".to_owned(),
-            ));
+            return Err(unknown_scheme());
         };
         let store = Store {
             inner: Arc::new(Inner {
@@ -96,6 +99,7 @@ impl Store {
     pub async fn query(&self, sql: &'static str, params: Vec<Value>) -> Result<Vec<Row>> {
         match &self.inner.engine {
             Engine::Sqlite(sqlite) => sqlite.query(sql, params).await,
+            Engine::Postgres(postgres) => postgres.query(sql, &params).await,
         }
     }
 
@@ -110,6 +114,7 @@ impl Store {
     pub fn lock_server(&self) -> Result<ServerLock> {
         match &self.inner.engine {
             Engine::Sqlite(sqlite) => ServerLock::beside(sqlite.path()),
+            Engine::Postgres(_) => Ok(ServerLock::needless()),
         }
     }
 
@@ -140,4 +145,12 @@ impl Store {
         let rows = self.query(sql, params).await?;
         rows.iter().map(read).collect()
     }
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+fn unknown_scheme() -> StoreError {
+    StoreError::Url("it must begin with sqlite: or postgres://".to_owned())
 }

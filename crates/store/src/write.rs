@@ -3,7 +3,7 @@
 
 use audit::{Event, Sealed};
 
-use crate::{Result, Value};
+use crate::{Result, StoreError, Value};
 
 /// One statement of a write.
 #[derive(Clone, Debug)]
@@ -12,6 +12,16 @@ pub(crate) struct Statement {
     pub(crate) params: Vec<Value>,
     /// How many rows it must change, and what is in the way when it does not.
     pub(crate) expect: Option<(u64, &'static str)>,
+}
+
+impl Statement {
+    /// Whether it changed as many rows as it had to.
+    pub(crate) fn check(&self, changed: u64) -> Result<()> {
+        match self.expect {
+            Some((rows, conflict)) if rows != changed => Err(StoreError::Conflict(conflict)),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A change of the database together with the events that account for it.

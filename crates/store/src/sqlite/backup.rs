@@ -61,15 +61,24 @@ impl Draft {
         }
         let mut path = to.as_os_str().to_owned();
         path.push(format!(".{}.partial", std::process::id()));
-        let draft = Draft { path: path.into() };
+        let draft = Draft::named(path.into());
         connect::create(&draft.path)?;
         Ok(draft)
+    }
+
+    /// A file that somebody else makes, and its companions.
+    pub(crate) fn named(path: PathBuf) -> Self {
+        Draft { path }
     }
 }
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        for companion in ["", "-wal", "-shm"] {
+            let mut path = self.path.as_os_str().to_owned();
+            path.push(companion);
+            let _ = fs::remove_file(path);
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{Migration, Result, Row, StoreError, Value, batch::Job};
 use reader::Query;
+pub(crate) use statements::value;
 
 /// How many threads read. Reads are short; this is about not waiting behind a long one.
 const READERS: usize = 4;

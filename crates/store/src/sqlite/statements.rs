@@ -54,7 +54,8 @@ impl<'c> Statements<'c> {
     }
 }
 
-fn value(column: ValueRef<'_>) -> Result<Value> {
+/// A column in the store's types.
+pub(crate) fn value(column: ValueRef<'_>) -> Result<Value> {
     match column {
         ValueRef::Null => Ok(Value::Null),
         ValueRef::Integer(value) => Ok(Value::Int(value)),

@@ -129,12 +129,7 @@ impl Writer<'_> {
     fn apply(&mut self, write: &Write, head: &mut Head) -> Result<Committed> {
         for statement in &write.statements {
             let changed = self.statements.execute(statement.sql, &statement.params)?;
-            match statement.expect {
-                Some((rows, conflict)) if rows != changed => {
-                    return Err(StoreError::Conflict(conflict));
-                }
-                _ => {}
-            }
+            statement.check(changed)?;
         }
         let first_seq = head.size();
         for event in &write.events {

@@ -1,0 +1,655 @@
+//! What the store promises, whatever the database.
+
+use std::time::Duration;
+
+use audit::Timestamp;
+use store::{Migration, Store, StoreError, Write, params};
+
+use crate::support::{MIGRATED, Place, ROOM, admin, check_log, event, names, thing};
+
+/// Makes each test twice.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() { super::$name(crate::support::Place::sqlite()).await; })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() { super::$name(crate::support::Place::postgres().await).await; })*
+        }
+    };
+}
+
+on_both!(
+    a_write_and_its_event_stand_together,
+    values_come_back_as_they_went_in,
+    texts_sort_by_bytes,
+    a_failed_write_leaves_nothing_and_hurts_nobody,
+    an_unmet_expectation_is_a_conflict,
+    a_broken_reference_is_refused,
+    reading_cannot_write,
+    many_writers_make_one_gapless_log,
+    a_dropped_commit_still_stands,
+    two_stores_share_one_log,
+    growth_is_seen_across_stores,
+    a_statement_with_a_mistake_fails_alone,
+    records_keep_every_version,
+    records_survive_a_clock_that_runs_back,
+    a_lease_has_one_holder,
+    checkpoints_are_kept,
+    opening_again_migrates_nothing,
+    migrations_go_forward_and_are_audited,
+    a_newer_database_is_refused,
+    a_changed_migration_is_refused,
+    a_failed_migration_leaves_nothing,
+    gaps_between_migrations_are_refused,
+    stores_that_open_at_once_migrate_once,
+    a_backup_restores_to_either_database,
+    a_backup_overwrites_nothing,
+    a_restore_overwrites_nothing,
+    a_backup_beside_writers_is_consistent,
+);
+
+async fn a_write_and_its_event_stand_together(place: Place) {
+    let store = place.open().await;
+    let committed = store.commit(thing("a")).await.unwrap();
+    assert_eq!(
+        (committed.first_seq, committed.size),
+        (MIGRATED, MIGRATED + 1)
+    );
+    assert_eq!(names(&store).await, ["a"]);
+    let entry = store.events(MIGRATED, 10).await.unwrap().remove(0);
+    assert_eq!(entry.body, event("a").seal().unwrap().body);
+
+    let twice = thing("b").event(event("more")).unwrap();
+    let committed = store.commit(twice).await.unwrap();
+    assert_eq!(
+        (committed.first_seq, committed.size),
+        (MIGRATED + 1, MIGRATED + 3)
+    );
+    assert_eq!(
+        store.leaves(0, 100).await.unwrap().len() as u64,
+        MIGRATED + 3
+    );
+    check_log(&store).await;
+}
+
+async fn values_come_back_as_they_went_in(place: Place) {
+    let store = place.open().await;
+    let add = "INSERT INTO things(body, id, name, weight) VALUES($4, $1, $2, $3)";
+    let write = Write::new(event("x"))
+        .unwrap()
+        .run(
+            add,
+            params![i64::MAX, "ü ' \" $1 ?1", i64::MIN, vec![0u8, 255]],
+        )
+        .run(add, params![1, "none", None::<i64>, None::<Vec<u8>>]);
+    store.commit(write).await.unwrap();
+    let all =
+        "SELECT id, name, weight, body, weight IS NULL FROM things WHERE id >= $1 ORDER BY id DESC";
+    let rows = store.query(all, params![0]).await.unwrap();
+    assert_eq!(rows[0].int(0).unwrap(), i64::MAX);
+    assert_eq!(rows[0].text(1).unwrap(), "ü ' \" $1 ?1");
+    assert_eq!(rows[0].opt_int(2).unwrap(), Some(i64::MIN));
+    assert_eq!(rows[0].blob(3).unwrap(), [0, 255]);
+    assert_eq!(rows[0].int(4).unwrap(), 0);
+    assert_eq!(
+        (rows[1].opt_int(2).unwrap(), rows[1].opt_blob(3).unwrap()),
+        (None, None)
+    );
+    assert_eq!(rows[1].opt_text(1).unwrap(), Some("none"));
+    assert!(matches!(rows[1].int(2), Err(StoreError::Value(_))));
+    assert!(matches!(rows[1].int(1), Err(StoreError::Value(_))));
+    assert!(matches!(rows[1].int(9), Err(StoreError::Value(_))));
+    let sums = "SELECT COUNT(*), SUM(id - id + 7), MAX(id), COALESCE(SUM(weight), 0) FROM things WHERE id = 1";
+    let rows = store.query(sums, vec![]).await.unwrap();
+    let sums: Vec<i64> = (0..4).map(|at| rows[0].int(at).unwrap()).collect();
+    assert_eq!(sums, [1, 7, 1, 0]);
+}
+
+async fn texts_sort_by_bytes(place: Place) {
+    let store = place.open().await;
+    for name in ["b", "B", "a", "_", "ä", "Z"] {
+        store.commit(thing(name)).await.unwrap();
+    }
+    assert_eq!(names(&store).await, ["B", "Z", "_", "a", "b", "ä"]);
+}
+
+async fn a_failed_write_leaves_nothing_and_hurts_nobody(place: Place) {
+    let store = place.open().await;
+    store.commit(thing("taken")).await.unwrap();
+    let attempts = (0..200).map(|n| {
+        let store = store.clone();
+        let write = match n % 10 {
+            0 => thing(&format!("lost-{n}"))
+                .run("INSERT INTO things(name) VALUES($1)", params!["taken"]),
+            _ => thing(&format!("kept-{n}")),
+        };
+        tokio::spawn(async move { (n, store.commit(write).await) })
+    });
+    for attempt in attempts.collect::<Vec<_>>() {
+        let (n, outcome) = attempt.await.unwrap();
+        match n % 10 {
+            0 => assert!(
+                matches!(outcome, Err(StoreError::Duplicate(_))),
+                "{outcome:?}"
+            ),
+            _ => assert!(outcome.is_ok(), "{n}: {outcome:?}"),
+        }
+    }
+    let names = names(&store).await;
+    assert_eq!(names.len(), 181);
+    assert!(!names.iter().any(|name| name.starts_with("lost")));
+    assert_eq!(check_log(&store).await, MIGRATED + 181);
+}
+
+async fn an_unmet_expectation_is_a_conflict(place: Place) {
+    let store = place.open().await;
+    store.commit(thing("a")).await.unwrap();
+    let change = "UPDATE things SET weight = weight + 1 WHERE name = $1";
+    let write = |name: &str| {
+        thing(&format!("with-{name}")).run_expecting(1, change, params![name], "it is gone")
+    };
+    store.commit(write("a")).await.unwrap();
+    let refused = store.commit(write("b")).await;
+    assert_eq!(refused, Err(StoreError::Conflict("it is gone")));
+    assert_eq!(names(&store).await, ["a", "with-a"]);
+    assert_eq!(check_log(&store).await, MIGRATED + 2);
+}
+
+async fn a_broken_reference_is_refused(place: Place) {
+    let store = place.open().await;
+    let add = "INSERT INTO parts(thing, name) VALUES($1, $2)";
+    let write = Write::new(event("p"))
+        .unwrap()
+        .run(add, params![99, "wheel"]);
+    let refused = store.commit(write).await;
+    assert!(
+        matches!(refused, Err(StoreError::Constraint(_))),
+        "{refused:?}"
+    );
+    assert_eq!(check_log(&store).await, MIGRATED);
+}
+
+async fn reading_cannot_write(place: Place) {
+    let store = place.open().await;
+    let tried = store
+        .query("INSERT INTO things(name) VALUES('x')", vec![])
+        .await;
+    assert!(matches!(tried, Err(StoreError::ReadOnly(_))), "{tried:?}");
+    assert!(names(&store).await.is_empty());
+}
+
+async fn many_writers_make_one_gapless_log(place: Place) {
+    let store = place.open().await;
+    let writers = (0..64).map(|writer| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let mut seqs = Vec::new();
+            for n in 0..8 {
+                let committed = store.commit(thing(&format!("{writer}-{n}"))).await.unwrap();
+                seqs.push(committed.first_seq);
+            }
+            seqs
+        })
+    });
+    let mut seqs = Vec::new();
+    for writer in writers.collect::<Vec<_>>() {
+        seqs.extend(writer.await.unwrap());
+    }
+    seqs.sort_unstable();
+    assert_eq!(seqs, (MIGRATED..MIGRATED + 512).collect::<Vec<_>>());
+    assert_eq!(check_log(&store).await, MIGRATED + 512);
+}
+
+async fn a_dropped_commit_still_stands(place: Place) {
+    let store = place.open().await;
+    let commit = store.commit(thing("a"));
+    let _ = tokio::time::timeout(Duration::from_micros(1), commit).await;
+    store.commit(thing("b")).await.unwrap();
+    let names = names(&store).await;
+    assert!(names.contains(&"b".to_owned()));
+    assert_eq!(check_log(&store).await, MIGRATED + names.len() as u64);
+}
+
+async fn two_stores_share_one_log(place: Place) {
+    let (one, two) = (place.open().await, place.open().await);
+    let writers = (0..100).map(|n| {
+        let store = if n % 2 == 0 { one.clone() } else { two.clone() };
+        tokio::spawn(async move { store.commit(thing(&n.to_string())).await.unwrap() })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    assert_eq!(names(&one).await.len(), 100);
+    assert_eq!(check_log(&two).await, MIGRATED + 100);
+}
+
+async fn growth_is_seen_across_stores(place: Place) {
+    let (one, two) = (place.open().await, place.open().await);
+    let long = Duration::from_secs(20);
+    for (waits, writes) in [(one.clone(), one.clone()), (one.clone(), two.clone())] {
+        let size = waits.log_size().await.unwrap();
+        let waiting = tokio::spawn(async move { waits.wait_for_growth(size, long).await });
+        writes.commit(thing(&size.to_string())).await.unwrap();
+        assert_eq!(waiting.await.unwrap().unwrap(), size + 1);
+    }
+    let size = one.log_size().await.unwrap();
+    let unchanged = one.wait_for_growth(size, Duration::from_millis(50)).await;
+    assert_eq!(unchanged.unwrap(), size);
+}
+
+async fn a_statement_with_a_mistake_fails_alone(place: Place) {
+    let store = place.open().await;
+    let attempts = (0..20).map(|n| {
+        let store = store.clone();
+        let write = match n {
+            7 => thing("bad").run("INSERT INTO nowhere VALUES($1)", params![1]),
+            9 => thing("worse").run("UPDATE things SET weight = $1 WHERE name = 'x'", params![]),
+            _ => thing(&n.to_string()),
+        };
+        tokio::spawn(async move { store.commit(write).await })
+    });
+    let mut failed = 0;
+    for attempt in attempts.collect::<Vec<_>>() {
+        failed += usize::from(attempt.await.unwrap().is_err());
+    }
+    assert_eq!(failed, 2);
+    assert_eq!(names(&store).await.len(), 18);
+    assert_eq!(check_log(&store).await, MIGRATED + 18);
+}
+
+/// A write that puts version `expected + 1` of the record `profile/tls`.
+fn put(expected: u64, body: &str, now: i64) -> Write {
+    let write = Write::new(event("tls")).unwrap();
+    write
+        .put_record("profile", "tls", expected, &body, Timestamp(now))
+        .unwrap()
+}
+
+/// R52
+async fn records_keep_every_version(place: Place) {
+    let store = place.open().await;
+    store.commit(put(0, "one", 100)).await.unwrap();
+    assert!(matches!(
+        store.commit(put(0, "again", 150)).await,
+        Err(StoreError::Conflict(_))
+    ));
+    store.commit(put(1, "two", 200)).await.unwrap();
+    assert!(matches!(
+        store.commit(put(1, "late", 250)).await,
+        Err(StoreError::Conflict(_))
+    ));
+    let remove = Write::new(event("tls")).unwrap();
+    store
+        .commit(remove.remove_record("profile", "tls", 2, Timestamp(300)))
+        .await
+        .unwrap();
+    assert_eq!(store.record("profile", "tls").await.unwrap(), None);
+    store.commit(put(0, "three", 400)).await.unwrap();
+    let other = Write::new(event("ssh")).unwrap();
+    store
+        .commit(
+            other
+                .put_record("profile", "ssh", 0, &7, Timestamp(250))
+                .unwrap(),
+        )
+        .await
+        .unwrap();
+
+    let current = store.record("profile", "tls").await.unwrap().unwrap();
+    assert_eq!(
+        (current.version, current.parse::<String>().unwrap().as_str()),
+        (3, "three")
+    );
+    assert_eq!(current.valid_to, None);
+    let cases = [
+        (99, None),
+        (100, Some("one")),
+        (199, Some("one")),
+        (200, Some("two")),
+        (299, Some("two")),
+        (300, None),
+        (399, None),
+        (400, Some("three")),
+    ];
+    for (at, body) in cases {
+        let then = store
+            .record_as_of("profile", "tls", Timestamp(at))
+            .await
+            .unwrap();
+        let then = then.map(|record| record.parse::<String>().unwrap());
+        assert_eq!(then.as_deref(), body, "at {at}");
+    }
+    let ids = |records: Vec<store::Record>| {
+        records
+            .into_iter()
+            .map(|record| record.id)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(store.records("profile").await.unwrap()), ["ssh", "tls"]);
+    assert_eq!(
+        ids(store
+            .records_as_of("profile", Timestamp(249))
+            .await
+            .unwrap()),
+        ["tls"]
+    );
+    assert_eq!(
+        ids(store
+            .records_as_of("profile", Timestamp(350))
+            .await
+            .unwrap()),
+        ["ssh"]
+    );
+    assert_eq!(
+        store.record_versions("profile", "tls").await.unwrap().len(),
+        3
+    );
+    assert!(current.parse::<i64>().is_err());
+}
+
+async fn records_survive_a_clock_that_runs_back(place: Place) {
+    let store = place.open().await;
+    store.commit(put(0, "one", 1000)).await.unwrap();
+    store.commit(put(1, "two", 500)).await.unwrap();
+    let remove = Write::new(event("tls")).unwrap();
+    store
+        .commit(remove.remove_record("profile", "tls", 2, Timestamp(400)))
+        .await
+        .unwrap();
+    store.commit(put(0, "three", 300)).await.unwrap();
+    let versions = store.record_versions("profile", "tls").await.unwrap();
+    let spans: Vec<_> = versions
+        .iter()
+        .map(|v| (v.valid_from.0, v.valid_to.map(|to| to.0)))
+        .collect();
+    assert_eq!(
+        spans,
+        [(1000, Some(1000)), (1000, Some(1000)), (1000, None)]
+    );
+}
+
+async fn a_lease_has_one_holder(place: Place) {
+    let store = place.open().await;
+    let ttl = Duration::from_millis(100);
+    let lease = |holder: &'static str, now: i64| {
+        let store = store.clone();
+        async move {
+            store
+                .lease("crl", holder, ttl, Timestamp(now))
+                .await
+                .unwrap()
+        }
+    };
+    assert!(lease("a", 0).await);
+    assert!(!lease("b", 50).await);
+    assert!(lease("a", 90).await);
+    assert!(!lease("b", 189).await);
+    assert!(lease("b", 190).await);
+    assert!(!lease("a", 200).await);
+    store.end_lease("crl", "a").await.unwrap();
+    assert!(!lease("a", 210).await);
+    store.end_lease("crl", "b").await.unwrap();
+    assert!(lease("a", 220).await);
+    assert_eq!(check_log(&store).await, MIGRATED);
+
+    let contenders = (0..20).map(|n| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            store
+                .lease("ocsp", &n.to_string(), ttl, Timestamp(0))
+                .await
+                .unwrap()
+        })
+    });
+    let mut holders = 0;
+    for contender in contenders.collect::<Vec<_>>() {
+        holders += usize::from(contender.await.unwrap());
+    }
+    assert_eq!(holders, 1);
+}
+
+async fn checkpoints_are_kept(place: Place) {
+    let store = place.open().await;
+    assert_eq!(store.newest_checkpoint().await.unwrap(), None);
+    for (size, note) in [(2, "two"), (5, "five"), (5, "five again")] {
+        store
+            .save_checkpoint(size, note, Timestamp(9))
+            .await
+            .unwrap();
+    }
+    let newest = store.newest_checkpoint().await.unwrap().unwrap();
+    assert_eq!((newest.size, newest.note.as_str()), (5, "five again"));
+    let all = store.checkpoints(0, 10).await.unwrap();
+    assert_eq!(
+        all.iter()
+            .map(|checkpoint| checkpoint.size)
+            .collect::<Vec<_>>(),
+        [2, 5]
+    );
+    assert_eq!(check_log(&store).await, MIGRATED);
+}
+
+async fn opening_again_migrates_nothing(place: Place) {
+    let store = place.open().await;
+    store.commit(thing("a")).await.unwrap();
+    drop(store);
+    let store = place.open().await;
+    assert_eq!(names(&store).await, ["a"]);
+    assert_eq!(check_log(&store).await, MIGRATED + 1);
+}
+
+/// A second version of the room.
+const LATER: &[Migration] = &[
+    ROOM[0],
+    Migration {
+        room: "shelf",
+        version: 2,
+        sql: "ALTER TABLE things ADD COLUMN colour TEXT NOT NULL DEFAULT 'grey';",
+        postgres: None,
+    },
+];
+
+async fn migrations_go_forward_and_are_audited(place: Place) {
+    let store = place.open().await;
+    store.commit(thing("a")).await.unwrap();
+    drop(store);
+    let store = Store::open(&place.url, LATER).await.unwrap();
+    let rows = store
+        .query("SELECT colour FROM things", vec![])
+        .await
+        .unwrap();
+    assert_eq!(rows[0].text(0).unwrap(), "grey");
+    assert_eq!(check_log(&store).await, MIGRATED + 2);
+    let entry = store.events(MIGRATED + 1, 1).await.unwrap().remove(0);
+    let event = audit::Event::parse(&entry.body).unwrap();
+    assert_eq!(
+        (&*event.action, event.object.id.as_str()),
+        ("schema.migrate", "shelf/2")
+    );
+    assert!(event.time.0 > 1_700_000_000_000, "the database's clock");
+}
+
+async fn a_newer_database_is_refused(place: Place) {
+    drop(Store::open(&place.url, LATER).await.unwrap());
+    let refused = Store::open(&place.url, ROOM).await.err();
+    let newer = StoreError::Newer {
+        room: "shelf".into(),
+        found: 2,
+        known: 1,
+    };
+    assert_eq!(refused, Some(newer));
+    let refused = Store::open(&place.url, &[]).await.err();
+    assert!(
+        matches!(refused, Some(StoreError::Newer { known: 0, .. })),
+        "{refused:?}"
+    );
+}
+
+async fn a_changed_migration_is_refused(place: Place) {
+    drop(place.open().await);
+    let changed = [Migration {
+        sql: "CREATE TABLE things(id INTEGER PRIMARY KEY);",
+        ..ROOM[0]
+    }];
+    let refused = Store::open(&place.url, &changed).await.err();
+    let expected = StoreError::MigrationChanged {
+        room: "shelf".into(),
+        version: 1,
+    };
+    assert_eq!(refused, Some(expected));
+}
+
+async fn a_failed_migration_leaves_nothing(place: Place) {
+    drop(place.open().await);
+    let broken = [
+        LATER[0],
+        LATER[1],
+        Migration {
+            room: "shelf",
+            version: 3,
+            sql: "CREATE TABLE more(id INTEGER PRIMARY KEY); CREATE TABLE things(id INTEGER PRIMARY KEY);",
+            postgres: None,
+        },
+    ];
+    assert!(Store::open(&place.url, &broken).await.is_err());
+    let store = place.open().await;
+    assert_eq!(check_log(&store).await, MIGRATED);
+    assert!(
+        store
+            .query("SELECT colour FROM things", vec![])
+            .await
+            .is_err()
+    );
+}
+
+async fn gaps_between_migrations_are_refused(place: Place) {
+    let gap = [Migration {
+        version: 2,
+        ..ROOM[0]
+    }];
+    let refused = Store::open(&place.url, &gap).await.err();
+    assert_eq!(refused, Some(StoreError::MigrationOrder("shelf")));
+}
+
+async fn stores_that_open_at_once_migrate_once(place: Place) {
+    let opening = (0..6).map(|_| {
+        let url = place.url.clone();
+        tokio::spawn(async move { Store::open(&url, ROOM).await.unwrap() })
+    });
+    for open in opening.collect::<Vec<_>>() {
+        assert_eq!(open.await.unwrap().log_size().await.unwrap(), MIGRATED);
+    }
+}
+
+async fn a_backup_restores_to_either_database(place: Place) {
+    let store = place.open().await;
+    for n in 0..300 {
+        store.commit(thing(&format!("{n:03}"))).await.unwrap();
+    }
+    store.commit(put(0, "kept", 5)).await.unwrap();
+    let whole = Write::new(event("p")).unwrap().run(
+        "INSERT INTO parts(thing, name) SELECT id, 'wheel' FROM things WHERE name = $1",
+        params!["007"],
+    );
+    store.commit(whole).await.unwrap();
+    let head = store.log_head().await.unwrap();
+    let backup = place.directory.path().join("backup");
+    store.backup(&backup).await.unwrap();
+
+    let same = place.another().await;
+    let other = match place.is_sqlite() {
+        true => Place::postgres().await,
+        false => Place::sqlite(),
+    };
+    for target in [same, other] {
+        store::restore(&backup, &target.url, ROOM).await.unwrap();
+        let restored = target.open().await;
+        assert_eq!(restored.log_head().await.unwrap(), head);
+        check_log(&restored).await;
+        assert_eq!(names(&restored).await, names(&store).await);
+        assert_eq!(
+            restored.record("profile", "tls").await.unwrap(),
+            store.record("profile", "tls").await.unwrap()
+        );
+        restored.commit(thing("after")).await.unwrap();
+        let rows = restored
+            .query("SELECT id FROM things WHERE name = 'after'", vec![])
+            .await
+            .unwrap();
+        assert_eq!(rows[0].int(0).unwrap(), 301, "numbering goes on");
+    }
+}
+
+async fn a_backup_overwrites_nothing(place: Place) {
+    let store = place.open().await;
+    let there = place.directory.path().join("there");
+    std::fs::write(&there, "precious").unwrap();
+    let refused = store.backup(&there).await;
+    assert!(matches!(refused, Err(StoreError::Backup(_))), "{refused:?}");
+    assert_eq!(std::fs::read(&there).unwrap(), b"precious");
+    let nowhere = place.directory.path().join("no/such/place");
+    let refused = store.backup(&nowhere).await;
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable(_))),
+        "{refused:?}"
+    );
+    let left: Vec<_> = std::fs::read_dir(place.directory.path())
+        .unwrap()
+        .map(|f| f.unwrap().file_name())
+        .collect();
+    assert!(
+        !left
+            .iter()
+            .any(|name| name.to_string_lossy().contains("partial")),
+        "{left:?}"
+    );
+}
+
+async fn a_restore_overwrites_nothing(place: Place) {
+    let store = place.open().await;
+    store.commit(thing("mine")).await.unwrap();
+    let backup = place.directory.path().join("backup");
+    store.backup(&backup).await.unwrap();
+    store.commit(thing("later")).await.unwrap();
+    let refused = store::restore(&backup, &place.url, ROOM).await;
+    assert!(matches!(refused, Err(StoreError::Backup(_))), "{refused:?}");
+    assert_eq!(names(&store).await, ["later", "mine"]);
+    let junk = place.directory.path().join("junk");
+    std::fs::write(&junk, "this is not a database, whatever else it may be").unwrap();
+    let refused = store::restore(&junk, &place.another().await.url, ROOM).await;
+    assert!(
+        matches!(refused, Err(StoreError::Corrupt(_))),
+        "{refused:?}"
+    );
+}
+
+async fn a_backup_beside_writers_is_consistent(place: Place) {
+    let store = place.open().await;
+    let writers = (0..8).map(|writer| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for n in 0..40 {
+                store.commit(thing(&format!("{writer}-{n}"))).await.unwrap();
+            }
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+    store
+        .wait_for_growth(MIGRATED + 20, Duration::from_secs(10))
+        .await
+        .unwrap();
+    let backup = place.directory.path().join("backup");
+    store.backup(&backup).await.unwrap();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let target = Place::sqlite();
+    store::restore(&backup, &target.url, ROOM).await.unwrap();
+    let restored = target.open().await;
+    let size = check_log(&restored).await;
+    assert_eq!(names(&restored).await.len() as u64, size - MIGRATED);
+    admin(&target.url, "PRAGMA integrity_check").await;
+}

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# A PostgreSQL cluster for tests, reachable only through a Unix socket in DIR.
+#
+#   pg-test-cluster.sh start DIR [PID]  makes DIR, starts a cluster in it, prints its URL;
+#                                       stops it when process PID has ended
+#   pg-test-cluster.sh stop  DIR        stops it and removes DIR
+#   pg-test-cluster.sh crash DIR        ends all of its processes at once, as a crash would
+#   pg-test-cluster.sh again DIR        starts it again
+#
+# The URL names the database "postgres"; add others with CREATE DATABASE. DIR must be short (a
+# socket's path has at most 107 bytes) and in a place that everybody may enter.
+# It keeps fsync on: these tests are about what survives.
+set -euo pipefail
+
+usage() { sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -eq 2 ] || [ $# -eq 3 ] || usage
+command=$1
+mkdir -p "$(dirname "$2")"
+dir=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
+
+bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1 || true)
+if [ -z "$bin" ] || [ ! -x "$bin/initdb" ]; then
+    echo "PostgreSQL's server is missing: apt-get install postgresql" >&2
+    exit 1
+fi
+
+# PostgreSQL refuses to run as root.
+as_server() {
+    if [ "$(id -u)" -eq 0 ]; then
+        (cd / && runuser -u postgres -- "$@")
+    else
+        "$@"
+    fi
+}
+
+start() {
+    as_server "$bin/pg_ctl" start -s -w -t 60 -D "$dir/data" -l "$dir/log" \
+        -o "-c listen_addresses='' -c unix_socket_directories='$dir' -c port=5432" >/dev/null || {
+        cat "$dir/log" >&2
+        exit 1
+    }
+}
+
+case $command in
+start)
+    mkdir "$dir"
+    chmod 755 "$dir"
+    [ "$(id -u)" -ne 0 ] || chown postgres "$dir"
+    as_server "$bin/initdb" -D "$dir/data" -U ward -A trust -E UTF8 --locale=C >/dev/null
+    printf 'max_connections = 100\nshared_buffers = 64MB\n' |
+        as_server tee -a "$dir/data/postgresql.conf" >/dev/null
+    start
+    if [ $# -eq 3 ]; then
+        setsid "$0" watch "$dir" "$3" </dev/null >/dev/null 2>&1 &
+    fi
+    echo "postgres://ward@$(printf %s "$dir" | sed 's#/#%2F#g')/postgres"
+    ;;
+stop)
+    as_server "$bin/pg_ctl" stop -s -m immediate -D "$dir/data" >/dev/null 2>&1 || true
+    rm -rf "$dir"
+    ;;
+watch)
+    while kill -0 "$3" 2>/dev/null; do sleep 1; done
+    exec "$0" stop "$dir"
+    ;;
+crash)
+    as_server "$bin/pg_ctl" stop -s -m immediate -D "$dir/data"
+    ;;
+again)
+    start
+    ;;
+*)
+    usage
+    ;;
+esac
