@@ -356,6 +356,8 @@ fn r02_rotation_of_the_kek_survives_a_crash_at_every_step() {
             Err(KeyError::KekInUse(2))
         ));
 
+        // The command is run again and gets through.
+        let new = reopened.rewrap(&old, &next).unwrap();
         reopened.finish_rewrap(&new).unwrap();
         let after = ring_under(dir.path(), next.clone()).unwrap();
         assert!(after.kek_status().former.is_empty());
