@@ -46,7 +46,7 @@ pub enum KeyError {
     NothingSealed(KeyId),
     #[error("the record was written in format {0}, which this version does not read")]
     UnknownFormat(u32),
-    #[error("a {key} key cannot make {signature:?} signatures")]
+    #[error("a {key} key cannot make {signature} signatures")]
     WrongAlgorithm {
         key: KeyAlgorithm,
         signature: SignatureAlgorithm,

@@ -167,7 +167,7 @@ impl Token {
         let recipe = Recipe::new(algorithm, message);
         let signature = session
             .sign(&recipe.mechanism, private, &recipe.input)
-            .map_err(|error| self.fault(&format!("{algorithm:?} signatures"), &error))?;
+            .map_err(|error| self.fault(&format!("{algorithm} signatures"), &error))?;
         recipe
             .finish(signature)
             .ok_or_else(|| self.misbehaved("its signature has an odd length").into())
