@@ -19,6 +19,11 @@ const LATEST: i64 = 253_402_207_199_999;
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
+    /// Whole Unix seconds, as certificates count.
+    pub fn seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
     /// The 24 bytes `2026-11-22T02:22:26.123Z`. An instant outside the calendar becomes the
     /// nearest one inside.
     pub fn rfc3339(self) -> [u8; 24] {

@@ -1,8 +1,8 @@
 //! Certificate revocation lists: what is due, building it, and handing it out (RFC 5280 §5, R13).
 //!
 //! Every issuer has three kinds of list. The *complete* list covers everything, for consumers that load one file.
-//! Its *delta* carries what changed since, and stays small. A *partition* covers at most [`PARTITION_SIZE`]
-//! consecutively issued certificates and is what certificates point to: however many are revoked, the list that a
+//! Its *delta* carries what changed since, and stays small. A *partition* covers as many
+//! consecutively issued certificates as [`PARTITION_SIZE`] says and is what certificates point to: however many are revoked, the list that a
 //! device fetches stays under 4 MB, and a revocation re-publishes one partition, not everything.
 
 use std::collections::{BTreeSet, HashMap};
@@ -10,14 +10,16 @@ use std::sync::Arc;
 
 use audit::{Actor, Event, Object, Timestamp};
 use bytes::Bytes;
+use keys::Signer;
 use parking_lot::{Mutex, RwLock};
 use serde_json::json;
 use store::{Row, Write, params};
-use x509::Time;
-use x509::crl::{Reason, RevokedEntry};
+use x509::crl::{Reason, RevokedEntry, TbsCrl};
+use x509::ext::{self, DistributionPoint, DistributionPointName, ExtensionValue};
+use x509::lint::Severity;
+use x509::{GeneralName, Time};
 
-use crate::authority::Issuer;
-use crate::{Ca, CaError};
+use crate::{Ca, CaError, Issuer};
 
 /// Certificates whose status one partition carries. At about 38 bytes an entry its list stays under 4 MB.
 pub const PARTITION_SIZE: i64 = 100_000;
@@ -80,11 +82,20 @@ impl ListName {
     pub fn parse_path(path: &str) -> Option<Self> {
         let stem = path.strip_suffix(".crl")?;
         if let Some((issuer, number)) = stem.split_once('/') {
-            return Some(Self { issuer: issuer.into(), kind: ListKind::Partition(number.parse().ok()?) });
+            return Some(Self {
+                issuer: issuer.into(),
+                kind: ListKind::Partition(number.parse().ok()?),
+            });
         }
         Some(match stem.strip_suffix("-delta") {
-            Some(issuer) => Self { issuer: issuer.into(), kind: ListKind::Delta },
-            None => Self { issuer: stem.into(), kind: ListKind::Complete },
+            Some(issuer) => Self {
+                issuer: issuer.into(),
+                kind: ListKind::Delta,
+            },
+            None => Self {
+                issuer: stem.into(),
+                kind: ListKind::Complete,
+            },
         })
     }
 
@@ -121,7 +132,10 @@ impl Default for Lifetimes {
     /// A day for lists, so that a weekend without Ward's partition tolerance is noticed but survivable at the edge
     /// caches; six hours for deltas.
     fn default() -> Self {
-        Self { complete_seconds: 48 * 3600, delta_seconds: 6 * 3600 }
+        Self {
+            complete_seconds: 48 * 3600,
+            delta_seconds: 6 * 3600,
+        }
     }
 }
 
@@ -129,13 +143,13 @@ impl Default for Lifetimes {
 #[derive(Default)]
 pub(crate) struct Lists {
     kept: RwLock<HashMap<ListName, Arc<PublishedList>>>,
-    dirty: Mutex<BTreeSet<(String, Option<u32>)>>,
+    dirty: Mutex<BTreeSet<(String, u32)>>,
 }
 
 impl Lists {
     /// A certificate of this issuer and partition changed its status.
     pub(crate) fn mark(&self, issuer: &str, partition: u32) {
-        self.dirty.lock().insert((issuer.to_owned(), Some(partition)));
+        self.dirty.lock().insert((issuer.to_owned(), partition));
     }
 
     /// Somebody published: whatever is kept may be old.
@@ -145,10 +159,12 @@ impl Lists {
 
     fn take_dirty(&self, issuer: &str) -> BTreeSet<u32> {
         let mut dirty = self.dirty.lock();
-        let (mine, others) = std::mem::take(&mut *dirty).into_iter().partition(|(name, _)| name == issuer);
+        let (mine, others) = std::mem::take(&mut *dirty)
+            .into_iter()
+            .partition(|(name, _)| name == issuer);
         *dirty = others;
-        let mine: BTreeSet<(String, Option<u32>)> = mine;
-        mine.into_iter().filter_map(|(_, partition)| partition).collect()
+        let mine: BTreeSet<(String, u32)> = mine;
+        mine.into_iter().map(|(_, partition)| partition).collect()
     }
 }
 
@@ -167,7 +183,7 @@ impl Ca {
     pub async fn publish_due(&self, now: Timestamp) -> Result<Vec<Publication>, CaError> {
         let mut published = Vec::new();
         for issuer in self.issuers() {
-            if issuer.signer().is_some() {
+            if issuer.key().is_some() {
                 published.extend(self.publish_issuer(&issuer, now, false).await?);
             }
         }
@@ -175,14 +191,18 @@ impl Ca {
     }
 
     /// Publishes all lists of an issuer, due or not.
-    pub async fn publish_now(&self, issuer: &str, now: Timestamp) -> Result<Option<Publication>, CaError> {
+    pub async fn publish_now(
+        &self,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<Option<Publication>, CaError> {
         let issuer = self.issuer(issuer)?;
         self.publish_issuer(&issuer, now, true).await
     }
 
     /// A published list, from memory where it is small enough to be kept.
     pub async fn crl(&self, name: &ListName) -> Result<Option<Arc<PublishedList>>, CaError> {
-        if let Some(list) = self.lists().kept.read().get(name) {
+        if let Some(list) = self.status_services().lists.kept.read().get(name) {
             return Ok(Some(Arc::clone(list)));
         }
         let rows = self
@@ -193,10 +213,16 @@ impl Ca {
                 params![name.issuer.as_str(), name.kind.column()],
             )
             .await?;
-        let Some(row) = rows.first() else { return Ok(None) };
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
         let list = Arc::new(read_list(row, Bytes::from(row.blob(8)?.to_vec()))?);
         if list.size <= KEPT_IN_MEMORY {
-            self.lists().kept.write().insert(name.clone(), Arc::clone(&list));
+            self.status_services()
+                .lists
+                .kept
+                .write()
+                .insert(name.clone(), Arc::clone(&list));
         }
         Ok(Some(list))
     }
@@ -211,16 +237,25 @@ impl Ca {
                 params![],
             )
             .await?;
-        rows.iter().map(|row| read_list(row, Bytes::new())).collect()
+        rows.iter()
+            .map(|row| read_list(row, Bytes::new()))
+            .collect()
     }
 
-    async fn publish_issuer(&self, issuer: &Arc<Issuer>, now: Timestamp, all: bool) -> Result<Option<Publication>, CaError> {
+    async fn publish_issuer(
+        &self,
+        issuer: &Arc<Issuer>,
+        now: Timestamp,
+        all: bool,
+    ) -> Result<Option<Publication>, CaError> {
         let started = std::time::Instant::now();
-        let dirty = self.lists().take_dirty(issuer.name());
+        let dirty = self.status_services().lists.take_dirty(issuer.name());
         let result = self.publish_kinds(issuer, &dirty, now, all).await;
         if result.is_err() {
             // Nothing is lost: the next round tries again.
-            dirty.iter().for_each(|partition| self.lists().mark(issuer.name(), *partition));
+            dirty
+                .iter()
+                .for_each(|partition| self.status_services().lists.mark(issuer.name(), *partition));
         }
         let lists = result?;
         if lists.is_empty() {
@@ -229,9 +264,16 @@ impl Ca {
         metrics::histogram!("ward_crl_publication_seconds").record(started.elapsed().as_secs_f64());
         Ok(Some(Publication {
             issuer: issuer.name().to_owned(),
-            entries: lists.iter().map(|list| list.entries).max().unwrap_or_default(),
+            entries: lists
+                .iter()
+                .map(|list| list.entries)
+                .max()
+                .unwrap_or_default(),
             bytes: lists.iter().map(|list| list.size).sum(),
-            lists: lists.iter().map(|list| list.name.kind.to_string()).collect(),
+            lists: lists
+                .iter()
+                .map(|list| list.name.kind.to_string())
+                .collect(),
             milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         }))
     }
@@ -247,7 +289,10 @@ impl Ca {
         let mut lists = Vec::new();
         for kind in self.due(issuer, &known, dirty, now, all).await? {
             // A delta refers to the complete list, which may just have been replaced.
-            let base = lists.iter().chain(known.values()).find(|list: &&PublishedList| list.name.kind == ListKind::Complete);
+            let base = lists
+                .iter()
+                .chain(known.values())
+                .find(|list: &&PublishedList| list.name.kind == ListKind::Complete);
             let base = (kind == ListKind::Delta).then(|| base.cloned()).flatten();
             let before = known.get(&kind).map_or(0, |list| list.number);
             let list = self.build(issuer, kind, base.as_ref(), before, now).await?;
@@ -285,7 +330,9 @@ impl Ca {
                 now.seconds() >= list.this_update.0 + (list.next_update.0 - list.this_update.0) / 2
             })
         };
-        let small = known.get(&ListKind::Complete).is_none_or(|list| list.entries.unsigned_abs() <= IMMEDIATE_ENTRIES);
+        let small = known
+            .get(&ListKind::Complete)
+            .is_none_or(|list| list.entries.unsigned_abs() <= IMMEDIATE_ENTRIES);
         let mut kinds = Vec::new();
         if all || past_half(ListKind::Complete) || (!dirty.is_empty() && small) {
             kinds.push(ListKind::Complete);
@@ -294,13 +341,27 @@ impl Ca {
             kinds.push(ListKind::Delta);
         }
         // The partition that the next certificates will name must exist before they do.
-        for number in 0..=self.newest_partition(issuer.name()) + 1 {
+        for number in 0..self.partitions(issuer).await? {
             let kind = ListKind::Partition(number);
             if all || dirty.contains(&number) || past_half(kind) {
                 kinds.push(kind);
             }
         }
         Ok(kinds)
+    }
+
+    /// How many partitions there are, the next one included.
+    async fn partitions(&self, issuer: &Issuer) -> Result<u32, CaError> {
+        // Serial numbers begin with the time: the largest is the newest.
+        let rows = self
+            .store()
+            .query(
+                "SELECT partition FROM certificates WHERE issuer = $1 ORDER BY serial DESC LIMIT 1",
+                params![issuer.name()],
+            )
+            .await?;
+        let newest = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        Ok(u32::try_from(newest).unwrap_or_default() + 2)
     }
 
     async fn build(
@@ -313,28 +374,29 @@ impl Ca {
     ) -> Result<PublishedList, CaError> {
         let (entries, count) = self.revoked_entries(issuer.name(), kind, base, now).await?;
         let lifetime = match kind {
-            ListKind::Delta => self.lifetimes().delta_seconds,
-            _ => self.lifetimes().complete_seconds,
+            ListKind::Delta => Lifetimes::default().delta_seconds,
+            _ => Lifetimes::default().complete_seconds,
         };
         // Unix milliseconds rise by themselves; a clock that stood still must not repeat a number (§5.2.3).
         let number = now.0.max(number_before + 1);
-        let name = ListName { issuer: issuer.name().to_owned(), kind };
-        let header = header(issuer, &name, base, number, Time(now.seconds()), Time(now.seconds() + lifetime), self.publish_url());
-        let signing = Arc::clone(issuer);
-        let der = tokio::task::spawn_blocking(move || sign(&signing, header, entries))
+        let name = ListName {
+            issuer: issuer.name().to_owned(),
+            kind,
+        };
+        let publish_url = self.publish_url()?;
+        let header = header(issuer, kind, base, number, Time(now.seconds()), Time(now.seconds() + lifetime), &publish_url);
+        let signer = issuer.signer().cloned().ok_or_else(|| CaError::Offline(issuer.name().to_owned()))?;
+        let der = tokio::task::spawn_blocking(move || sign(&signer, &header, entries))
             .await
-            .map_err(|_| CaError::Interrupted("CRL signing"))??;
-        let findings = if der.len() <= KEPT_IN_MEMORY { lint(&der)? } else { Vec::new() };
-        if let Some(finding) = findings.first() {
-            return Err(CaError::Lint(finding.to_string()));
-        }
+            .map_err(|_| CaError::Internal("CRL signing was interrupted"))??;
+        check(&der)?;
         Ok(PublishedList {
             name,
             number,
             entries: count,
             this_update: Time(now.seconds()),
             next_update: Time(now.seconds() + lifetime),
-            sha256: audit::sha256(&der),
+            sha256: audit::merkle::sha256(&der),
             size: der.len(),
             der: der.into(),
         })
@@ -354,8 +416,8 @@ impl Ca {
         };
         // A change is stamped shortly before it is committed: look back a little further than the base.
         let since = base.map_or(i64::MIN, |base| (base.this_update.0 - 60) * 1000);
-        // §3.3: an entry stays until it has appeared on a list published after the certificate's expiry.
-        let expired = now.seconds() - 2 * self.lifetimes().complete_seconds;
+        // Released holds appear in deltas only, as removeFromCRL (§5.3.1). §3.3: an entry stays until it has appeared on a list published after the certificate's expiry.
+        let expired = now.seconds() - 2 * Lifetimes::default().complete_seconds;
         let (mut der, mut count, mut after) = (Vec::new(), 0, Vec::new());
         loop {
             let rows = self
@@ -363,8 +425,8 @@ impl Ca {
                 .query(
                     "SELECT serial, revoked_at, reason, invalidity_date FROM revocations \
                      WHERE issuer = $1 AND serial > $2 AND partition >= $3 AND partition <= $4 \
-                     AND changed_at >= $5 AND expires > $6 AND reason <> $7 ORDER BY serial LIMIT $8",
-                    params![issuer, after, low, high, since, expired, left_out(kind), PAGE],
+                     AND changed_at >= $5 AND expires > $6 AND (reason <> 8 OR $7 = 1) ORDER BY serial LIMIT $8",
+                    params![issuer, after, low, high, since, expired, i64::from(kind == ListKind::Delta), PAGE],
                 )
                 .await?;
             for row in &rows {
@@ -378,16 +440,26 @@ impl Ca {
         }
     }
 
-    async fn record(&self, issuer: &Issuer, list: &PublishedList, now: Timestamp) -> Result<(), CaError> {
-        let event = Event::new(now, Actor::system("publisher"), "crl.publish", Object::new("issuer", issuer.name()))
-            .after(json!({
-                "list": list.name.kind.to_string(),
-                "number": list.number,
-                "entries": list.entries,
-                "bytes": list.size,
-                "next_update": list.next_update.to_string(),
-            }))
-            .digest(list.sha256);
+    async fn record(
+        &self,
+        issuer: &Issuer,
+        list: &PublishedList,
+        now: Timestamp,
+    ) -> Result<(), CaError> {
+        let event = Event::new(
+            now,
+            Actor::system("publisher"),
+            "crl.publish",
+            Object::new("issuer", issuer.name()),
+        )
+        .after(json!({
+            "list": list.name.kind.to_string(),
+            "number": list.number,
+            "entries": list.entries,
+            "bytes": list.size,
+            "next_update": list.next_update.to_string(),
+        }))
+        .digest(list.sha256);
         let write = Write::new(event)?.run_expecting(
             1,
             "INSERT INTO crls (issuer, partition, number, entries, this_update, next_update, sha256, der) \
@@ -408,39 +480,43 @@ impl Ca {
             "a newer list has been published by another node",
         );
         self.store().commit(write).await?;
-        self.lists().forget(issuer.name());
+        self.status_services().lists.forget(issuer.name());
         Ok(())
-    }
-}
-
-/// Released holds appear in deltas only, as removeFromCRL (§5.3.1). No reason has the code 255.
-fn left_out(kind: ListKind) -> i64 {
-    match kind {
-        ListKind::Delta => 255,
-        _ => i64::from(Reason::RemoveFromCrl.code()),
     }
 }
 
 fn header(
     issuer: &Issuer,
-    name: &ListName,
+    kind: ListKind,
     base: Option<&PublishedList>,
     number: i64,
     this_update: Time,
     next_update: Time,
     publish_url: &str,
-) -> x509::crl::TbsCrl {
-    use x509::ext;
-    let url = |kind| format!("{publish_url}/{}", ListName { issuer: name.issuer.clone(), kind }.path());
-    let mut extensions = vec![issuer.authority_key_id(), ext::CrlNumber::new(number.unsigned_abs()).encode()];
-    match (name.kind, base) {
-        (ListKind::Delta, Some(base)) => extensions.push(ext::DeltaCrlIndicator::new(base.number.unsigned_abs()).encode()),
-        (ListKind::Partition(_), _) => {
-            extensions.push(ext::IssuingDistributionPoint::for_url(&url(name.kind)).encode());
+) -> TbsCrl {
+    let name = |kind| ListName { issuer: issuer.name().to_owned(), kind };
+    let url = |kind| format!("{publish_url}/{}", name(kind).path());
+    let mut extensions = vec![issuer.authority_key_id(), ext::CrlNumber::from_u64(number.unsigned_abs()).encode()];
+    match (kind, base) {
+        (ListKind::Delta, Some(base)) => {
+            extensions.push(ext::DeltaCrlIndicator::from_u64(base.number.unsigned_abs()).encode());
         }
-        _ => extensions.push(ext::FreshestCrl::for_url(&url(ListKind::Delta)).encode()),
+        (ListKind::Partition(number), _) => {
+            let url = url(ListKind::Partition(number));
+            let name = DistributionPointName::Full(vec![GeneralName::Uri(url)]);
+            extensions.push(
+                ext::IssuingDistributionPoint {
+                    name: Some(name),
+                    ..Default::default()
+                }
+                .encode(),
+            );
+        }
+        _ => extensions.push(
+            ext::FreshestCrl(vec![DistributionPoint::uri(&url(ListKind::Delta))]).encode(),
+        ),
     }
-    x509::crl::TbsCrl {
+    TbsCrl {
         signature: issuer.signature_algorithm(),
         issuer: issuer.certificate().subject().clone(),
         this_update,
@@ -449,27 +525,42 @@ fn header(
     }
 }
 
-fn sign(issuer: &Issuer, header: x509::crl::TbsCrl, entries: Vec<u8>) -> Result<Vec<u8>, CaError> {
+fn sign(signer: &Signer, header: &TbsCrl, entries: Vec<u8>) -> Result<Vec<u8>, CaError> {
     let unsigned = header.encode([&entries], entries.len())?;
     drop(entries);
-    let signer = issuer.signer().ok_or_else(|| CaError::Offline(issuer.name().to_owned()))?;
-    let signature = signer.sign(issuer.signature_algorithm(), unsigned.tbs())?;
+    let signature = signer.sign(header.signature, unsigned.tbs())?;
     Ok(unsigned.assemble(&signature))
 }
 
-fn lint(der: &[u8]) -> Result<Vec<x509::lint::Finding>, CaError> {
-    let list = x509::crl::CertificateList::from_der(der).map_err(|error| CaError::Lint(error.to_string()))?;
-    Ok(x509::lint::lint_crl(&list).into_iter().filter(x509::lint::Finding::is_error).collect())
+/// What would be refused in anybody else's list is not published in ours.
+fn check(der: &[u8]) -> Result<(), CaError> {
+    let mut findings = x509::lint::lint_crl_der(der).into_iter();
+    match findings.find(|finding| finding.severity == Severity::Error) {
+        Some(finding) => Err(CaError::Lint(format!(
+            "{}: {} ({})",
+            finding.rule, finding.message, finding.citation
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn read_list(row: &Row, der: Bytes) -> Result<PublishedList, CaError> {
     Ok(PublishedList {
-        name: ListName { issuer: row.text(0)?.to_owned(), kind: ListKind::from_column(row.int(1)?) },
+        name: ListName {
+            issuer: row.text(0)?.to_owned(),
+            kind: ListKind::from_column(row.int(1)?),
+        },
         number: row.int(2)?,
         entries: row.int(3)?,
         this_update: Time(row.int(4)?),
         next_update: Time(row.int(5)?),
-        sha256: row.blob(6)?.try_into().map_err(|_| CaError::Damaged("crls.sha256"))?,
+        sha256: row.blob(6)?.try_into().map_err(|_| {
+            CaError::stored(
+                "crl",
+                row.text(0).unwrap_or_default(),
+                "a digest of another size",
+            )
+        })?,
         size: usize::try_from(row.int(7)?).unwrap_or_default(),
         der,
     })
@@ -477,11 +568,9 @@ fn read_list(row: &Row, der: Bytes) -> Result<PublishedList, CaError> {
 
 fn read_entry(row: &Row) -> Result<RevokedEntry, CaError> {
     let reason = u8::try_from(row.int(2)?).ok().and_then(Reason::from_code);
+    let reason = reason.filter(|reason| *reason != Reason::Unspecified);
     Ok(RevokedEntry {
-        serial: row.blob(0)?.to_vec(),
-        date: Time(row.int(1)?),
-        reason: reason.filter(|reason| *reason != Reason::Unspecified),
         invalidity_date: row.opt_int(3)?.map(Time),
-        certificate_issuer: None,
+        ..RevokedEntry::new(row.blob(0)?.to_vec(), Time(row.int(1)?), reason)
     })
 }

@@ -4,16 +4,15 @@
 
 use std::path::Path as FilePath;
 
-use audit::merkle::Frontier;
+use audit::merkle::{Frontier, Plan};
 use audit::note::{Checkpoint, VerifierKey};
-use audit::proof::Plan;
 use audit::tile::{self, Index, Kind, Path, TileReader, WIDTH};
 use audit::verify::{Report, Verifier};
 use audit::{Hash, Timestamp};
 use store::{Store, params};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::CaError;
+use crate::{Ca, CaError};
 
 /// Entries or certificates read from the database at a time.
 const PAGE: u64 = 2048;
@@ -43,8 +42,13 @@ pub struct InclusionProof {
 }
 
 impl Notary {
-    pub(crate) fn new(store: Store, signer: keys::Signer, key: VerifierKey) -> Self {
-        Self { store, signer, key, index: Mutex::new(Index::new()) }
+    pub(crate) async fn open(ca: &Ca) -> Result<Self, CaError> {
+        let settings = ca.settings().ok_or_else(|| CaError::not_found("settings", "hierarchy"))?;
+        let signer = ca.signer(&settings.log_key).await?;
+        let public = signer.public_key().key_bytes().try_into();
+        let public: [u8; 32] = public.map_err(|_| CaError::Internal("the log's key is not Ed25519"))?;
+        let key = VerifierKey::new(settings.log_origin, public)?;
+        Ok(Self { store: ca.store().clone(), signer, key, index: Mutex::new(Index::new()) })
     }
 
     /// The public key that checkpoints verify with, in the form that C2SP signed-note defines.

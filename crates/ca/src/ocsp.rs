@@ -6,7 +6,6 @@
 mod cache;
 mod responder;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -14,23 +13,15 @@ use audit::Timestamp;
 use bytes::Bytes;
 use store::params;
 use x509::Time;
-use x509::ocsp::{CertId, Request, ResponseData, SingleResponse, SingleStatus};
+use x509::crl::Reason;
+use x509::ocsp::{Nonce, Request, ResponderId, ResponseData, SingleResponse, SingleStatus, errors};
 
 pub(crate) use cache::AnswerCache;
 pub use cache::Prepared;
 pub(crate) use responder::{Responder, Responders};
 
-use crate::revocation::{Status, status_of_row};
+use crate::revocation::Status;
 use crate::{Ca, CaError};
-
-/// OCSPResponse { malformedRequest }: the request is not one (RFC 6960 §2.3).
-pub const MALFORMED: &[u8] = &[0x30, 0x03, 0x0a, 0x01, 0x01];
-/// OCSPResponse { internalError }.
-pub const INTERNAL_ERROR: &[u8] = &[0x30, 0x03, 0x0a, 0x01, 0x02];
-/// OCSPResponse { tryLater }.
-pub const TRY_LATER: &[u8] = &[0x30, 0x03, 0x0a, 0x01, 0x03];
-/// OCSPResponse { unauthorized }: not an issuer of ours (RFC 5019 §2.2.3).
-pub const UNAUTHORIZED: &[u8] = &[0x30, 0x03, 0x0a, 0x01, 0x06];
 
 /// Seconds from thisUpdate to nextUpdate. Short, because an answer that a client has stapled or stored stays
 /// believable for so long after a revocation.
@@ -57,106 +48,127 @@ impl Answer {
     }
 }
 
-/// Finds an issuer of ours by the two hashes of a CertID.
-#[derive(Default)]
-pub(crate) struct IssuerIndex(HashMap<(Vec<u8>, Vec<u8>), Arc<str>>);
-
-impl IssuerIndex {
-    pub(crate) fn insert(&mut self, issuer: &Arc<str>, certificate: &x509::Certificate) -> Result<(), CaError> {
-        for hash in x509::ocsp::HashAlgorithm::ALL {
-            let id = CertId::for_issuer(hash, certificate)?;
-            self.0.insert((id.issuer_name_hash, id.issuer_key_hash), Arc::clone(issuer));
-        }
-        Ok(())
-    }
-
-    fn find(&self, id: &CertId) -> Option<Arc<str>> {
-        // The clone of two short hashes costs less than the signature that follows by a factor of hundreds.
-        self.0.get(&(id.issuer_name_hash.clone(), id.issuer_key_hash.clone())).cloned()
-    }
-}
-
 impl Ca {
     /// An answer that needs no work. The first thing to try.
     pub fn prepared_ocsp(&self, request: &[u8], now: Timestamp) -> Option<Arc<Prepared>> {
-        self.ocsp_cache().find(request, Time(now.seconds()))
+        self.status_services()
+            .answers
+            .find(request, Time(now.seconds()))
     }
 
     /// Answers a request in DER. Every failure is an OCSP error response; the log has the cause.
     pub async fn ocsp(&self, der: &[u8], now: Timestamp) -> Answer {
-        let Ok(request) = Request::parse(der) else { return Answer::Error(MALFORMED) };
+        let Ok(request) = Request::parse(der) else {
+            return Answer::Error(&errors::MALFORMED_REQUEST);
+        };
         match self.answer(der, &request, now).await {
             Ok(answer) => answer,
-            Err(CaError::Store(store::StoreError::Busy | store::StoreError::Unavailable(_))) => Answer::Error(TRY_LATER),
+            Err(CaError::Store(store::StoreError::Busy(_) | store::StoreError::Unavailable(_))) => {
+                Answer::Error(&errors::TRY_LATER)
+            }
             Err(error) => {
                 tracing::error!(%error, "OCSP request failed");
-                Answer::Error(INTERNAL_ERROR)
+                Answer::Error(&errors::INTERNAL_ERROR)
             }
         }
     }
 
-    async fn answer(&self, der: &[u8], request: &Request, now: Timestamp) -> Result<Answer, CaError> {
-        let Some(first) = request.cert_ids.first() else { return Ok(Answer::Error(MALFORMED)) };
-        let Some(issuer) = self.issuer_index().find(first) else { return Ok(Answer::Error(UNAUTHORIZED)) };
-        let Some(responder) = self.responders().find(&issuer) else { return Ok(Answer::Error(UNAUTHORIZED)) };
-        let changes = self.ocsp_cache().changes();
+    async fn answer(
+        &self,
+        der: &[u8],
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Answer, CaError> {
+        let Some(first) = request.cert_ids.first() else {
+            return Ok(Answer::Error(&errors::MALFORMED_REQUEST));
+        };
+        // Not an issuer of ours (RFC 5019 §2.2.3).
+        let Some(responder) = self.status_services().responders.for_certificate(first) else {
+            return Ok(Answer::Error(&errors::UNAUTHORIZED));
+        };
+        let issuer = &responder.issuer;
+        let changes = self.status_services().answers.changes();
         let this_update = Time(now.seconds());
         let next_update = Time((now.seconds() + LIFETIME).min(responder.certificate.not_after().0));
         let mut singles = Vec::with_capacity(request.cert_ids.len());
         for id in &request.cert_ids {
             // One signature speaks for one issuer.
-            if self.issuer_index().find(id).as_ref() != Some(&issuer) {
-                return Ok(Answer::Error(UNAUTHORIZED));
+            if !responder.issuer_id.matches(id) {
+                return Ok(Answer::Error(&errors::UNAUTHORIZED));
             }
-            let status = self.single_status(&issuer, &id.serial, changes).await?;
-            singles.push(SingleResponse { cert_id: id.clone(), status, this_update, next_update: Some(next_update) });
+            let status = self.single_status(issuer, id.serial(), changes).await?;
+            singles.push(SingleResponse {
+                cert_id: id.clone(),
+                status,
+                this_update,
+                next_update: Some(next_update),
+                archive_cutoff: None,
+            });
         }
-        let known = singles.iter().all(|single| !matches!(single.status, SingleStatus::Unknown));
+        let known = singles
+            .iter()
+            .all(|single| !matches!(single.status, SingleStatus::Unknown));
         let response = sign(&responder, singles, request.nonce.clone(), this_update).await?;
         if request.nonce.is_some() || request.cert_ids.len() != 1 || !known {
             return Ok(Answer::Fresh(response.into()));
         }
         let prepared = Arc::new(Prepared {
-            etag: format!("\"{}\"", hex::encode(&audit::sha256(&response)[..16])),
+            etag: format!(
+                "\"{}\"",
+                hex::encode(&audit::merkle::sha256(&response)[..16])
+            ),
             der: response.into(),
             this_update,
             next_update,
             stale_after: Time(this_update.0 + (next_update.0 - this_update.0) / 2),
             revoked: AtomicBool::new(false),
         });
-        self.ocsp_cache().insert(der, (issuer, first.serial.clone()), Arc::clone(&prepared), changes);
+        self.status_services().answers.insert(
+            der,
+            (Arc::clone(issuer), first.serial().to_vec()),
+            Arc::clone(&prepared),
+            changes,
+        );
         Ok(Answer::Prepared(prepared))
     }
 
-    async fn single_status(&self, issuer: &Arc<str>, serial: &[u8], changes: u64) -> Result<SingleStatus, CaError> {
+    async fn single_status(
+        &self,
+        issuer: &Arc<str>,
+        serial: &[u8],
+        changes: u64,
+    ) -> Result<SingleStatus, CaError> {
         let subject = (Arc::clone(issuer), serial.to_vec());
-        let status = match self.ocsp_cache().known_status(&subject) {
+        let status = match self.status_services().answers.known_status(&subject) {
             Some(status) => Some(status),
             None => self.stored_status(issuer, serial).await?,
         };
-        let Some(status) = status else { return Ok(SingleStatus::Unknown) };
-        self.ocsp_cache().learn(subject, status, changes);
+        let Some(status) = status else {
+            return Ok(SingleStatus::Unknown);
+        };
+        self.status_services()
+            .answers
+            .learn(subject, status, changes);
         Ok(match status {
             Status::Good => SingleStatus::Good,
-            Status::Revoked { at, reason, .. } => SingleStatus::Revoked { time: at, reason: Some(reason) },
+            Status::Revoked { at, reason, .. } => SingleStatus::Revoked {
+                time: at,
+                reason: (reason != Reason::Unspecified).then_some(reason),
+            },
         })
     }
 
     /// `None` for a serial number that this issuer has never used.
     async fn stored_status(&self, issuer: &str, serial: &[u8]) -> Result<Option<Status>, CaError> {
-        let rows = self
-            .store()
-            .query(
-                "SELECT reason, revoked_at, invalidity_date FROM revocations WHERE issuer = $1 AND serial = $2",
-                params![issuer, serial.to_vec()],
-            )
-            .await?;
-        if let Some(row) = rows.first() {
-            return Ok(Some(status_of_row(row.int(0)?, row.int(1)?, row.opt_int(2)?)));
+        if let Some((status, _)) = self.revocation_row(issuer, serial).await? {
+            return Ok(Some(status));
         }
         let rows = self
             .store()
-            .query("SELECT 1 FROM certificates WHERE issuer = $1 AND serial = $2", params![issuer, serial.to_vec()])
+            .query(
+                "SELECT 1 FROM certificates WHERE issuer = $1 AND serial = $2",
+                params![issuer, serial.to_vec()],
+            )
             .await?;
         Ok((!rows.is_empty()).then_some(Status::Good))
     }
@@ -165,19 +177,29 @@ impl Ca {
 async fn sign(
     responder: &Arc<Responder>,
     singles: Vec<SingleResponse>,
-    nonce: Option<Vec<u8>>,
+    nonce: Option<Nonce>,
     produced_at: Time,
 ) -> Result<Vec<u8>, CaError> {
-    let data = ResponseData { responder_key_hash: responder.key_hash, produced_at, responses: singles, nonce };
+    let data = ResponseData {
+        responder: ResponderId::ByKey(responder.key_hash.clone()),
+        produced_at,
+        responses: singles,
+        nonce,
+    };
     let tbs = data.encode();
-    let algorithm = responder.signer.algorithm().default_signature();
+    let algorithm = responder.signature;
     let signature = if responder.signer.is_blocking() {
         let (responder, bytes) = (Arc::clone(responder), tbs.clone());
         tokio::task::spawn_blocking(move || responder.signer.sign(algorithm, &bytes))
             .await
-            .map_err(|_| CaError::Interrupted("OCSP signing"))??
+            .map_err(|_| CaError::Internal("OCSP signing was interrupted"))??
     } else {
         responder.signer.sign(algorithm, &tbs)?
     };
-    Ok(x509::ocsp::assemble(&tbs, algorithm, &signature, std::slice::from_ref(&responder.certificate)))
+    Ok(x509::ocsp::assemble_response(
+        &tbs,
+        algorithm,
+        &signature,
+        std::slice::from_ref(&responder.certificate),
+    ))
 }

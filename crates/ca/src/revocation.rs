@@ -10,14 +10,36 @@ use store::{Write, params};
 use x509::Time;
 use x509::crl::Reason;
 
-use crate::repository::StoredCertificate;
-use crate::{Ca, CaError};
+use crate::{Ca, CaError, CertificateRow};
 
 /// What a certificate's issuer says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     Good,
-    Revoked { at: Time, reason: Reason, invalid_since: Option<Time> },
+    Revoked {
+        at: Time,
+        reason: Reason,
+        invalid_since: Option<Time>,
+    },
+}
+
+impl Status {
+    /// As events and the API show it.
+    pub fn to_json(self) -> Json {
+        match self {
+            Self::Good => json!({ "status": "good" }),
+            Self::Revoked {
+                at,
+                reason,
+                invalid_since,
+            } => json!({
+                "status": "revoked",
+                "reason": reason.name(),
+                "revoked_at": at.to_string(),
+                "invalid_since": invalid_since.map(|time| time.to_string()),
+            }),
+        }
+    }
 }
 
 /// A revocation or hold as it was asked for.
@@ -41,7 +63,7 @@ impl Ca {
     pub async fn revoke(
         &self,
         permit: Permit,
-        certificate: &StoredCertificate,
+        certificate: &CertificateRow,
         revocation: Revocation,
         now: Timestamp,
     ) -> Result<Status, CaError> {
@@ -54,14 +76,23 @@ impl Ca {
             Status::Revoked { at, reason, .. } if reason != Reason::CertificateHold => at,
             _ => Time(now.seconds()),
         };
-        let status = Status::Revoked { at, reason: revocation.reason, invalid_since: revocation.invalid_since };
+        let status = Status::Revoked {
+            at,
+            reason: revocation.reason,
+            invalid_since: revocation.invalid_since,
+        };
         let action = match revocation.reason {
             Reason::CertificateHold => "certificate.hold",
             _ => "certificate.revoke",
         };
         let event = event(&permit, action, certificate, current.status, status, now);
-        let event = annotate(event, revocation.why.as_deref(), revocation.request_id.as_deref());
-        self.change(certificate, current.changed_at, status, event, now).await?;
+        let event = annotate(
+            event,
+            revocation.why.as_deref(),
+            revocation.request_id.as_deref(),
+        );
+        self.change(certificate, current.changed_at, status, event, now)
+            .await?;
         Ok(status)
     }
 
@@ -69,7 +100,7 @@ impl Ca {
     pub async fn release(
         &self,
         permit: Permit,
-        certificate: &StoredCertificate,
+        certificate: &CertificateRow,
         why: Option<&str>,
         request_id: Option<&str>,
         now: Timestamp,
@@ -77,7 +108,13 @@ impl Ca {
         permit.require(Action::RevokeCertificate)?;
         check_scope(&permit, certificate)?;
         let current = self.current(certificate).await?;
-        if !matches!(current.status, Status::Revoked { reason: Reason::CertificateHold, .. }) {
+        if !matches!(
+            current.status,
+            Status::Revoked {
+                reason: Reason::CertificateHold,
+                ..
+            }
+        ) {
             return Err(Refusal::new(
                 "revocation.release",
                 "RFC 5280 §5.3.1",
@@ -86,33 +123,49 @@ impl Ca {
             .accepted("a certificate whose revocation reason is certificateHold")
             .into());
         }
-        let event = event(&permit, "certificate.release", certificate, current.status, Status::Good, now);
-        self.change(certificate, current.changed_at, Status::Good, annotate(event, why, request_id), now).await?;
+        let event = event(
+            &permit,
+            "certificate.release",
+            certificate,
+            current.status,
+            Status::Good,
+            now,
+        );
+        self.change(
+            certificate,
+            current.changed_at,
+            Status::Good,
+            annotate(event, why, request_id),
+            now,
+        )
+        .await?;
         Ok(Status::Good)
     }
 
     /// The state now.
-    pub async fn status(&self, certificate: &StoredCertificate) -> Result<Status, CaError> {
+    pub async fn status(&self, certificate: &CertificateRow) -> Result<Status, CaError> {
         Ok(self.current(certificate).await?.status)
     }
 
-    async fn current(&self, certificate: &StoredCertificate) -> Result<Current, CaError> {
-        let rows = self
-            .store()
-            .query(
-                "SELECT reason, revoked_at, invalidity_date, changed_at FROM revocations WHERE issuer = $1 AND serial = $2",
-                params![certificate.issuer.as_str(), certificate.serial.clone()],
-            )
+    async fn current(&self, certificate: &CertificateRow) -> Result<Current, CaError> {
+        let found = self
+            .revocation_row(&certificate.issuer, &serial_of(certificate)?)
             .await?;
-        let Some(row) = rows.first() else {
-            return Ok(Current { status: Status::Good, changed_at: None });
-        };
-        Ok(Current { status: status_of_row(row.int(0)?, row.int(1)?, row.opt_int(2)?), changed_at: Some(row.int(3)?) })
+        Ok(match found {
+            Some((status, changed_at)) => Current {
+                status,
+                changed_at: Some(changed_at),
+            },
+            None => Current {
+                status: Status::Good,
+                changed_at: None,
+            },
+        })
     }
 
     async fn change(
         &self,
-        certificate: &StoredCertificate,
+        certificate: &CertificateRow,
         changed_before: Option<i64>,
         status: Status,
         event: Event,
@@ -124,6 +177,7 @@ impl Ca {
         };
         // A change in the same millisecond must still differ from the one before.
         let changed_at = changed_before.map_or(now.0, |before| now.0.max(before + 1));
+        let serial = serial_of(certificate)?;
         let write = Write::new(event)?.run_expecting(
             1,
             "INSERT INTO revocations (issuer, serial, partition, reason, revoked_at, invalidity_date, changed_at, expires) \
@@ -132,39 +186,61 @@ impl Ca {
              changed_at = excluded.changed_at WHERE revocations.changed_at = $9",
             params![
                 certificate.issuer.as_str(),
-                certificate.serial.clone(),
-                i64::from(certificate.partition),
+                serial.clone(),
+                certificate.partition,
                 i64::from(reason.code()),
                 at.0,
                 invalid_since.map(|time| time.0),
                 changed_at,
-                certificate.not_after.0,
+                certificate.not_after,
                 changed_before.unwrap_or(-1)
             ],
             "the certificate's status was changed by somebody else at the same moment",
         );
         self.store().commit(write).await?;
-        self.status_changed(&certificate.issuer, &certificate.serial, certificate.partition);
+        self.status_changed(&certificate.issuer, &serial, certificate.partition);
         Ok(())
     }
 
+    /// The current row of a serial number, with the instant of its last change.
+    pub(crate) async fn revocation_row(
+        &self,
+        issuer: &str,
+        serial: &[u8],
+    ) -> Result<Option<(Status, i64)>, CaError> {
+        let rows = self
+            .store()
+            .query(
+                "SELECT reason, revoked_at, invalidity_date, changed_at FROM revocations WHERE issuer = $1 AND serial = $2",
+                params![issuer, serial.to_vec()],
+            )
+            .await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let reason = u8::try_from(row.int(0)?).ok().and_then(Reason::from_code).unwrap_or(Reason::Unspecified);
+        let status = match reason {
+            Reason::RemoveFromCrl => Status::Good,
+            reason => Status::Revoked { at: Time(row.int(1)?), reason, invalid_since: row.opt_int(2)?.map(Time) },
+        };
+        Ok(Some((status, row.int(3)?)))
+    }
+
     /// Makes what was signed or built before invisible. Called after the commit, and again for other nodes' events.
-    pub(crate) fn status_changed(&self, issuer: &str, serial: &[u8], partition: u32) {
-        self.lists().mark(issuer, partition);
-        self.ocsp_cache().status_changed(issuer, serial);
-        self.nudge_publisher();
+    pub(crate) fn status_changed(&self, issuer: &str, serial: &[u8], partition: i64) {
+        let services = self.status_services();
+        services
+            .lists
+            .mark(issuer, u32::try_from(partition).unwrap_or_default());
+        services.answers.status_changed(issuer, serial);
+        services.nudge.notify_one();
     }
 }
 
-pub(crate) fn status_of_row(reason: i64, at: i64, invalid_since: Option<i64>) -> Status {
-    let reason = u8::try_from(reason).ok().and_then(Reason::from_code).unwrap_or(Reason::Unspecified);
-    match reason {
-        Reason::RemoveFromCrl => Status::Good,
-        reason => Status::Revoked { at: Time(at), reason, invalid_since: invalid_since.map(Time) },
-    }
+fn serial_of(certificate: &CertificateRow) -> Result<Vec<u8>, CaError> {
+    hex::decode(&certificate.serial)
+        .map_err(|error| CaError::stored("certificate", &certificate.sha256, error))
 }
 
-fn check_scope(permit: &Permit, certificate: &StoredCertificate) -> Result<(), CaError> {
+fn check_scope(permit: &Permit, certificate: &CertificateRow) -> Result<(), CaError> {
     permit.check_authority(&certificate.issuer)?;
     permit.check_profile(&certificate.profile)?;
     permit.check_names(certificate.names.iter().map(String::as_str))?;
@@ -174,19 +250,36 @@ fn check_scope(permit: &Permit, certificate: &StoredCertificate) -> Result<(), C
 fn check_change(current: Status, revocation: &Revocation, now: Timestamp) -> Result<(), Refusal> {
     let source = "RFC 5280 §5.3.1";
     if revocation.reason == Reason::RemoveFromCrl {
-        return Err(Refusal::new("revocation.reason", source, "removeFromCRL is not a reason to revoke")
-            .accepted("release, for a certificate on hold"));
+        return Err(Refusal::new(
+            "revocation.reason",
+            source,
+            "removeFromCRL is not a reason to revoke",
+        )
+        .accepted("release, for a certificate on hold"));
     }
-    if revocation.invalid_since.is_some_and(|time| time.0 > now.seconds()) {
-        return Err(Refusal::new("revocation.invalidity-date", "RFC 5280 §5.3.2", "the invalidity date is in the future")
-            .accepted("a time up to now"));
+    if revocation
+        .invalid_since
+        .is_some_and(|time| time.0 > now.seconds())
+    {
+        return Err(Refusal::new(
+            "revocation.invalidity-date",
+            "RFC 5280 §5.3.2",
+            "the invalidity date is in the future",
+        )
+        .accepted("a time up to now"));
     }
     match current {
         Status::Good => Ok(()),
-        Status::Revoked { reason: Reason::CertificateHold, .. } if revocation.reason != Reason::CertificateHold => Ok(()),
+        Status::Revoked {
+            reason: Reason::CertificateHold,
+            ..
+        } if revocation.reason != Reason::CertificateHold => Ok(()),
         // It becomes known that the key was stolen: relying parties treat that differently.
         Status::Revoked { reason, .. }
-            if revocation.reason == Reason::KeyCompromise && reason != Reason::KeyCompromise => Ok(()),
+            if revocation.reason == Reason::KeyCompromise && reason != Reason::KeyCompromise =>
+        {
+            Ok(())
+        }
         Status::Revoked { reason, .. } => Err(Refusal::new(
             "revocation.repeated",
             source,
@@ -199,17 +292,22 @@ fn check_change(current: Status, revocation: &Revocation, now: Timestamp) -> Res
 fn event(
     permit: &Permit,
     action: &'static str,
-    certificate: &StoredCertificate,
+    certificate: &CertificateRow,
     before: Status,
     after: Status,
     now: Timestamp,
 ) -> Event {
-    let mut state = describe(after);
+    let mut state = after.to_json();
     state["issuer"] = json!(certificate.issuer);
     state["partition"] = json!(certificate.partition);
-    Event::new(now, permit.actor().clone(), action, Object::new("certificate", hex::encode(&certificate.serial)))
-        .before(describe(before))
-        .after(state)
+    Event::new(
+        now,
+        permit.actor().clone(),
+        action,
+        Object::new("certificate", certificate.serial.as_str()),
+    )
+    .before(before.to_json())
+    .after(state)
 }
 
 fn annotate(event: Event, why: Option<&str>, request_id: Option<&str>) -> Event {
@@ -220,17 +318,5 @@ fn annotate(event: Event, why: Option<&str>, request_id: Option<&str>) -> Event 
     match request_id {
         Some(id) => event.request_id(id),
         None => event,
-    }
-}
-
-fn describe(status: Status) -> Json {
-    match status {
-        Status::Good => json!({ "status": "good" }),
-        Status::Revoked { at, reason, invalid_since } => json!({
-            "status": "revoked",
-            "reason": reason.name(),
-            "revoked_at": at.to_string(),
-            "invalid_since": invalid_since.map(|time| time.to_string()),
-        }),
     }
 }

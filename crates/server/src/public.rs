@@ -17,6 +17,9 @@ use crate::reply::Reply;
 /// RFC 6960 sets no limit; 256 requests of one message fit in this.
 const OCSP_BODY: usize = 64 * 1024;
 
+/// Seconds that HTTP caches may keep an OCSP answer: a revocation is seen through any of them after this.
+const OCSP_CACHE: i64 = 300;
+
 /// Answers a public path, or gives the request back to whoever knows more paths.
 pub(crate) async fn answer(
     services: &Arc<Services>,
@@ -70,7 +73,7 @@ async fn ocsp_get(services: &Arc<Services>, encoded: &str) -> Response<Reply> {
     };
     let mut response = ocsp_reply(answer.der());
     if let ca::ocsp::Answer::Prepared(prepared) = &answer {
-        let seconds = (prepared.next_update.0 - now.seconds()).max(0);
+        let seconds = (prepared.next_update.0 - now.seconds()).clamp(0, OCSP_CACHE);
         let headers = response.headers_mut();
         insert(headers, header::CACHE_CONTROL, &format!("max-age={seconds}, public, no-transform, must-revalidate"));
         insert(headers, header::ETAG, &prepared.etag);

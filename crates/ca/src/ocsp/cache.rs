@@ -94,7 +94,11 @@ impl AnswerCache {
 
     pub(super) fn find(&self, request: &[u8], now: Time) -> Option<Arc<Prepared>> {
         let shard = self.shard(request).read();
-        let answer = shard.young.answers.get(request).or_else(|| shard.old.answers.get(request))?;
+        let answer = shard
+            .young
+            .answers
+            .get(request)
+            .or_else(|| shard.old.answers.get(request))?;
         answer.fresh(now).then(|| Arc::clone(answer))
     }
 
@@ -103,7 +107,13 @@ impl AnswerCache {
         self.changes.load(Ordering::Acquire)
     }
 
-    pub(super) fn insert(&self, request: &[u8], subject: Subject, answer: Arc<Prepared>, changes_before: u64) {
+    pub(super) fn insert(
+        &self,
+        request: &[u8],
+        subject: Subject,
+        answer: Arc<Prepared>,
+        changes_before: u64,
+    ) {
         if request.len() > REQUEST_BYTES {
             return;
         }
@@ -113,7 +123,10 @@ impl AnswerCache {
             shard.old = mem::take(&mut shard.young);
         }
         shard.young.bytes += cost;
-        shard.young.answers.insert(request.into(), Arc::clone(&answer));
+        shard
+            .young
+            .answers
+            .insert(request.into(), Arc::clone(&answer));
         drop(shard);
         self.index(subject, answer, changes_before);
     }
@@ -140,15 +153,6 @@ impl AnswerCache {
         }
     }
 
-    pub(crate) fn clear(&self) {
-        for shard in &self.shards {
-            *shard.write() = Shard::default();
-        }
-        let mut index = self.by_subject.write();
-        self.changes.fetch_add(1, Ordering::AcqRel);
-        index.clear();
-    }
-
     fn index(&self, subject: Subject, answer: Arc<Prepared>, changes_before: u64) {
         let mut index = self.by_subject.write();
         if self.changes() != changes_before {
@@ -170,7 +174,12 @@ impl AnswerCache {
 /// Keeps the index within its budget: first what no generation holds any more goes, then everything.
 fn bounded(index: &mut HashMap<Subject, Known>) -> &mut HashMap<Subject, Known> {
     if index.len() >= SUBJECTS {
-        index.retain(|_, known| known.answers.iter().any(|answer| Arc::strong_count(answer) > 1));
+        index.retain(|_, known| {
+            known
+                .answers
+                .iter()
+                .any(|answer| Arc::strong_count(answer) > 1)
+        });
     }
     if index.len() >= SUBJECTS {
         // An answer outside the index could not be withdrawn.
@@ -228,9 +237,18 @@ mod tests {
     fn memory_is_bounded_and_the_recent_survives() {
         let cache = AnswerCache::new();
         for n in 0..400_000_u32 {
-            cache.insert(&n.to_be_bytes(), (Arc::from("servers"), n.to_be_bytes().to_vec()), answer(100), 0);
+            cache.insert(
+                &n.to_be_bytes(),
+                (Arc::from("servers"), n.to_be_bytes().to_vec()),
+                answer(100),
+                0,
+            );
         }
-        let held: usize = cache.shards.iter().map(|shard| shard.read().young.bytes + shard.read().old.bytes).sum();
+        let held: usize = cache
+            .shards
+            .iter()
+            .map(|shard| shard.read().young.bytes + shard.read().old.bytes)
+            .sum();
         assert!(held <= SHARDS * 2 * GENERATION_BYTES);
         assert!(cache.find(&399_999_u32.to_be_bytes(), Time(1)).is_some());
         assert!(cache.find(&0_u32.to_be_bytes(), Time(1)).is_none());

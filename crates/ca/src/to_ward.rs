@@ -1,0 +1,91 @@
+//! Certificates that Ward issues to itself: OCSP responders, its own listener. They take the same road as everybody
+//! else's: a key, a CSR, a permit, the issuance cycle, the log.
+
+use access::{Action, Target};
+use audit::{Actor, Event, Object, Timestamp};
+use keys::{Backend, KeyId};
+use serde_json::json;
+use store::Write;
+use x509::ext::{ExtensionValue, SubjectAltName};
+use x509::{Certificate, CertificationRequest, GeneralName, KeyAlgorithm, Name};
+
+use crate::keyrecords::{KEY_RECORDS, KeyState, StoredKey};
+use crate::{Ca, CaError, IssueRequest, Outcome};
+
+/// A certificate of Ward's own, and the key that it certifies.
+#[derive(Clone, Debug)]
+pub struct OwnCertificate {
+    pub certificate: Certificate,
+    /// The issuer's certificate and what is above it, the root left out.
+    pub chain: Vec<Certificate>,
+    pub key: KeyId,
+}
+
+impl Ca {
+    /// Makes a key that stays here and has it certified by an authority, or by one generation of it.
+    pub async fn issue_to_ward(
+        &self,
+        authority: &str,
+        profile: &str,
+        algorithm: KeyAlgorithm,
+        purpose: &str,
+        names: Vec<GeneralName>,
+        now: Timestamp,
+    ) -> Result<OwnCertificate, CaError> {
+        let purpose = format!("{purpose} {authority}");
+        let record =
+            self.keyring()
+                .generate(algorithm, &Backend::Software, &purpose, now.seconds())?;
+        let signer = self.keyring().load(&record)?;
+        let subject: Name = format!("CN={purpose}").parse()?;
+        let mut builder = x509::CsrBuilder::new(subject, signer.public_key());
+        if !names.is_empty() {
+            builder = builder.extension(SubjectAltName(names).encode());
+        }
+        let tbs = builder.tbs();
+        let signature = signer.sign(algorithm.default_signature(), &tbs)?;
+        let der = x509::assemble(&tbs, algorithm.default_signature(), &signature);
+        let csr = CertificationRequest::from_der(&der)
+            .map_err(|_| CaError::Internal("Ward's own CSR is refused"))?;
+
+        let principal = self.access().system_principal("ward");
+        let target = Target {
+            profile: Some(profile),
+            authority: Some(authority),
+            names: &[],
+        };
+        let permit = self
+            .access()
+            .permit(&principal, Action::IssueCertificate, &target, None, now)
+            .await?;
+        let mut request = IssueRequest::from_csr(profile, csr);
+        request.authority = Some(authority.to_owned());
+
+        let key = record.id.clone();
+        let event = Event::new(
+            now,
+            Actor::system("ward"),
+            "key.generate",
+            Object::new("key", key.as_str()),
+        )
+        .after(json!({ "algorithm": algorithm, "purpose": purpose }));
+        let stored = StoredKey {
+            record,
+            purpose,
+            state: KeyState::Active,
+        };
+        self.store()
+            .commit(Write::new(event)?.put_record(KEY_RECORDS, key.as_str(), 0, &stored, now)?)
+            .await?;
+        match self.issue(permit, request, now).await? {
+            Outcome::Issued(issued) => Ok(OwnCertificate {
+                certificate: Certificate::from_der(&issued.der)?,
+                chain: issued.chain.to_vec(),
+                key,
+            }),
+            Outcome::Pending(_) => Err(CaError::Internal(
+                "a profile for Ward itself must not wait for approval",
+            )),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Authorities, their generations, and what is published about them.
+
+use access::{Action, Target};
+use axum::Json;
+use axum::extract::Path;
+use serde::Serialize;
+
+use crate::api::caller::Caller;
+use crate::problem::Problem;
+
+/// Authorities with their generations.
+#[utoipa::path(get, path = "/api/v1/authorities", tag = "authorities", responses((status = 200, body = [Object])))]
+pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<ca::AuthorityView>>, Problem> {
+    caller.may_read(Action::ReadAuthorities)?;
+    Ok(Json(caller.services.ca.authorities()))
+}
+
+/// One authority.
+#[utoipa::path(get, path = "/api/v1/authorities/{name}", tag = "authorities", params(("name" = String, Path)),
+    responses((status = 200, body = Object), (status = 404, body = Problem)))]
+pub(crate) async fn show(caller: Caller, Path(name): Path<String>) -> Result<Json<ca::AuthorityView>, Problem> {
+    caller.may_read(Action::ReadAuthorities)?;
+    let found = caller.services.ca.authorities().into_iter().find(|authority| authority.name == name);
+    found.map(Json).ok_or_else(|| Problem::not_found(format!("there is no authority `{name}`")))
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct ListView {
+    issuer: String,
+    list: String,
+    url: String,
+    number: i64,
+    entries: i64,
+    bytes: usize,
+    this_update: String,
+    next_update: String,
+}
+
+/// Published CRLs.
+#[utoipa::path(get, path = "/api/v1/crls", tag = "authorities", responses((status = 200, body = [ListView])))]
+pub(crate) async fn crls(caller: Caller) -> Result<Json<Vec<ListView>>, Problem> {
+    caller.may_read(Action::ReadAuthorities)?;
+    let lists = caller.services.ca.published_lists().await?;
+    let view = |list: ca::crl::PublishedList| ListView {
+        url: list.name.path(),
+        issuer: list.name.issuer,
+        list: list.name.kind.to_string(),
+        number: list.number,
+        entries: list.entries,
+        bytes: list.size,
+        this_update: list.this_update.to_string(),
+        next_update: list.next_update.to_string(),
+    };
+    Ok(Json(lists.into_iter().map(view).collect()))
+}
+
+/// Publishes an issuer's lists now.
+#[utoipa::path(post, path = "/api/v1/crls/{issuer}/publish", tag = "authorities", params(("issuer" = String, Path)),
+    responses((status = 200, body = Object), (status = 403, body = Problem)))]
+pub(crate) async fn publish(caller: Caller, Path(issuer): Path<String>) -> Result<Json<Option<ca::crl::Publication>>, Problem> {
+    let target = Target { authority: Some(&issuer), ..Target::default() };
+    caller.permit(Action::PublishStatus, &target).await?;
+    Ok(Json(caller.services.ca.publish_now(&issuer, caller.now).await?))
+}

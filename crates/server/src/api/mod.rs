@@ -1,0 +1,66 @@
+//! REST `/api/v1`: read the request, ask `access` for a permit, hand it to the room that acts, say what came of it.
+
+mod audit_log;
+mod authorities;
+mod caller;
+mod certificates;
+mod error;
+mod openapi;
+mod profiles;
+mod requests;
+pub(crate) mod status;
+mod tokens;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{delete, get, post};
+
+use crate::Services;
+use crate::problem::Problem;
+
+/// What HTTPS serves beside the public documents.
+pub(crate) fn router(services: Arc<Services>) -> Router {
+    let limit = DefaultBodyLimit::max(services.config.limits.body_bytes);
+    Router::new()
+        .route("/api/v1/certificates", post(certificates::issue).get(certificates::list))
+        .route("/api/v1/certificates/{id}", get(certificates::show))
+        .route("/api/v1/certificates/{id}/revoke", post(certificates::revoke))
+        .route("/api/v1/certificates/{id}/hold", post(certificates::hold))
+        .route("/api/v1/certificates/{id}/release", post(certificates::release))
+        .route("/api/v1/authorities", get(authorities::list))
+        .route("/api/v1/authorities/{name}", get(authorities::show))
+        .route("/api/v1/crls", get(authorities::crls))
+        .route("/api/v1/crls/{issuer}/publish", post(authorities::publish))
+        .route("/api/v1/profiles", get(profiles::list))
+        .route("/api/v1/profiles/{name}", get(profiles::show))
+        .route("/api/v1/requests", get(requests::list))
+        .route("/api/v1/requests/{id}", get(requests::show))
+        .route("/api/v1/requests/{id}/approve", post(requests::approve))
+        .route("/api/v1/requests/{id}/deny", post(requests::deny))
+        .route("/api/v1/tokens", get(tokens::list).post(tokens::create))
+        .route("/api/v1/tokens/{id}", delete(tokens::revoke))
+        .route("/api/v1/audit/events", get(audit_log::events))
+        .route("/api/v1/audit/proofs/{seq}", get(audit_log::prove))
+        .route("/api/v1/status", get(status::show))
+        .route("/api/v1/openapi.json", get(openapi::document))
+        .route("/log/tile/entries/{*rest}", get(audit_log::entries))
+        .merge(public_routes())
+        .layer(limit)
+        .with_state(services)
+}
+
+/// What plain HTTP serves beside the hot public documents: the log's hashes, nothing that needs a token.
+pub(crate) fn public_router(services: Arc<Services>) -> Router {
+    public_routes().with_state(services)
+}
+
+fn public_routes() -> Router<Arc<Services>> {
+    Router::new()
+        .route("/log/checkpoint", get(audit_log::checkpoint))
+        .route("/log/vkey", get(audit_log::verifier_key))
+        .route("/log/tile/{*rest}", get(audit_log::tile))
+        .route("/metrics", get(status::metrics))
+        .fallback(async || Problem::not_found("no such path; /api/v1/openapi.json on the HTTPS port lists what there is"))
+}

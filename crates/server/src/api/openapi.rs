@@ -1,0 +1,37 @@
+//! The API described in OpenAPI 3.1, from the same types and paths that serve it. A golden file holds it still.
+
+use axum::Json;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+
+use super::{audit_log, authorities, certificates, profiles, requests, status, tokens};
+use crate::problem::Problem;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Ward", description = "A hospital's certificate authority.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    paths(
+        certificates::issue, certificates::list, certificates::show, certificates::revoke, certificates::hold,
+        certificates::release, authorities::list, authorities::show, authorities::crls, authorities::publish,
+        profiles::list, profiles::show, requests::list, requests::show, requests::approve, requests::deny,
+        tokens::create, tokens::list, tokens::revoke, audit_log::events, audit_log::prove, status::show,
+    ),
+    components(schemas(Problem)),
+    modifiers(&Bearer),
+    security(("bearer" = []))
+)]
+struct Document;
+
+struct Bearer;
+
+impl utoipa::Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    }
+}
+
+/// The document; it names no secret and needs no token.
+pub(crate) async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(Document::openapi())
+}

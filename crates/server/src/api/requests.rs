@@ -1,0 +1,57 @@
+//! Requests that wait for another person (R07).
+
+use access::{Action, Request, RequestId, Target};
+use axum::Json;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use serde::Deserialize;
+
+use crate::api::caller::Caller;
+use crate::api::certificates::issued_answer;
+use crate::problem::Problem;
+
+#[derive(Deserialize, Default, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Comment {
+    comment: Option<String>,
+}
+
+/// All requests, whatever became of them.
+#[utoipa::path(get, path = "/api/v1/requests", tag = "requests", responses((status = 200, body = [Object])))]
+pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<Request>>, Problem> {
+    caller.may_read(Action::ReadRequests)?;
+    Ok(Json(caller.services.access.requests().await?))
+}
+
+/// One request. `result` is the certificate's SHA-256 once it exists.
+#[utoipa::path(get, path = "/api/v1/requests/{id}", tag = "requests", params(("id" = String, Path)),
+    responses((status = 200, body = Object), (status = 404, body = Problem)))]
+pub(crate) async fn show(caller: Caller, Path(id): Path<String>) -> Result<Json<Request>, Problem> {
+    caller.may_read(Action::ReadRequests)?;
+    Ok(Json(caller.services.access.request(&parse(&id)?).await?))
+}
+
+/// Approves. The last approval that is needed issues; nobody approves what they asked for.
+#[utoipa::path(post, path = "/api/v1/requests/{id}/approve", tag = "requests", params(("id" = String, Path)),
+    request_body = Comment,
+    responses((status = 201, body = Object), (status = 202, body = Object), (status = 403, body = Problem)))]
+pub(crate) async fn approve(caller: Caller, Path(id): Path<String>, Json(said): Json<Comment>) -> Result<Response, Problem> {
+    let permit = caller.permit(Action::ApproveRequests, &Target::default()).await?;
+    let id = parse(&id)?;
+    let outcome = caller.services.ca.approve(permit, &id, said.comment.as_deref(), caller.now).await?;
+    Ok(issued_answer(outcome))
+}
+
+/// Denies for good.
+#[utoipa::path(post, path = "/api/v1/requests/{id}/deny", tag = "requests", params(("id" = String, Path)),
+    request_body = Comment, responses((status = 200, body = Object), (status = 403, body = Problem)))]
+pub(crate) async fn deny(caller: Caller, Path(id): Path<String>, Json(said): Json<Comment>) -> Result<Response, Problem> {
+    let permit = caller.permit(Action::ApproveRequests, &Target::default()).await?;
+    let request = caller.services.access.deny(permit, &parse(&id)?, said.comment.as_deref(), caller.now).await?;
+    Ok((StatusCode::OK, Json(request)).into_response())
+}
+
+fn parse(id: &str) -> Result<RequestId, Problem> {
+    RequestId::parse(id).ok_or_else(|| Problem::not_found(format!("`{id}` is no request id")))
+}
