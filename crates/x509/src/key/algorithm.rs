@@ -310,10 +310,10 @@ fn parse_pss(params: &[u8]) -> Result<Option<SignatureAlgorithm>, Error> {
     let generator = mask.oid()?;
     let mask_hash = AlgorithmIdentifier::read(&mut mask)?;
     let salt = inner.nested(Tag::context_constructed(2))?.u64()?;
-    if let Some(mut trailer) = inner.optional_nested(Tag::context_constructed(3))? {
-        if trailer.u64()? != 1 {
-            return Ok(None);
-        }
+    if let Some(mut trailer) = inner.optional_nested(Tag::context_constructed(3))?
+        && trailer.u64()? != 1
+    {
+        return Ok(None);
     }
     inner.finish()?;
     if generator != oids::MGF1 || mask_hash.oid != hash.oid {

@@ -161,10 +161,12 @@ impl PublicKey {
 
     /// Verifies with an algorithm that may be relied on today: SHA-2 or Ed25519, RSA from 2048 bits.
     pub fn verify(&self, alg: SignatureAlgorithm, msg: &[u8], sig: &[u8]) -> Result<(), Error> {
-        if let PublicKeyKind::Rsa { bits, .. } = self.0.kind {
-            if bits < 2048 {
-                return Err(Error::WeakKey(Weakness::Small(bits)));
-            }
+        if let PublicKeyKind::Rsa {
+            bits: bits @ ..2048,
+            ..
+        } = self.0.kind
+        {
+            return Err(Error::WeakKey(Weakness::Small(bits)));
         }
         let algorithm = verify::current(self.0.kind, alg).ok_or(Error::Unsupported {
             what: "signature algorithm for this key",

@@ -40,7 +40,7 @@ pub(super) fn rsa(modulus: &[u8], bits: u32, exponent: u64) -> Option<Weakness> 
     if bits > 8192 {
         return Some(Weakness::Large(bits));
     }
-    if exponent < MIN_EXPONENT || exponent % 2 == 0 {
+    if exponent < MIN_EXPONENT || exponent.is_multiple_of(2) {
         return Some(Weakness::Exponent);
     }
     let limbs = limbs(modulus);
