@@ -18,7 +18,7 @@ What is checked:
  6. with --since: the log of that checkpoint is a prefix of this one
  7. in a folder: there is no other file (README.txt is not read), and `vkey` is KEY
 
-The exit status is 0 if everything holds, 1 if not, 2 for wrong usage. Memory does not grow with
+The exit status is 0 if everything holds, 1 if not, 2 for wrong usage or no answer. Memory does not grow with
 the events; it holds 32 bytes for every 256 of them and the intents that are open.
 """
 
@@ -437,7 +437,11 @@ def main():
         print(f"verify_log: {error}", file=sys.stderr)
         return 2
     verifier = Verifier(source, key, earlier, not options.no_certificates)
-    verifier.run()
+    try:
+        verifier.run()
+    except urllib.error.URLError as error:
+        print(f"verify_log: {options.log}: {error}", file=sys.stderr)
+        return 2
     report(verifier, options)
     return 1 if verifier.findings else 0
 

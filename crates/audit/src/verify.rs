@@ -183,7 +183,7 @@ impl Verifier {
         }
         self.bodies.append(leaf);
         self.leaves.append(stored.try_into().unwrap_or(leaf));
-        self.next = seq + 1;
+        self.next = seq.saturating_add(1);
         self.counts.events += 1;
         match Event::parse(body) {
             Ok(event) if body.len() <= MAX_BODY => self.follow(seq, &event),

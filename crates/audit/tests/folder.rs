@@ -6,6 +6,8 @@
 mod sample;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -280,5 +282,68 @@ fn r36_the_outside_verifier_refuses_wrong_usage_and_says_whose_key_it_used() {
     assert_eq!(
         python(&folder.path().join("none"), &[]).status.code(),
         Some(2)
+    );
+}
+
+/// Serves `folder` under /log/ to whoever shows the token, until the test ends.
+fn serve(folder: PathBuf, token: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/log", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            answer(stream.unwrap(), &folder, token).unwrap();
+        }
+    });
+    url
+}
+
+fn answer(mut stream: TcpStream, folder: &Path, token: &str) -> std::io::Result<()> {
+    let lines = BufReader::new(stream.try_clone()?).lines();
+    let head: Vec<String> = lines
+        .map_while(Result::ok)
+        .take_while(|l| !l.is_empty())
+        .collect();
+    let path = head[0]
+        .split(' ')
+        .nth(1)
+        .unwrap()
+        .trim_start_matches("/log/");
+    let allowed = head.contains(&format!("Authorization: Bearer {token}"));
+    let (status, body) = match fs::read(folder.join(path)) {
+        _ if !allowed => ("401 Unauthorized", Vec::new()),
+        Ok(body) => ("200 OK", body),
+        Err(_) => ("404 Not Found", Vec::new()),
+    };
+    let length = body.len();
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    )?;
+    stream.write_all(&body)
+}
+
+#[test]
+fn r36_a_served_log_verifies_from_its_address() {
+    let log = Log::new(600);
+    let folder = tempfile::tempdir().unwrap();
+    export(folder.path(), &log, 600);
+    let url = serve(folder.path().to_owned(), "ward_t_secret");
+    let vkey = log.key.to_string();
+    let verify = |more: &[&str]| {
+        let arguments = [&["--vkey", &vkey], more].concat();
+        python(Path::new(&url), &arguments).status.code()
+    };
+    assert_eq!(verify(&["--token", "ward_t_secret"]), Some(0));
+    assert_eq!(verify(&["--token", "wrong"]), Some(2));
+    fs::remove_dir_all(folder.path().join("certificates")).unwrap();
+    assert_eq!(verify(&["--token", "ward_t_secret"]), Some(1));
+    assert_eq!(
+        verify(&["--token", "ward_t_secret", "--no-certificates"]),
+        Some(0)
+    );
+    fs::write(folder.path().join("tile/1/000.p/2"), [0; 64]).unwrap();
+    assert_eq!(
+        verify(&["--token", "ward_t_secret", "--no-certificates"]),
+        Some(1)
     );
 }
