@@ -40,11 +40,19 @@ pub struct Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error("cannot read {path}: {source}")]
-    Read { path: PathBuf, source: std::io::Error },
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{path}: {message}")]
     Syntax { path: PathBuf, message: String },
     #[error("{path}: `{key}` = {found}: {expected}")]
-    Value { path: PathBuf, key: &'static str, found: String, expected: &'static str },
+    Value {
+        path: PathBuf,
+        key: &'static str,
+        found: String,
+        expected: &'static str,
+    },
 }
 
 #[derive(Deserialize, Default)]
@@ -97,7 +105,9 @@ struct RawLimits {
 
 impl Default for RawDatabase {
     fn default() -> Self {
-        Self { url: "sqlite:ward.db".into() }
+        Self {
+            url: "sqlite:ward.db".into(),
+        }
     }
 }
 
@@ -114,7 +124,11 @@ impl Default for RawListen {
 
 impl Default for RawLimits {
     fn default() -> Self {
-        Self { connections: 4096, head_seconds: 10, body_bytes: 256 * 1024 }
+        Self {
+            connections: 4096,
+            head_seconds: 10,
+            body_bytes: 256 * 1024,
+        }
     }
 }
 
@@ -131,8 +145,10 @@ impl Config {
     }
 
     fn parse(data: &Path, path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let raw: Raw = toml::from_str(text)
-            .map_err(|error| ConfigError::Syntax { path: path.into(), message: error.to_string() })?;
+        let raw: Raw = toml::from_str(text).map_err(|error| ConfigError::Syntax {
+            path: path.into(),
+            message: error.to_string(),
+        })?;
         let value = |key, found: &str, expected| ConfigError::Value {
             path: path.into(),
             key,
@@ -140,15 +156,30 @@ impl Config {
             expected,
         };
         let address = |key, text: &str| {
-            text.parse().map_err(|_| value(key, text, "expected ADDRESS:PORT, for example \"0.0.0.0:8443\""))
+            text.parse().map_err(|_| {
+                value(
+                    key,
+                    text,
+                    "expected ADDRESS:PORT, for example \"0.0.0.0:8443\"",
+                )
+            })
         };
         if raw.listen.names.is_empty() {
-            return Err(value("listen.names", "", "expected at least one DNS name or IP address"));
+            return Err(value(
+                "listen.names",
+                "",
+                "expected at least one DNS name or IP address",
+            ));
         }
         Ok(Self {
             data: data.into(),
-            database: database_url(data, &raw.database.url)
-                .ok_or_else(|| value("database.url", &raw.database.url, "expected sqlite:PATH or postgres://…"))?,
+            database: database_url(data, &raw.database.url).ok_or_else(|| {
+                value(
+                    "database.url",
+                    &raw.database.url,
+                    "expected sqlite:PATH or postgres://…",
+                )
+            })?,
             api: address("listen.api", &raw.listen.api)?,
             status: address("listen.status", &raw.listen.status)?,
             names: raw.listen.names,
@@ -172,14 +203,20 @@ fn database_url(data: &Path, url: &str) -> Option<String> {
 
 fn keyring(data: &Path, raw: RawKeys) -> keys::KeyringConfig {
     let kek = match raw.passphrase_file {
-        _ if raw.systemd_credential => keys::KekSource::SystemdCredential,
-        Some(file) => keys::KekSource::PassphraseFile { file: data.join(file), directory: data.into() },
-        None => keys::KekSource::Generated { file: data.join("kek") },
+        _ if raw.systemd_credential => keys::KekSource::SystemdCredential {
+            name: "ward-kek".into(),
+        },
+        Some(file) => keys::KekSource::PassphraseFile {
+            path: data.join(file),
+        },
+        None => keys::KekSource::GeneratedFile,
     };
-    let pkcs11 = raw.pkcs11.into_iter().map(|token| keys::Pkcs11Config {
-        module: token.module,
-        token_label: token.token,
-        pin_file: data.join(token.pin_file),
-    });
-    keys::KeyringConfig { kek, pkcs11: pkcs11.collect() }
+    let pkcs11 = raw.pkcs11.into_iter();
+    let pkcs11 = pkcs11
+        .map(|token| keys::Pkcs11Config::new(token.module, token.token, data.join(token.pin_file)));
+    keys::KeyringConfig {
+        kek,
+        pkcs11: pkcs11.collect(),
+        ..keys::KeyringConfig::new(data)
+    }
 }
