@@ -117,10 +117,6 @@ fn elements(content: &[u8]) -> Result<Vec<Element<'_>>, Error> {
     Ok(elements)
 }
 
-pub(super) fn looks_like_pem(input: &[u8]) -> bool {
-    input.windows(11).any(|window| window == b"-----BEGIN ")
-}
-
 /// DER as it is, or what bare base64 holds, as enrolment protocols send it.
 pub(super) fn der_or_base64(input: &[u8]) -> Result<Vec<u8>, Error> {
     if input.first() == Some(&Tag::SEQUENCE.0) {

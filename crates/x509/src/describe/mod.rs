@@ -23,7 +23,7 @@ const MAX_BLOCKS: usize = 1000;
 
 /// Describes one object, or every block of a PEM file as `{"kind": "bundle", "items": […]}`.
 pub fn describe(input: &[u8]) -> Result<Value, Error> {
-    if !kind::looks_like_pem(input) {
+    if !pem::is_pem(input) {
         return describe_der(&kind::der_or_base64(input)?);
     }
     let mut blocks = pem::decode_all(input)?;

@@ -36,7 +36,7 @@ pub struct SingleResponse {
     pub archive_cutoff: Option<Time>,
 }
 
-/// Who signs. RFC 5019 §2.2.1 asks for the hash, which is also shorter.
+/// Who signs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResponderId {
     ByName(Name),
@@ -54,7 +54,13 @@ pub struct ResponseData {
 }
 
 impl ResponderId {
-    /// The usual form, from the responder certificate's subject and key.
+    /// The form for an issuer that signs itself: every client finds the signer by it.
+    pub fn by_name(responder: &Certificate) -> Self {
+        Self::ByName(responder.subject().clone())
+    }
+
+    /// The form for a delegated responder: shorter, and preferred by RFC 5019 §2.2.1. GnuTLS looks for an issuer's
+    /// hash among subjectKeyIdentifiers, so it finds no issuer whose identifier is not that SHA-1 hash.
     pub fn by_key(responder: &IssuerId) -> Self {
         Self::ByKey(responder.key_hash_sha1().to_vec())
     }
