@@ -293,7 +293,7 @@ class Trial:
         status = self.hospital.ocsp_status(self.hospital.issuer_of(certificate), certificate.serial_number)
         demand(status != ocsp.OCSPCertStatus.UNKNOWN, f"OCSP does not know {promised['serial']}")
         is_revoked = status == ocsp.OCSPCertStatus.REVOKED
-        demand(is_revoked == (found["status"] == "revoked"), f"REST and OCSP disagree about {promised['serial']}")
+        demand(is_revoked == (found["status"]["status"] == "revoked"), f"REST and OCSP disagree about {promised['serial']}")
         if sha256 in self.revoked:
             demand(is_revoked, f"the revocation of {promised['serial']} was acknowledged and is lost")
         if sha256 not in self.revocations_sent:

@@ -5,7 +5,7 @@ It needs nothing but Python 3 and its standard library, and works offline on an 
 (`ward audit export`), or on a served log:
 
     verify_log.py FOLDER --vkey KEY [--since CHECKPOINT]
-    verify_log.py https://ca.example/log --vkey KEY [--token TOKEN] [--no-certificates]
+    verify_log.py https://ca.example/log --vkey KEY --token TOKEN --anchor ROOT.pem --no-certificates
 
 What is checked:
 
@@ -28,6 +28,7 @@ import datetime
 import hashlib
 import json
 import os
+import ssl
 import sys
 import urllib.error
 import urllib.request
@@ -220,15 +221,16 @@ class Folder:
 
 
 class Site:
-    def __init__(self, url, token):
+    def __init__(self, url, token, anchor):
         self.url, self.token = url.rstrip("/"), token
+        self.tls = ssl.create_default_context(cafile=anchor)
 
     def read(self, name):
         request = urllib.request.Request(f"{self.url}/{name}")
         if self.token:
             request.add_header("Authorization", f"Bearer {self.token}")
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=60, context=self.tls) as answer:
                 return answer.read()
         except urllib.error.HTTPError as error:
             if error.code == 404:
@@ -418,11 +420,12 @@ def main():
     parser.add_argument("--vkey", help="the log's key, or a file with it; from another source than the log")
     parser.add_argument("--since", help="a file with a checkpoint of this log kept from before")
     parser.add_argument("--token", help="a bearer token, for a URL")
+    parser.add_argument("--anchor", help="a file with the root certificate for TLS, for a URL")
     parser.add_argument("--no-certificates", action="store_true", help="check the log without them")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     options = parser.parse_args()
     is_url = options.log.startswith(("http://", "https://"))
-    source = Site(options.log, options.token) if is_url else Folder(options.log)
+    source = Site(options.log, options.token, options.anchor) if is_url else Folder(options.log)
     try:
         vkey = options.vkey or (source.read("vkey") or b"").decode().rstrip("\n")
         if options.vkey and os.path.exists(options.vkey):

@@ -11,8 +11,8 @@
 //! | `README.txt` | how to verify; the only file that no verifier reads |
 //!
 //! Writing can be resumed: full files never change, so a later export adds to the folder. The
-//! checkpoint is replaced last, by renaming; a folder in which an export was interrupted still
-//! verifies against its old one once the next export has finished.
+//! checkpoint is replaced last, by renaming, and partial files that it has outgrown are removed
+//! after that; what an interrupted export left over, the next one completes or removes.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -101,6 +101,23 @@ fn r36_a_folder_grows_by_resumed_exports_and_verifies_each_time() {
 }
 
 #[test]
+fn r36_an_interrupted_export_is_completed_by_the_next() {
+    let log = Log::new(900);
+    let folder = tempfile::tempdir().unwrap();
+    export(folder.path(), &log, 300);
+    let mut cut_off = Exporter::open(folder.path(), &log.key).unwrap();
+    for (body, _) in &log.entries[300..800] {
+        cut_off.event(body).unwrap();
+    }
+    drop(cut_off);
+    let leftover = folder.path().join("tile/0/003.p/32");
+    fs::create_dir_all(leftover.parent().unwrap()).unwrap();
+    fs::write(leftover, [0; 32]).unwrap();
+    export(folder.path(), &log, 900);
+    assert!(both_accept(folder.path(), &log, Some(&log.checkpoint(300))));
+}
+
+#[test]
 fn r36_a_tree_of_three_levels_verifies() {
     let log = Log::new(66_000);
     let folder = tempfile::tempdir().unwrap();
