@@ -20,10 +20,12 @@ class Target:
     pids: list
 
     arguments: list = field(default_factory=list)
+    # For a server whose accept queue holds one: more connections would measure the kernel's retries.
+    at_most: int = 1000
 
 
 def load(binaries, target, connections, seconds, warm_up=1.0):
-    command = [binaries / "loadgen", target.address, "--connections", connections, "--seconds", seconds,
+    command = [binaries / "loadgen", target.address, "--connections", min(connections, target.at_most), "--seconds", seconds,
                "--warm-up", warm_up, *target.arguments]
     for pid in target.pids:
         command += ["--pid", pid]

@@ -77,7 +77,7 @@ def cfssl(world, authority):
 
 
 def openssl(world, authority):
-    """Signs each answer; keeps no connection open."""
+    """Signs each answer; keeps no connection open, and spins for ever after one that sends nothing."""
     port = world.port()
     expiry = (authority.now + datetime.timedelta(days=365)).strftime("%y%m%d%H%M%SZ")
     index = lines(world.folder / "index.txt",
@@ -85,9 +85,11 @@ def openssl(world, authority):
     (world.folder / "index.txt.attr").write_text("unique_subject = no\n")
     process = world.start("openssl-ocsp", ["openssl", "ocsp", "-index", index, "-port", port, "-CA", authority.certificate_file,
                                            "-rsigner", authority.certificate_file, "-rkey", authority.key_file, "-nmin", 60,
-                                           "-ignore_err"], port)
+                                           "-ignore_err"], port, says="ACCEPT")
     bodies = write_bodies(world.folder / "openssl-bodies", authority.requests())
-    return None, by_post("openssl ocsp, live", f"http://127.0.0.1:{port}", [process.pid], "/", bodies, "--close")
+    target = by_post("openssl ocsp, live, 4 conn.", f"http://127.0.0.1:{port}", [process.pid], "/", bodies, "--close")
+    target.at_most = 4
+    return None, target
 
 
 def nginx(world, authority):

@@ -36,6 +36,8 @@ def main():
         counts = [int(count) for count in arguments.connections.split(",")]
         for method, targets in (("GET", [pair[0] for pair in pairs]), ("POST", [each for pair in pairs for each in pair[1:]])):
             targets = [target for target in targets if target]
+            if not targets:
+                continue
             results = measure.rounds(binaries, targets, counts, arguments.rounds, arguments.seconds)
             measure.table(results, targets[0].name, f", {method}")
 

@@ -45,8 +45,8 @@ class World:
                 self.used_ports.add(port)
                 return port
 
-    def start(self, name, command, port, **options):
-        """Starts a server and returns it once its port accepts connections."""
+    def start(self, name, command, port, says=None, **options):
+        """Starts a server and returns it once its port accepts connections, or its log contains `says`."""
         log = open(self.folder / f"{name}.log", "ab")
         process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                    start_new_session=True, **options)
@@ -55,9 +55,11 @@ class World:
         while time.monotonic() < deadline:
             if process.poll() is not None:
                 break
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
+            if says:
+                if says in (self.folder / f"{name}.log").read_text():
                     return process
+            elif listens(port):
+                return process
             time.sleep(0.05)
         raise SystemExit(f"{name} did not start:\n{(self.folder / f'{name}.log').read_text()[-2000:]}")
 
@@ -68,6 +70,11 @@ class World:
              "-keyout", key, "-out", certificate, "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
              "-addext", "basicConstraints=critical,CA:FALSE"])
         return certificate, key
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def end(process):
