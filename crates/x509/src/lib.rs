@@ -11,6 +11,8 @@ pub mod der;
 pub mod describe;
 pub mod dns;
 mod error;
+#[doc(hidden)]
+pub mod exercise;
 pub mod ext;
 pub mod general_name;
 pub mod key;
