@@ -5,6 +5,7 @@
 //! is lenient where deployed devices are sloppy and strict where a subscriber asks us for something.
 
 pub mod certificate;
+pub mod convert;
 pub mod crl;
 pub mod csr;
 pub mod der;

@@ -118,7 +118,7 @@ fn elements(content: &[u8]) -> Result<Vec<Element<'_>>, Error> {
 }
 
 /// DER as it is, or what bare base64 holds, as enrolment protocols send it.
-pub(super) fn der_or_base64(input: &[u8]) -> Result<Vec<u8>, Error> {
+pub(crate) fn der_or_base64(input: &[u8]) -> Result<Vec<u8>, Error> {
     if input.first() == Some(&Tag::SEQUENCE.0) {
         return Ok(input.to_vec());
     }

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::{Error, pem};
 
 pub use kind::Kind;
+pub(crate) use kind::der_or_base64;
 pub use text::{escape, render_text};
 
 /// Objects described from one PEM file.
@@ -24,7 +25,7 @@ const MAX_BLOCKS: usize = 1000;
 /// Describes one object, or every block of a PEM file as `{"kind": "bundle", "items": […]}`.
 pub fn describe(input: &[u8]) -> Result<Value, Error> {
     if !pem::is_pem(input) {
-        return describe_der(&kind::der_or_base64(input)?);
+        return describe_der(&der_or_base64(input)?);
     }
     let mut blocks = pem::decode_all(input)?;
     let omitted = blocks.len().saturating_sub(MAX_BLOCKS);
