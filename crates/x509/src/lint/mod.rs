@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::{Certificate, Time};
+use crate::{Certificate, Time, crl::CertificateList};
 use crl_view::CrlView;
 use view::CertView;
 
@@ -133,7 +133,12 @@ pub fn lint_certificate(certificate: &Certificate) -> Vec<Finding> {
     lint_tbs(certificate.tbs_der(), &LintContext::default())
 }
 
-/// Lints a whole CertificateList in DER, every entry included.
+/// Lints a whole CertificateList, every entry included.
+pub fn lint_crl(list: &CertificateList) -> Vec<Finding> {
+    lint_crl_der(list.der())
+}
+
+/// [`lint_crl`] over bytes.
 pub fn lint_crl_der(der: &[u8]) -> Vec<Finding> {
     let view = match CrlView::parse(der) {
         Ok(view) => view,

@@ -66,7 +66,11 @@ impl<'a> Search<'a> {
         }
         let lists = match options.revocation {
             Revocation::Ignored => Vec::new(),
-            _ => options.crls.iter().map(|l| ListFacts::read(l, options)).collect(),
+            _ => options
+                .crls
+                .iter()
+                .map(|l| ListFacts::read(l, options))
+                .collect(),
         };
         Self {
             options,
@@ -78,7 +82,9 @@ impl<'a> Search<'a> {
             lists,
             lists_verified: HashMap::new(),
             statuses: HashMap::new(),
-            meter: Meter { left: options.budget },
+            meter: Meter {
+                left: options.budget,
+            },
             best: None,
             tried: 0,
         }
@@ -140,12 +146,22 @@ impl<'a> Search<'a> {
         };
         let named = self.by_subject.get(&child.issuer).map(Vec::as_slice);
         let useful = |i: &&usize| self.leads_on.get(**i) == Some(&true) && !self.is_loop(path, **i);
-        let mut found: Vec<usize> = named.unwrap_or_default().iter().filter(useful).copied().collect();
+        let mut found: Vec<usize> = named
+            .unwrap_or_default()
+            .iter()
+            .filter(useful)
+            .copied()
+            .collect();
         let rank = |i: &usize| {
             let node = &self.nodes[*i];
             let c = &node.certificate;
             let current = is_current(c, self.options.time);
-            (key_distance(child, node), node.anchor.is_none(), !current, Reverse(c.not_before()))
+            (
+                key_distance(child, node),
+                node.anchor.is_none(),
+                !current,
+                Reverse(c.not_before()),
+            )
         };
         found.sort_by_cached_key(rank);
         found
@@ -157,7 +173,10 @@ impl<'a> Search<'a> {
         let same = |old: &Node| {
             old.subject == new.subject && old.certificate.spki_der() == new.certificate.spki_der()
         };
-        new.anchor.is_none() && path.iter().any(|i| *i == candidate || same(&self.nodes[*i]))
+        new.anchor.is_none()
+            && path
+                .iter()
+                .any(|i| *i == candidate || same(&self.nodes[*i]))
     }
 
     /// What can be said of an issuer before it is known where its own path leads.
@@ -186,7 +205,8 @@ impl<'a> Search<'a> {
         let below = self.intermediates(path);
         let settings = self.nodes[anchor].anchor.and_then(|i| self.anchors.get(i));
         if let Some(settings) = settings {
-            check::anchor(&self.nodes[anchor], settings, below, self.options).map_err(|f| f.at(path.len()))?;
+            check::anchor(&self.nodes[anchor], settings, below, self.options)
+                .map_err(|f| f.at(path.len()))?;
         }
         self.verify_last(path, anchor)?;
         self.tried += 1;
@@ -210,7 +230,9 @@ impl<'a> Search<'a> {
     /// Intermediates on the path that count towards path lengths: all but the first and the self-issued.
     fn intermediates(&self, path: &[usize]) -> usize {
         let above_target = path.iter().skip(1);
-        above_target.filter(|i| !self.nodes[**i].is_self_issued()).count()
+        above_target
+            .filter(|i| !self.nodes[**i].is_self_issued())
+            .count()
     }
 
     fn verify_last(&mut self, path: &[usize], issuer: usize) -> Result<(), PathError> {
@@ -231,7 +253,11 @@ impl<'a> Search<'a> {
     /// otherwise the first, which is that of the likeliest path.
     fn note(&mut self, failure: PathError) {
         let tried = self.tried;
-        if self.best.as_ref().is_none_or(|best| best.tried == 0 && tried > 0) {
+        if self
+            .best
+            .as_ref()
+            .is_none_or(|best| best.tried == 0 && tried > 0)
+        {
             self.best = Some(PathError { tried, ..failure });
         }
     }
@@ -256,7 +282,10 @@ impl<'a> Search<'a> {
             }
         }
         let last = &self.nodes[path[path.len() - 1]].certificate;
-        let message = format!("no path to a trust anchor: the issuer {} is not known", last.issuer());
+        let message = format!(
+            "no path to a trust anchor: the issuer {} is not known",
+            last.issuer()
+        );
         Fault::new(PathRule::NoPath, "RFC 5280 §6.1", message).at(path.len() - 1)
     }
 
@@ -281,7 +310,11 @@ impl Meter {
     }
 
     pub(super) fn compare_names(&mut self, cost: u32) -> Result<(), Fault> {
-        spend(&mut self.left.name_comparisons, cost, "name constraint comparisons")
+        spend(
+            &mut self.left.name_comparisons,
+            cost,
+            "name constraint comparisons",
+        )
     }
 
     pub(super) fn policy_node(&mut self) -> Result<(), Fault> {
@@ -302,7 +335,11 @@ fn leads_on(nodes: &[Node]) -> Vec<bool> {
         children.entry(&node.issuer).or_default().push(i);
     }
     let mut leads: Vec<bool> = nodes.iter().map(|n| n.anchor.is_some()).collect();
-    let mut names: Vec<&[u8]> = nodes.iter().filter(|n| n.anchor.is_some()).map(|n| n.subject.as_slice()).collect();
+    let mut names: Vec<&[u8]> = nodes
+        .iter()
+        .filter(|n| n.anchor.is_some())
+        .map(|n| n.subject.as_slice())
+        .collect();
     while let Some(name) = names.pop() {
         for i in children.remove(name).unwrap_or_default() {
             if !std::mem::replace(&mut leads[i], true) {

@@ -83,8 +83,17 @@ fn dates(node: &Node, options: &PathOptions) -> Result<(), Fault> {
     if is_current(c, options.time) {
         return Ok(());
     }
-    let message = format!("valid from {} to {}, not at {}", c.not_before(), c.not_after(), options.time);
-    Err(Fault::new(PathRule::Validity, "RFC 5280 §6.1.3 (a)(2)", message))
+    let message = format!(
+        "valid from {} to {}, not at {}",
+        c.not_before(),
+        c.not_after(),
+        options.time
+    );
+    Err(Fault::new(
+        PathRule::Validity,
+        "RFC 5280 §6.1.3 (a)(2)",
+        message,
+    ))
 }
 
 fn strength(node: &Node, options: &PathOptions) -> Result<(), Fault> {
@@ -114,23 +123,32 @@ impl<'a> Walk<'a> {
             Goal::CrlIssuer { .. } => &any_policy,
         };
         let mut policies = PolicyState::new(inputs, self.path.len());
-        let mut layers = self.initial_constraints().map_err(|f| f.at(self.path.len()))?;
+        let mut layers = self
+            .initial_constraints()
+            .map_err(|f| f.at(self.path.len()))?;
         for (index, i) in self.path.iter().enumerate().rev() {
             let Some(node) = self.nodes.get(*i) else {
                 continue;
             };
-            self.step(node, index == 0, &mut policies, &mut layers, meter).map_err(|f| f.at(index))?;
+            self.step(node, index == 0, &mut policies, &mut layers, meter)
+                .map_err(|f| f.at(index))?;
         }
-        let target = self.path.first().and_then(|i| self.nodes.get(*i)).unwrap_or(self.anchor);
+        let target = self
+            .path
+            .first()
+            .and_then(|i| self.nodes.get(*i))
+            .unwrap_or(self.anchor);
         let conclude = |target: &Node| {
             let policies = policies.conclude(target.facts()?, &inputs.acceptable)?;
             self.check_goal(target)?;
             Ok(policies)
         };
-        conclude(target).map_err(|f: Fault| f.at(0)).and_then(|policies| {
-            self.check_purposes()?;
-            Ok(policies)
-        })
+        conclude(target)
+            .map_err(|f: Fault| f.at(0))
+            .and_then(|policies| {
+                self.check_purposes()?;
+                Ok(policies)
+            })
     }
 
     fn initial_constraints(&self) -> Result<Layers<'a>, Fault> {
@@ -158,7 +176,11 @@ impl<'a> Walk<'a> {
     ) -> Result<(), Fault> {
         let facts = node.facts()?;
         dates(node, self.options)?;
-        let role = if is_final { Role::Target } else { Role::Intermediate };
+        let role = if is_final {
+            Role::Target
+        } else {
+            Role::Intermediate
+        };
         profile::check(node, role, self.options.profile)?;
         strength(node, self.options)?;
         if is_final || !node.is_self_issued() {
@@ -202,9 +224,15 @@ impl<'a> Walk<'a> {
                 continue;
             };
             let any = allowed.contains(&oids::ANY_EXTENDED_KEY_USAGE);
-            let missing = self.options.purposes.iter().find(|p| !any && !allowed.contains(p));
+            let missing = self
+                .options
+                .purposes
+                .iter()
+                .find(|p| !any && !allowed.contains(p));
             if let Some(purpose) = missing {
-                let name = purpose.name().map_or_else(|| purpose.to_string(), str::to_owned);
+                let name = purpose
+                    .name()
+                    .map_or_else(|| purpose.to_string(), str::to_owned);
                 let message = format!("the certificate is not for {name}");
                 return Err(Fault::new(PathRule::Purpose, "RFC 5280 §4.2.1.12", message).at(index));
             }

@@ -67,7 +67,10 @@ impl<'a> Layers<'a> {
         if !subject.is_empty() {
             self.judge(&Presented::Directory(subject), meter)?;
         }
-        for attribute in subject.attributes().filter(|a| a.oid == oids::EMAIL_ADDRESS) {
+        for attribute in subject
+            .attributes()
+            .filter(|a| a.oid == oids::EMAIL_ADDRESS)
+        {
             self.judge(&Presented::Email(&attribute.text()), meter)?;
         }
         for name in node.facts()?.alt_names.iter().flatten() {
@@ -88,11 +91,17 @@ impl<'a> Layers<'a> {
                 }
             }
             if is_limited && !is_permitted {
-                return Err(refused(name, "lies outside what is permitted to its issuer"));
+                return Err(refused(
+                    name,
+                    "lies outside what is permitted to its issuer",
+                ));
             }
             for subtree in &layer.excluded {
                 meter.compare_names(name.cost())?;
-                if self.position(name, &subtree.base)?.is_some_and(|p| p.touching) {
+                if self
+                    .position(name, &subtree.base)?
+                    .is_some_and(|p| p.touching)
+                {
                     return Err(refused(name, "is excluded for its issuer"));
                 }
             }
@@ -127,7 +136,10 @@ impl<'a> Layers<'a> {
             (Presented::Opaque("registeredID"), Constraint::RegisteredId(_))
             | (Presented::Opaque("x400Address"), Constraint::X400(_))
             | (Presented::Opaque("ediPartyName"), Constraint::Ediparty(_)) => {
-                return Err(refused(name, "is constrained in a way that cannot be evaluated"));
+                return Err(refused(
+                    name,
+                    "is constrained in a way that cannot be evaluated",
+                ));
             }
             _ => return Ok(None),
         };
@@ -135,7 +147,9 @@ impl<'a> Layers<'a> {
     }
 
     fn dns(&self, name: &str, constraint: &str) -> Result<Position, Fault> {
-        let dotted = constraint.strip_prefix('.').filter(|_| self.forgives_leading_dot);
+        let dotted = constraint
+            .strip_prefix('.')
+            .filter(|_| self.forgives_leading_dot);
         let base = dotted.unwrap_or(constraint);
         if !base.is_empty() && !is_host(base) {
             return Err(malformed("dNSName constraint", constraint));
@@ -208,7 +222,11 @@ fn refused(name: &Presented<'_>, why: &str) -> Fault {
 }
 
 fn malformed(what: &str, text: &str) -> Fault {
-    Fault::new(PathRule::NameConstraints, CLAUSE, format!("malformed {what} {text:?}"))
+    Fault::new(
+        PathRule::NameConstraints,
+        CLAUSE,
+        format!("malformed {what} {text:?}"),
+    )
 }
 
 /// `example.com` holds itself and everything below it; the empty name holds everything.
@@ -229,15 +247,21 @@ fn is_below(host: &str, domain: &str) -> bool {
 fn email(name: &str, constraint: &str) -> Result<bool, Fault> {
     let (local, host) = name
         .rsplit_once('@')
-        .filter(|(local, host)| !local.is_empty() && is_host(host))
+        .filter(|(local, host)| is_local_part(local) && is_host(host))
         .ok_or_else(|| malformed("rfc822Name", name))?;
     if let Some((wanted, wanted_host)) = constraint.rsplit_once('@') {
-        if wanted.is_empty() || wanted.contains('@') || !is_host(wanted_host) {
+        if !is_local_part(wanted) || !is_host(wanted_host) {
             return Err(malformed("rfc822Name constraint", constraint));
         }
         return Ok(local == wanted && host.eq_ignore_ascii_case(wanted_host));
     }
     host_matches(host, constraint).ok_or_else(|| malformed("rfc822Name constraint", constraint))
+}
+
+/// Dot-string or quoted string (RFC 5321 §4.1.2); an `@` stands only within quotes.
+fn is_local_part(local: &str) -> bool {
+    let quoted = local.len() > 1 && local.starts_with('"') && local.ends_with('"');
+    quoted || (!local.is_empty() && !local.contains(['@', '"', ' ']))
 }
 
 /// `None` if the constraint is malformed.
@@ -274,17 +298,26 @@ fn ip(name: IpAddr, range: &IpRange) -> Result<Option<bool>, Fault> {
         IpAddr::V6(a) => a.octets().to_vec(),
     };
     if !matches!(range.mask.len(), 4 | 16) || !is_prefix(&range.mask) {
-        return Err(malformed("iPAddress constraint, mask", &hex::encode(&range.mask)));
+        return Err(malformed(
+            "iPAddress constraint, mask",
+            &hex::encode(&range.mask),
+        ));
     }
     if octets.len() != range.address.len() || octets.len() != range.mask.len() {
         return Ok(None);
     }
     let masked = octets.iter().zip(&range.address).zip(&range.mask);
-    Ok(Some(masked.into_iter().all(|((a, b), mask)| a & mask == b & mask)))
+    Ok(Some(
+        masked
+            .into_iter()
+            .all(|((a, b), mask)| a & mask == b & mask),
+    ))
 }
 
 fn is_prefix(mask: &[u8]) -> bool {
-    let bits = mask.iter().flat_map(|b| (0..8).rev().map(move |i| b >> i & 1));
+    let bits = mask
+        .iter()
+        .flat_map(|b| (0..8).rev().map(move |i| b >> i & 1));
     bits.is_sorted_by(|a, b| a >= b)
 }
 

@@ -49,11 +49,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    pub(super) fn new(
-        rule: PathRule,
-        clause: &'static str,
-        message: impl Into<String>,
-    ) -> Self {
+    pub(super) fn new(rule: PathRule, clause: &'static str, message: impl Into<String>) -> Self {
         Self {
             rule,
             clause,
@@ -67,11 +63,6 @@ impl Fault {
             "RFC 5280 §8",
             format!("gave up: the certificates demand too many {what}"),
         )
-    }
-
-    /// Nothing else can be tried once the budget is gone.
-    pub(super) fn is_final(&self) -> bool {
-        self.rule == PathRule::BudgetExhausted
     }
 
     pub(super) fn at(self, index: usize) -> PathError {

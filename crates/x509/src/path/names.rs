@@ -30,7 +30,9 @@ pub enum ReferenceName {
 impl std::fmt::Display for ReferenceName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Dns(s) | Self::Email(s) | Self::Uri(s) | Self::Upn(s) | Self::Srv(s) => f.write_str(s),
+            Self::Dns(s) | Self::Email(s) | Self::Uri(s) | Self::Upn(s) | Self::Srv(s) => {
+                f.write_str(s)
+            }
             Self::Ip(a) => a.fmt(f),
         }
     }
@@ -38,7 +40,10 @@ impl std::fmt::Display for ReferenceName {
 
 pub(super) fn check(facts: &Facts, wanted: &[ReferenceName]) -> Result<(), Fault> {
     let presented = facts.alt_names.as_deref().unwrap_or_default();
-    match wanted.iter().find(|w| !presented.iter().any(|p| matches(p, w))) {
+    match wanted
+        .iter()
+        .find(|w| !presented.iter().any(|p| matches(p, w)))
+    {
         None => Ok(()),
         Some(missing) => Err(Fault::new(
             PathRule::NameMismatch,

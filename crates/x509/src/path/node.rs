@@ -74,7 +74,8 @@ impl Node {
 
     pub(super) fn key(&self) -> Result<&PublicKey, Fault> {
         let read = || {
-            let malformed = |e: Error| Fault::new(PathRule::Malformed, "RFC 5280 §4.1.2.7", e.to_string());
+            let malformed =
+                |e: Error| Fault::new(PathRule::Malformed, "RFC 5280 §4.1.2.7", e.to_string());
             self.certificate.public_key().map_err(malformed)
         };
         self.key.get_or_init(read).as_ref().map_err(Fault::clone)
@@ -82,10 +83,6 @@ impl Node {
 
     pub(super) fn is_self_issued(&self) -> bool {
         self.subject == self.issuer
-    }
-
-    pub(super) fn has_extension(&self, oid: &Oid) -> bool {
-        self.certificate.extensions().iter().any(|e| e.oid == *oid)
     }
 
     /// `None` if the extension is absent.

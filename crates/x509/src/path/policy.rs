@@ -117,7 +117,10 @@ impl PolicyState {
         let user: Vec<Oid> = match (any_acceptable, authority.contains(&ANY)) {
             (true, _) => authority.into_iter().collect(),
             (false, true) => acceptable.to_vec(),
-            (false, false) => authority.into_iter().filter(|p| acceptable.contains(p)).collect(),
+            (false, false) => authority
+                .into_iter()
+                .filter(|p| acceptable.contains(p))
+                .collect(),
         };
         match self.explicit > 0 || !user.is_empty() {
             true => Ok(user),
@@ -174,7 +177,12 @@ impl PolicyState {
             if let Some(wanted) = &wanted {
                 level.retain(|policy, _| wanted.contains(policy));
             }
-            wanted = Some(level.values().flat_map(|n| n.parents.iter().copied()).collect());
+            wanted = Some(
+                level
+                    .values()
+                    .flat_map(|n| n.parents.iter().copied())
+                    .collect(),
+            );
         }
         if graph.last().is_none_or(BTreeMap::is_empty) {
             self.graph = None;

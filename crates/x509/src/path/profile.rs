@@ -14,7 +14,8 @@ use crate::{
     oids,
 };
 
-/// Where on the path a certificate stands.
+/// Where on the path a certificate stands. What only helps to find or tell apart a certificate, its serial
+/// number and its issuer's key, is not asked of an anchor, which nobody has to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Anchor,
@@ -25,8 +26,8 @@ pub(super) enum Role {
 pub(super) fn check(node: &Node, role: Role, profile: Profile) -> Result<(), Fault> {
     if profile >= Profile::Rfc5280 {
         let facts = node.facts()?;
-        check_frame(node, facts)?;
-        check_key_ids(node, facts, role)?;
+        check_frame(node, facts, role)?;
+        check_key_ids(facts, role)?;
         check_authority(node, facts, role)?;
         check_names(node, facts)?;
         check_criticality(node, profile)?;
@@ -41,11 +42,15 @@ pub(super) fn check(node: &Node, role: Role, profile: Profile) -> Result<(), Fau
 pub(super) fn check_strength(node: &Node) -> Result<(), Fault> {
     let weak = |why: String| Fault::new(PathRule::WeakAlgorithm, "NIST SP 800-131A r2 §3", why);
     match node.key()?.kind() {
-        PublicKeyKind::Rsa { bits, .. } if bits < 2048 => Err(weak(format!("RSA key of {bits} bits"))),
+        PublicKeyKind::Rsa { bits, .. } if bits < 2048 => {
+            Err(weak(format!("RSA key of {bits} bits")))
+        }
         PublicKeyKind::Rsa { exponent, .. } if exponent < 3 || exponent % 2 == 0 => {
             Err(weak(format!("RSA exponent {exponent}")))
         }
-        PublicKeyKind::Ec { curve, .. } if ![oids::P256, oids::P384, oids::P521].contains(&curve) => {
+        PublicKeyKind::Ec { curve, .. }
+            if ![oids::P256, oids::P384, oids::P521].contains(&curve) =>
+        {
             Err(weak(format!("elliptic curve {curve}")))
         }
         PublicKeyKind::Other(algorithm) => Err(weak(format!("key algorithm {algorithm}"))),
@@ -57,7 +62,7 @@ fn demand(holds: bool, clause: &'static str, message: &str) -> Result<(), Fault>
     ensure(holds, PathRule::Profile, clause, message)
 }
 
-fn check_frame(node: &Node, facts: &Facts) -> Result<(), Fault> {
+fn check_frame(node: &Node, facts: &Facts, role: Role) -> Result<(), Fault> {
     let c = &node.certificate;
     let extended = !c.extensions().is_empty();
     demand(
@@ -68,27 +73,37 @@ fn check_frame(node: &Node, facts: &Facts) -> Result<(), Fault> {
     let serial = c.serial();
     let positive = serial.first().is_some_and(|b| b & 0x80 == 0) && serial.iter().any(|b| *b != 0);
     demand(
-        positive && serial.len() <= 20,
+        role == Role::Anchor || (positive && serial.len() <= 20),
         "RFC 5280 §4.1.2.2",
         "the serial number is not positive or longer than 20 octets",
     )?;
-    demand(!c.issuer().is_empty(), "RFC 5280 §4.1.2.4", "the issuer name is empty")?;
+    demand(
+        !c.issuer().is_empty(),
+        "RFC 5280 §4.1.2.4",
+        "the issuer name is empty",
+    )?;
     demand(
         facts.purposes.as_ref().is_none_or(|p| !p.is_empty()),
         "RFC 5280 §4.2.1.12",
         "extended key usage is empty",
     )?;
-    match c.encoding_issues().into_iter().find(|i| i.rule == "signature-algorithm-mismatch") {
+    match c
+        .encoding_issues()
+        .into_iter()
+        .find(|i| i.rule == "signature-algorithm-mismatch")
+    {
         None => Ok(()),
         Some(issue) => Err(Fault::new(PathRule::Profile, issue.clause, issue.message)),
     }
 }
 
-fn check_key_ids(node: &Node, facts: &Facts, role: Role) -> Result<(), Fault> {
-    let self_signed = node.is_self_issued() && role == Role::Anchor;
-    let named = facts.authority_key.as_ref().is_some_and(|k| k.key_id.is_some());
+fn check_key_ids(facts: &Facts, role: Role) -> Result<(), Fault> {
+    let named = facts
+        .authority_key
+        .as_ref()
+        .is_some_and(|k| k.key_id.is_some());
     demand(
-        named || self_signed,
+        named || role == Role::Anchor,
         "RFC 5280 §4.2.1.1",
         "the authority key identifier is missing",
     )?;
@@ -166,7 +181,11 @@ fn check_criticality(node: &Node, profile: Profile) -> Result<(), Fault> {
     let wrong = NEVER.iter().find(|o| node.is_critical(o) == Some(true));
     if let Some(oid) = wrong {
         let message = format!("the extension {oid} must not be critical");
-        return Err(Fault::new(PathRule::Profile, "RFC 5280 §4.2.1.1, §4.2.1.2, §4.2.2", message));
+        return Err(Fault::new(
+            PathRule::Profile,
+            "RFC 5280 §4.2.1.1, §4.2.1.2, §4.2.2",
+            message,
+        ));
     }
     // The Web tolerates uncritical name constraints for the sake of old clients (CABF BR §7.1.2.5.2).
     let constraints = match profile {
@@ -186,14 +205,26 @@ fn check_criticality(node: &Node, profile: Profile) -> Result<(), Fault> {
 }
 
 fn check_web(node: &Node, facts: &Facts, role: Role) -> Result<(), Fault> {
-    demand(node.certificate.version() == 3, "CABF BR §7.1.1", "a certificate is not of version 3")?;
+    demand(
+        node.certificate.version() == 3,
+        "CABF BR §7.1.1",
+        "a certificate is not of version 3",
+    )?;
     let access = node.certificate.ext::<AuthorityInfoAccess>();
-    demand(access.is_ok(), "CABF BR §7.1.2.7.7", "authority information access cannot be read")?;
+    demand(
+        access.is_ok(),
+        "CABF BR §7.1.2.7.7",
+        "authority information access cannot be read",
+    )?;
     let whole_octets = match node.key()?.kind() {
         PublicKeyKind::Rsa { bits, .. } => bits % 8 == 0,
         _ => true,
     };
-    demand(whole_octets, "CABF BR §6.1.5", "the bits of an RSA key are not a multiple of 8")?;
+    demand(
+        whole_octets,
+        "CABF BR §6.1.5",
+        "the bits of an RSA key are not a multiple of 8",
+    )?;
     match role {
         Role::Anchor => check_web_root(node, facts),
         Role::Intermediate => Ok(()),
@@ -202,7 +233,11 @@ fn check_web(node: &Node, facts: &Facts, role: Role) -> Result<(), Fault> {
 }
 
 fn check_web_root(node: &Node, facts: &Facts) -> Result<(), Fault> {
-    demand(facts.purposes.is_none(), "CABF BR §7.1.2.1.2", "a root limits its purposes")?;
+    demand(
+        facts.purposes.is_none(),
+        "CABF BR §7.1.2.1.2",
+        "a root limits its purposes",
+    )?;
     let Some(authority_key) = &facts.authority_key else {
         return Ok(());
     };
@@ -217,7 +252,11 @@ fn check_web_root(node: &Node, facts: &Facts) -> Result<(), Fault> {
 }
 
 fn check_web_server(node: &Node, facts: &Facts) -> Result<(), Fault> {
-    demand(!facts.is_authority(), "CABF BR §7.1.2.7.6", "the target is an authority")?;
+    demand(
+        !facts.is_authority(),
+        "CABF BR §7.1.2.7.6",
+        "the target is an authority",
+    )?;
     let purposes = facts.purposes.as_deref().unwrap_or_default();
     demand(
         !purposes.is_empty()
@@ -233,9 +272,19 @@ fn check_web_server(node: &Node, facts: &Facts) -> Result<(), Fault> {
         "CABF BR §7.1.2.7.12",
         "the subject alternative name is missing, or critical beside a subject",
     )?;
-    let common_names = node.certificate.subject().attributes().filter(|a| a.oid == oids::COMMON_NAME);
-    let repeated = |cn: &str| alt_names.iter().any(|n| spelling(n).is_some_and(|s| s == cn));
-    let mut stray = common_names.map(|a| a.text().into_owned()).filter(|cn| !repeated(cn));
+    let common_names = node
+        .certificate
+        .subject()
+        .attributes()
+        .filter(|a| a.oid == oids::COMMON_NAME);
+    let repeated = |cn: &str| {
+        alt_names
+            .iter()
+            .any(|n| spelling(n).is_some_and(|s| s == cn))
+    };
+    let mut stray = common_names
+        .map(|a| a.text().into_owned())
+        .filter(|cn| !repeated(cn));
     match stray.next() {
         None => Ok(()),
         Some(cn) => Err(Fault::new(

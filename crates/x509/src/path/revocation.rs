@@ -12,8 +12,8 @@ use crate::{
     crl::{CertificateList, Reason, RevokedEntry},
     der::{self, Reader, Tag},
     ext::{
-        AuthorityKeyId, DistributionPoint, DistributionPointName, IssuingDistributionPoint, KeyUsage,
-        ReasonFlags,
+        AuthorityKeyId, DistributionPoint, DistributionPointName, IssuingDistributionPoint,
+        KeyUsage, ReasonFlags,
     },
     oids,
 };
@@ -66,7 +66,10 @@ impl ListFacts {
     fn check(&self, list: &CertificateList, options: &PathOptions) -> Result<(), String> {
         let next = list.next_update().ok_or("it has no nextUpdate")?;
         if options.time < list.this_update() || options.time > next {
-            return Err(format!("it is current from {} to {next}", list.this_update()));
+            return Err(format!(
+                "it is current from {} to {next}",
+                list.this_update()
+            ));
         }
         if let Some(oid) = list.unknown_critical_extension() {
             return Err(format!("its critical extension {oid} is not understood"));
@@ -90,7 +93,11 @@ fn is_at_most(a: &[u8], b: &[u8]) -> bool {
 
 impl Search<'_> {
     /// RFC 5280 §6.1.3 (a)(3) for every certificate of a complete path.
-    pub(super) fn check_statuses(&mut self, path: &[usize], anchor: usize) -> Result<(), PathError> {
+    pub(super) fn check_statuses(
+        &mut self,
+        path: &[usize],
+        anchor: usize,
+    ) -> Result<(), PathError> {
         if self.options.revocation == Revocation::Ignored {
             return Ok(());
         }
@@ -99,13 +106,21 @@ impl Search<'_> {
             let status = self.status(path, index, issuer, anchor)?;
             let fault = match status {
                 Status::Good => continue,
-                Status::Unknown(_) if self.options.revocation == Revocation::RefuseRevoked => continue,
-                Status::Unknown(why) => {
-                    Fault::new(PathRule::StatusUnknown, "RFC 5280 §6.3.3", format!("status unknown: {why}"))
+                Status::Unknown(_) if self.options.revocation == Revocation::RefuseRevoked => {
+                    continue;
                 }
+                Status::Unknown(why) => Fault::new(
+                    PathRule::StatusUnknown,
+                    "RFC 5280 §6.3.3",
+                    format!("status unknown: {why}"),
+                ),
                 Status::Revoked(date, reason) => {
                     let reason = reason.map_or("without a reason", Reason::name);
-                    Fault::new(PathRule::Revoked, "RFC 5280 §6.1.3 (a)(3)", format!("revoked on {date}: {reason}"))
+                    Fault::new(
+                        PathRule::Revoked,
+                        "RFC 5280 §6.1.3 (a)(3)",
+                        format!("revoked on {date}: {reason}"),
+                    )
                 }
             };
             return Err(fault.at(index));
@@ -126,19 +141,34 @@ impl Search<'_> {
         let key = (subject, issuer, anchor);
         match self.statuses.get(&key) {
             Some(Some(known)) => return Ok(known.clone()),
-            Some(None) => return Ok(Status::Unknown("the CRL's signer depends on its own status".into())),
+            Some(None) => {
+                return Ok(Status::Unknown(
+                    "the CRL's signer depends on its own status".into(),
+                ));
+            }
             None => {}
         }
         self.statuses.insert(key, None);
         let above = path.get(index + 1..).unwrap_or_default();
-        let status = self.find_status(subject, above, anchor).map_err(|f| f.at(index));
+        let status = self
+            .find_status(subject, above, anchor)
+            .map_err(|f| f.at(index));
         self.statuses.insert(key, status.as_ref().ok().cloned());
         status
     }
 
     /// RFC 5280 §6.3.3 over the certificate's own distribution points, then over its issuer's CRLs.
-    fn find_status(&mut self, subject: usize, above: &[usize], anchor: usize) -> Result<Status, Fault> {
-        let own = self.nodes[subject].facts()?.distribution.clone().map(|d| d.0);
+    fn find_status(
+        &mut self,
+        subject: usize,
+        above: &[usize],
+        anchor: usize,
+    ) -> Result<Status, Fault> {
+        let own = self.nodes[subject]
+            .facts()?
+            .distribution
+            .clone()
+            .map(|d| d.0);
         let implicit = DistributionPoint::default();
         let mut covered = 0u16;
         let mut trouble = String::from("no CRL covers it");
@@ -165,7 +195,12 @@ impl Search<'_> {
     }
 
     /// RFC 5280 §6.3.3 (b), (d): the reasons for which a complete CRL speaks about a certificate.
-    fn scope(&self, subject: usize, point: &DistributionPoint, list: usize) -> Result<Option<u16>, Fault> {
+    fn scope(
+        &self,
+        subject: usize,
+        point: &DistributionPoint,
+        list: usize,
+    ) -> Result<Option<u16>, Fault> {
         let node = &self.nodes[subject];
         let list = &self.lists[list];
         let idp = list.point.clone().unwrap_or_default();
@@ -174,7 +209,10 @@ impl Search<'_> {
         }
         let authority = node.facts()?.is_authority();
         let excluded = (idp.only_user_certs && authority) || (idp.only_ca_certs && !authority);
-        if excluded || idp.only_attribute_certs || !names_agree(node, point, list_name(&idp), list, self) {
+        if excluded
+            || idp.only_attribute_certs
+            || !names_agree(node, point, list_name(&idp), list, self)
+        {
             return Ok(None);
         }
         let all = ReasonFlags(ALL_REASONS);
@@ -193,8 +231,10 @@ impl Search<'_> {
         if let Some(why) = &self.lists[list].unusable {
             return Ok(Err(format!("the CRL cannot be used: {why}")));
         }
-        let Some(signer) = self.signer(list, above, anchor)? else {
-            return Ok(Err("the CRL's signature does not lead to the same trust anchor".into()));
+        let Some(signer) = self.signer(list, subject, above, anchor)? else {
+            return Ok(Err(
+                "the CRL's signature does not lead to the same trust anchor".into(),
+            ));
         };
         let mut found = None;
         if let Some(delta) = self.delta_for(list, signer)? {
@@ -221,9 +261,20 @@ impl Search<'_> {
     }
 
     /// RFC 5280 §6.3.3 (f), (g): the certificate that the CRL was signed with, with a path of its own.
-    fn signer(&mut self, list: usize, above: &[usize], anchor: usize) -> Result<Option<usize>, Fault> {
-        let named = self.by_subject.get(&self.lists[list].issuer).cloned().unwrap_or_default();
-        let on_path = |i: &usize| above.contains(i) || *i == anchor;
+    /// A CRL issuer that its own CA points to may cover itself (PKITS 4.14.30).
+    fn signer(
+        &mut self,
+        list: usize,
+        subject: usize,
+        above: &[usize],
+        anchor: usize,
+    ) -> Result<Option<usize>, Fault> {
+        let named = self
+            .by_subject
+            .get(&self.lists[list].issuer)
+            .cloned()
+            .unwrap_or_default();
+        let on_path = |i: &usize| above.contains(i) || *i == anchor || *i == subject;
         let (trusted, others): (Vec<usize>, Vec<usize>) = named.into_iter().partition(on_path);
         for i in trusted {
             if self.may_sign_lists(i) && self.verify_list(list, i)? {
@@ -231,12 +282,17 @@ impl Search<'_> {
             }
         }
         for i in others {
-            if self.nodes[i].anchor.is_some() || !self.may_sign_lists(i) || !self.verify_list(list, i)? {
+            if self.nodes[i].anchor.is_some()
+                || !self.may_sign_lists(i)
+                || !self.verify_list(list, i)?
+            {
                 continue;
             }
             let path = self.aside(|s| s.find(i, Goal::CrlIssuer { anchor }));
             match path {
-                Ok(Some(found)) if found.anchor == anchor && !found.path.is_empty() => return Ok(Some(i)),
+                Ok(Some(found)) if found.anchor == anchor && !found.path.is_empty() => {
+                    return Ok(Some(i));
+                }
                 Ok(_) => {}
                 Err(e) => return Err(Fault::new(e.rule, e.clause, e.message)),
             }
@@ -245,8 +301,13 @@ impl Search<'_> {
     }
 
     fn may_sign_lists(&self, i: usize) -> bool {
-        let bare = self.nodes[i].anchor.and_then(|a| self.anchors.get(a)).is_some_and(|a| a.is_bare);
-        bare || self.nodes[i].facts().is_ok_and(|f: &Facts| f.allows(KeyUsage::CRL_SIGN))
+        let bare = self.nodes[i]
+            .anchor
+            .and_then(|a| self.anchors.get(a))
+            .is_some_and(|a| a.is_bare);
+        bare || self.nodes[i]
+            .facts()
+            .is_ok_and(|f: &Facts| f.allows(KeyUsage::CRL_SIGN))
     }
 
     fn verify_list(&mut self, list: usize, signer: usize) -> Result<bool, Fault> {
@@ -256,9 +317,9 @@ impl Search<'_> {
         self.meter.signature()?;
         let crl = self.options.crls.get(list);
         let good = match (crl, self.nodes[signer].key()) {
-            (Some(crl), Ok(key)) if self.options.allow_legacy_algorithms => {
-                key.verify_legacy(crl.signature_algorithm(), crl.tbs_der(), crl.signature()).is_ok()
-            }
+            (Some(crl), Ok(key)) if self.options.allow_legacy_algorithms => key
+                .verify_legacy(crl.signature_algorithm(), crl.tbs_der(), crl.signature())
+                .is_ok(),
             (Some(crl), Ok(key)) => crl.verify_signed_by(key).is_ok(),
             _ => false,
         };
@@ -270,7 +331,8 @@ impl Search<'_> {
     fn delta_for(&mut self, complete: usize, signer: usize) -> Result<Option<usize>, Fault> {
         let base = &self.lists[complete];
         let goes_with = |delta: &ListFacts| {
-            let (Some(from), Some(to), Some(at)) = (&delta.base, &delta.number, &base.number) else {
+            let (Some(from), Some(to), Some(at)) = (&delta.base, &delta.number, &base.number)
+            else {
                 return false;
             };
             delta.unusable.is_none()
@@ -280,7 +342,9 @@ impl Search<'_> {
                 && is_at_most(from, at)
                 && !is_at_most(to, at)
         };
-        let mut fitting: Vec<usize> = (0..self.lists.len()).filter(|i| goes_with(&self.lists[*i])).collect();
+        let mut fitting: Vec<usize> = (0..self.lists.len())
+            .filter(|i| goes_with(&self.lists[*i]))
+            .collect();
         let number = |i: &usize| self.lists[*i].number.clone().unwrap_or_default();
         fitting.sort_by_cached_key(|i| {
             let n = number(i);
@@ -296,11 +360,17 @@ impl Search<'_> {
 }
 
 /// RFC 5280 §6.3.3 (b)(1).
-fn is_issuer(node: &Node, point: &DistributionPoint, list: &ListFacts, idp: &IssuingDistributionPoint) -> bool {
+fn is_issuer(
+    node: &Node,
+    point: &DistributionPoint,
+    list: &ListFacts,
+    idp: &IssuingDistributionPoint,
+) -> bool {
     if point.crl_issuer.is_empty() {
         return list.issuer == node.issuer;
     }
-    let named = |n: &GeneralName| matches!(n, GeneralName::DirName(n) if n.canonical() == list.issuer);
+    let named =
+        |n: &GeneralName| matches!(n, GeneralName::DirName(n) if n.canonical() == list.issuer);
     idp.indirect_crl && point.crl_issuer.iter().any(named)
 }
 
@@ -329,10 +399,14 @@ fn names_agree(
             });
             full_names(name, Some(base.unwrap_or(node.certificate.issuer())))
         }
-        None if point.crl_issuer.is_empty() => vec![GeneralName::DirName(node.certificate.issuer().clone())],
+        None if point.crl_issuer.is_empty() => {
+            vec![GeneralName::DirName(node.certificate.issuer().clone())]
+        }
         None => point.crl_issuer.clone(),
     };
-    of_list.iter().any(|a| of_point.iter().any(|b| same_name(a, b)))
+    of_list
+        .iter()
+        .any(|a| of_point.iter().any(|b| same_name(a, b)))
 }
 
 impl Search<'_> {
@@ -345,16 +419,20 @@ impl Search<'_> {
 fn full_names(name: &DistributionPointName, base: Option<&Name>) -> Vec<GeneralName> {
     match (name, base) {
         (DistributionPointName::Full(names), _) => names.clone(),
-        (DistributionPointName::RelativeToIssuer(rdn), Some(base)) => {
-            append(base, rdn).map(GeneralName::DirName).into_iter().collect()
-        }
+        (DistributionPointName::RelativeToIssuer(rdn), Some(base)) => append(base, rdn)
+            .map(GeneralName::DirName)
+            .into_iter()
+            .collect(),
         (DistributionPointName::RelativeToIssuer(_), None) => Vec::new(),
     }
 }
 
 /// The CRL issuer's name with one more relative distinguished name.
 fn append(base: &Name, attributes: &[Vec<u8>]) -> Option<Name> {
-    let rdns = Reader::new(base.der()).tolerant().value(Tag::SEQUENCE).ok()?;
+    let rdns = Reader::new(base.der())
+        .tolerant()
+        .value(Tag::SEQUENCE)
+        .ok()?;
     let der = der::sequence(|w| {
         w.raw(rdns).set_of(attributes.to_vec());
     });

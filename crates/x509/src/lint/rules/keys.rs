@@ -48,7 +48,7 @@ pub(super) static RULES: &[Rule] = &[
         "rsa-bits-multiple-of-eight",
         "CABF BR §6.1.5",
         "the bits of an RSA modulus are a multiple of 8",
-        |c| holds(c.spki.rsa().is_none_or(|(n, _)| bits(n) % 8 == 0)),
+        |c| holds(c.spki.rsa().is_none_or(|(n, _)| bits(n).is_multiple_of(8))),
     )
     .since(since::BASELINE),
     must(

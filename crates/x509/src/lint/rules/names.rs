@@ -373,7 +373,7 @@ fn in_alphabet(a: &Attribute<'_>) -> bool {
         Tag::UTF8_STRING => std::str::from_utf8(a.value).is_ok(),
         Tag::IA5_STRING => a.value.is_ascii(),
         Tag::NUMERIC_STRING => a.value.iter().all(|b| b.is_ascii_digit() || *b == b' '),
-        Tag::BMP_STRING => a.value.len() % 2 == 0,
+        Tag::BMP_STRING => a.value.len().is_multiple_of(2),
         _ => true,
     }
 }

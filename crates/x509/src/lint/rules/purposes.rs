@@ -4,7 +4,12 @@ use super::{
     Cert, Rule, Scope::*, Verdict, first_repeated, holds, may, must, none_of, should, show_oid,
     since,
 };
-use crate::{Oid, lint::view::usage::*, oids};
+use crate::{
+    Oid,
+    ext::{ExtensionValue, TlsFeature},
+    lint::view::usage::*,
+    oids,
+};
 
 pub(super) static RULES: &[Rule] = &[
     must(
@@ -132,14 +137,18 @@ pub(super) static RULES: &[Rule] = &[
         "RFC 7633 §4",
         "TLS features are a non-empty SEQUENCE of small integers",
         |c| {
-            holds(c.ext(&oids::TLS_FEATURE).is_none_or(|e| {
-                <crate::ext::TlsFeature as crate::ext::ExtensionValue>::parse(&e.value)
-                    .is_ok_and(|f| !f.0.is_empty())
-            }))
+            holds(
+                c.ext(&oids::TLS_FEATURE)
+                    .is_none_or(|e| lists_features(e.value)),
+            )
         },
     )
     .since(since::BASELINE),
 ];
+
+fn lists_features(value: &[u8]) -> bool {
+    TlsFeature::parse(value).is_ok_and(|f| !f.0.is_empty())
+}
 
 /// Key usage bits, any of which makes sense of a purpose (RFC 5280 §4.2.1.12).
 const NEEDS: [(Oid, u16); 8] = [
