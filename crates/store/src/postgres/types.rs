@@ -69,6 +69,11 @@ fn whole_numeric(raw: &[u8]) -> Option<i64> {
     let mut fields = fields.iter().map(|field| i16::from_be_bytes(*field));
     let (count, weight) = (fields.next()?, fields.next()?);
     let (sign, _scale) = (fields.next()?, fields.next()?);
+    let negative = match sign.cast_unsigned() {
+        0 => false,
+        0x4000 => true,
+        _ => return None, // not a number, or infinite
+    };
     let mut value: i64 = 0;
     for place in 0..=weight.max(count - 1) {
         let digit = fields.next().unwrap_or(0);
@@ -78,7 +83,7 @@ fn whole_numeric(raw: &[u8]) -> Option<i64> {
             }
             continue;
         }
-        let digit = i64::from(if sign == 0 { digit } else { -digit });
+        let digit = i64::from(if negative { -digit } else { digit });
         value = value.checked_mul(10_000)?.checked_add(digit)?;
     }
     Some(value)

@@ -1,7 +1,12 @@
 //! One suite, two databases: every test of `conformance` runs on SQLite and on PostgreSQL. The
-//! others test what only one of them can do wrong.
+//! others break one of them in the way in which it breaks, and look at what is left.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod conformance;
+mod killed;
+mod old;
+mod postgres;
+mod proxy;
+mod sqlite;
 mod support;
