@@ -28,16 +28,16 @@ impl Ca {
         authority: &str,
         profile: &str,
         algorithm: KeyAlgorithm,
-        purpose: &str,
+        common_name: &str,
         names: Vec<GeneralName>,
         now: Timestamp,
     ) -> Result<OwnCertificate, CaError> {
-        let purpose = format!("{purpose} {authority}");
+        let purpose = format!("{profile} {common_name}");
         let record =
             self.keyring()
                 .generate(algorithm, &Backend::Software, &purpose, now.seconds())?;
         let signer = self.keyring().load(&record)?;
-        let subject: Name = format!("CN={purpose}").parse()?;
+        let subject: Name = format!("CN={common_name}").parse()?;
         let mut builder = x509::CsrBuilder::new(subject, signer.public_key());
         if !names.is_empty() {
             builder = builder.extension(SubjectAltName(names).encode());

@@ -22,7 +22,10 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// What answers requests on a listener.
 pub(crate) trait Door: Send + Sync + 'static {
-    fn answer(self: &Arc<Self>, request: Request<Incoming>) -> impl Future<Output = Response<Reply>> + Send;
+    fn answer(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Reply>> + Send;
 }
 
 /// One listener's fixed parts.
@@ -45,7 +48,9 @@ impl<D: Door> Listener<D> {
                 accepted = self.socket.accept() => accepted,
                 _ = stop.wait_for(|stopped| *stopped) => break,
             };
-            let Some(stream) = usable(accepted).await else { continue };
+            let Some(stream) = usable(accepted).await else {
+                continue;
+            };
             // Past the limit the connection is closed at once: the client sees it and can try another node.
             let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
                 metrics::counter!("ward_connections_refused_total").increment(1);
@@ -59,10 +64,22 @@ impl<D: Door> Listener<D> {
                     async move { Ok::<_, Infallible>(door.answer(request).await) }
                 });
                 let ended = match tls {
-                    None => watcher.watch(http.serve_connection(TokioIo::new(stream), service).into_owned()).await,
+                    None => {
+                        watcher
+                            .watch(
+                                http.serve_connection(TokioIo::new(stream), service)
+                                    .into_owned(),
+                            )
+                            .await
+                    }
                     Some(tls) => match tokio::time::timeout(head, tls.accept(stream)).await {
                         Ok(Ok(stream)) => {
-                            watcher.watch(http.serve_connection(TokioIo::new(stream), service).into_owned()).await
+                            watcher
+                                .watch(
+                                    http.serve_connection(TokioIo::new(stream), service)
+                                        .into_owned(),
+                                )
+                                .await
                         }
                         Ok(Err(_)) | Err(_) => {
                             metrics::counter!("ward_tls_handshakes_failed_total").increment(1);
@@ -76,16 +93,29 @@ impl<D: Door> Listener<D> {
                 drop(slot);
             });
         }
-        if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
-            tracing::warn!("some requests did not end within {} s and were cut", DRAIN.as_secs());
+        if tokio::time::timeout(DRAIN, graceful.shutdown())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "some requests did not end within {} s and were cut",
+                DRAIN.as_secs()
+            );
         }
     }
 }
 
 fn http(head: Duration) -> auto::Builder<TokioExecutor> {
     let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(head).max_headers(64).pipeline_flush(true);
-    http.http2().timer(TokioTimer::new()).max_concurrent_streams(128).keep_alive_interval(Some(head));
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head)
+        .max_headers(64)
+        .pipeline_flush(true);
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(128)
+        .keep_alive_interval(Some(head));
     http
 }
 

@@ -25,24 +25,59 @@ pub(crate) fn start(
     vec![
         tokio::spawn(follow_log(Arc::clone(services), stop.clone())),
         tokio::spawn(publish(Arc::clone(services), stop.clone())),
-        every(services, &stop, "checkpoint", Duration::from_secs(1), |services| async move {
-            services.ca.notary().checkpoint(services.now()).await?;
-            Ok(())
-        }),
-        every(services, &stop, "responders", Duration::from_secs(60), |services| async move {
-            services.ca.ensure_responders(services.now()).await
-        }),
-        every(services, &stop, "listener certificate", Duration::from_secs(60), move |services| {
-            let own = Arc::clone(&own);
-            async move { own_certificate::ensure(&services, &own).await }
-        }),
-        every(services, &stop, "waiting requests", Duration::from_secs(60), |services| async move {
-            services.access.expire_requests(services.now()).await?;
-            Ok(())
-        }),
-        every(services, &stop, "gauges", Duration::from_secs(5), |services| async move {
-            crate::api::status::record_gauges(&services).await
-        }),
+        every(
+            services,
+            &stop,
+            "checkpoint",
+            Duration::from_secs(1),
+            |services| async move {
+                services
+                    .ca
+                    .notary()
+                    .await?
+                    .checkpoint(services.now())
+                    .await?;
+                Ok(())
+            },
+        ),
+        every(
+            services,
+            &stop,
+            "responders",
+            Duration::from_secs(60),
+            |services| async move { services.ca.ensure_responders(services.now()).await },
+        ),
+        every(
+            services,
+            &stop,
+            "listener certificate",
+            Duration::from_secs(60),
+            move |services| {
+                let own = Arc::clone(&own);
+                async move { own_certificate::ensure(&services, &own).await }
+            },
+        ),
+        every(
+            services,
+            &stop,
+            "waiting requests",
+            Duration::from_secs(60),
+            |services| async move {
+                let principal = services.access.system_principal("expiry");
+                services
+                    .access
+                    .expire_requests(&principal, services.now())
+                    .await?;
+                Ok(())
+            },
+        ),
+        every(
+            services,
+            &stop,
+            "gauges",
+            Duration::from_secs(5),
+            |services| async move { crate::api::status::record_gauges(&services).await },
+        ),
     ]
 }
 
@@ -68,11 +103,15 @@ async fn follow_log(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
 async fn observe(services: &Services, seen: &mut u64, size: u64) -> Result<(), ca::CaError> {
     while *seen < size {
         let entries = services.store.events(*seen, 512).await?;
-        let Some(last) = entries.last() else { return Ok(()) };
+        let Some(last) = entries.last() else {
+            return Ok(());
+        };
         for entry in &entries {
             // Issuance is most of the log and changes nothing that is cached.
             if let Some(event) = noteworthy(&entry.body) {
-                services.access.observe(&event);
+                if event.action.starts_with("token.") {
+                    services.access.invalidate();
+                }
                 services.ca.observe(&event).await?;
             }
         }
@@ -83,10 +122,19 @@ async fn observe(services: &Services, seen: &mut u64, size: u64) -> Result<(), c
 
 /// Parses an event unless its action is one of the two that issuance writes.
 fn noteworthy(body: &[u8]) -> Option<audit::Event> {
-    let routine = [br#""action":"certificate.intend""#.as_slice(), br#""action":"certificate.issue""#];
+    let routine = [
+        br#""action":"certificate.intend""#.as_slice(),
+        br#""action":"certificate.issue""#,
+    ];
     let head = &body[..body.len().min(512)];
-    let is_routine = routine.iter().any(|action| head.windows(action.len()).any(|window| window == *action));
-    if is_routine { None } else { audit::Event::parse(body).ok() }
+    let is_routine = routine
+        .iter()
+        .any(|action| head.windows(action.len()).any(|window| window == *action));
+    if is_routine {
+        None
+    } else {
+        audit::Event::parse(body).ok()
+    }
 }
 
 /// CRLs: at once after a status change, otherwise at half-life.

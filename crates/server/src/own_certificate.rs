@@ -12,17 +12,20 @@ use crate::tls::CurrentCertificate;
 
 const RECORD: &str = "listener";
 
-/// The key stays sealed; the certificate is DER as hex.
+/// What is in use. The key itself is a key record like any other.
 #[derive(Serialize, Deserialize)]
 struct Stored {
-    key: keys::KeyRecord,
-    certificate: String,
+    key: keys::KeyId,
+    /// Leaf first, DER as hex.
+    chain: Vec<String>,
     authority: String,
-    names: Vec<String>,
 }
 
 /// Puts a valid certificate in place. Cheap when there is nothing to do.
-pub(crate) async fn ensure(services: &Services, current: &CurrentCertificate) -> Result<(), ca::CaError> {
+pub(crate) async fn ensure(
+    services: &Services,
+    current: &CurrentCertificate,
+) -> Result<(), ca::CaError> {
     let id = services.config.names.join(",");
     let record = services.store.record(RECORD, &id).await?;
     let mut version = 0;
@@ -30,7 +33,7 @@ pub(crate) async fn ensure(services: &Services, current: &CurrentCertificate) ->
         version = record.version;
         let stored: Stored = record.parse()?;
         if still_good(services, &stored)? {
-            return install(services, current, &stored);
+            return install(services, current, &stored).await;
         }
     }
     match renew(services, &id, version).await {
@@ -39,53 +42,81 @@ pub(crate) async fn ensure(services: &Services, current: &CurrentCertificate) ->
         other => other?,
     }
     match services.store.record(RECORD, &id).await? {
-        Some(record) => install(services, current, &record.parse()?),
+        Some(record) => install(services, current, &record.parse()?).await,
         None => Ok(()),
     }
 }
 
 fn still_good(services: &Services, stored: &Stored) -> Result<bool, ca::CaError> {
-    let certificate = decode(&stored.certificate)?;
+    let Some(leaf) = stored.chain.first() else {
+        return Ok(false);
+    };
+    let certificate = Certificate::from_der(&decode(leaf)?)?;
     let (from, until) = (certificate.not_before().0, certificate.not_after().0);
     let renew_at = from + (until - from) / 3 * 2;
-    Ok(services.now().seconds() < renew_at && stored.authority == services.config.listener_authority)
+    Ok(services.now().seconds() < renew_at
+        && stored.authority == services.config.listener_authority)
 }
 
 async fn renew(services: &Services, id: &str, version: u64) -> Result<(), ca::CaError> {
     let now = services.now();
-    let issuer = services.ca.active_issuer(&services.config.listener_authority)?;
-    let key = services.ca.keyring().generate(KeyAlgorithm::EcdsaP256, &keys::Backend::Software, "HTTPS listener")?;
-    let signer = services.ca.keyring().load(&key)?;
+    let authority = &services.config.listener_authority;
     let names = services.config.names.iter().map(|name| match name.parse() {
         Ok(address) => GeneralName::Ip(address),
         Err(_) => GeneralName::Dns(name.clone()),
     });
-    let certificate =
-        services.ca.issue_to_ward(&issuer, "api-tls", signer.public_key(), names.collect(), now).await?;
-    let event = Event::new(now, Actor::system("listener"), "listener.renew", Object::new("listener", id)).after(json!({
-        "serial": hex::encode(certificate.serial()),
-        "not_after": certificate.not_after().to_string(),
+    let own = services
+        .ca
+        .issue_to_ward(
+            authority,
+            "api-tls",
+            KeyAlgorithm::EcdsaP256,
+            &services.config.names[0],
+            names.collect(),
+            now,
+        )
+        .await?;
+    let not_after = own.certificate.not_after();
+    let event = Event::new(
+        now,
+        Actor::system("listener"),
+        "listener.renew",
+        Object::new("listener", id),
+    )
+    .after(json!({
+        "serial": hex::encode(own.certificate.serial()),
+        "not_after": not_after.to_string(),
     }));
+    let chain = std::iter::once(&own.certificate).chain(&own.chain);
     let stored = Stored {
-        key,
-        certificate: hex::encode(certificate.der()),
-        authority: services.config.listener_authority.clone(),
-        names: services.config.names.clone(),
+        key: own.key,
+        chain: chain
+            .map(|certificate| hex::encode(certificate.der()))
+            .collect(),
+        authority: authority.clone(),
     };
-    services.store.commit(Write::new(event)?.put_record(RECORD, id, version, &stored, now)?).await?;
-    tracing::info!(names = id, not_after = %certificate.not_after(), "listener certificate renewed");
+    services
+        .store
+        .commit(Write::new(event)?.put_record(RECORD, id, version, &stored, now)?)
+        .await?;
+    tracing::info!(names = id, %not_after, "listener certificate renewed");
     Ok(())
 }
 
-fn install(services: &Services, current: &CurrentCertificate, stored: &Stored) -> Result<(), ca::CaError> {
-    let certificate = decode(&stored.certificate)?;
-    let mut chain = vec![certificate.der().to_vec()];
-    chain.extend(services.ca.chain_of(&certificate).iter().map(|issuer| issuer.der().to_vec()));
-    current.replace(chain, services.ca.keyring().load(&stored.key)?);
+async fn install(
+    services: &Services,
+    current: &CurrentCertificate,
+    stored: &Stored,
+) -> Result<(), ca::CaError> {
+    let chain = stored
+        .chain
+        .iter()
+        .map(|certificate| decode(certificate))
+        .collect::<Result<_, _>>()?;
+    current.replace(chain, services.ca.signer(&stored.key).await?);
     Ok(())
 }
 
-fn decode(hex_der: &str) -> Result<Certificate, ca::CaError> {
-    let der = hex::decode(hex_der).map_err(|_| ca::CaError::Damaged("listener"))?;
-    Ok(Certificate::from_der(&der)?)
+fn decode(hex_der: &str) -> Result<Vec<u8>, ca::CaError> {
+    hex::decode(hex_der).map_err(|_| ca::CaError::Internal("listener"))
 }

@@ -8,28 +8,33 @@ use serde::Serialize;
 
 /// An answer that is not a success.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// Stable identifier, for example `urn:ward:problem:refused`.
     #[serde(rename = "type")]
-    pub kind: &'static str,
-    pub title: &'static str,
-    pub status: u16,
-    pub detail: String,
+    pub(crate) kind: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) status: u16,
+    pub(crate) detail: String,
     /// The rule that refused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
+    pub(crate) rule: Option<String>,
     /// Whose rule it is: a standard's clause, a profile with its version, a token's scope.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
+    pub(crate) source: Option<String>,
     /// What would have been accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub accepted: Option<String>,
+    pub(crate) accepted: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
+    pub(crate) request_id: Option<String>,
 }
 
 impl Problem {
-    pub(crate) fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        status: StatusCode,
+        kind: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
         Self {
             kind,
             title,
@@ -43,23 +48,48 @@ impl Problem {
     }
 
     pub(crate) fn malformed(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "urn:ward:problem:malformed", "The request cannot be read", detail)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "urn:ward:problem:malformed",
+            "The request cannot be read",
+            detail,
+        )
     }
 
     pub(crate) fn unauthenticated(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "urn:ward:problem:unauthenticated", "A valid bearer token is required", detail)
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "urn:ward:problem:unauthenticated",
+            "A valid bearer token is required",
+            detail,
+        )
     }
 
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "urn:ward:problem:not-found", "There is no such object", detail)
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "urn:ward:problem:not-found",
+            "There is no such object",
+            detail,
+        )
     }
 
     pub(crate) fn conflict(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, "urn:ward:problem:conflict", "The object has changed or exists already", detail)
+        Self::new(
+            StatusCode::CONFLICT,
+            "urn:ward:problem:conflict",
+            "The object has changed or exists already",
+            detail,
+        )
     }
 
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "urn:ward:problem:unavailable", "Ward cannot do this right now", detail)
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "urn:ward:problem:unavailable",
+            "Ward cannot do this right now",
+            detail,
+        )
     }
 
     /// The caller learns that it failed and a request id to quote; the log has the cause.
@@ -74,7 +104,12 @@ impl Problem {
     }
 
     pub(crate) fn refused(status: StatusCode, refusal: &access::Refusal) -> Self {
-        let mut problem = Self::new(status, "urn:ward:problem:refused", "A rule refused the request", refusal.message.clone());
+        let mut problem = Self::new(
+            status,
+            "urn:ward:problem:refused",
+            "A rule refused the request",
+            refusal.message.clone(),
+        );
         problem.rule = Some(refusal.rule.to_string());
         problem.source = Some(refusal.source.to_string());
         problem.accepted = refusal.accepted.clone();
@@ -86,9 +121,17 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self).unwrap_or_default();
-        let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        let mut response = (
+            status,
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            body,
+        )
+            .into_response();
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+            response.headers_mut().insert(
+                header::WWW_AUTHENTICATE,
+                header::HeaderValue::from_static("Bearer"),
+            );
         }
         response
     }

@@ -30,7 +30,10 @@ pub(crate) async fn answer(
         return match *request.method() {
             Method::POST if rest.len() <= 1 => Ok(ocsp_post(services, request).await),
             Method::GET if rest.len() > 1 => Ok(ocsp_get(services, &rest[1..]).await),
-            _ => Ok(plain(StatusCode::METHOD_NOT_ALLOWED, "OCSP is POST /ocsp or GET /ocsp/{base64} (RFC 6960 A.1)\n")),
+            _ => Ok(plain(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "OCSP is POST /ocsp or GET /ocsp/{base64} (RFC 6960 A.1)\n",
+            )),
         };
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
@@ -51,7 +54,7 @@ pub(crate) async fn answer(
 
 async fn ocsp_post(services: &Arc<Services>, request: Request<Incoming>) -> Response<Reply> {
     let Ok(body) = Limited::new(request.into_body(), OCSP_BODY).collect().await else {
-        return ocsp_reply(Bytes::from_static(ca::ocsp::MALFORMED));
+        return ocsp_reply(Bytes::from_static(&x509::ocsp::errors::MALFORMED_REQUEST));
     };
     let body = body.to_bytes();
     let now = services.now();
@@ -64,7 +67,7 @@ async fn ocsp_post(services: &Arc<Services>, request: Request<Incoming>) -> Resp
 /// RFC 5019 §5: the request is base64 in the path, and the answer may live in caches until it is replaced.
 async fn ocsp_get(services: &Arc<Services>, encoded: &str) -> Response<Reply> {
     let Ok(der) = x509::ocsp::decode_get_path(encoded) else {
-        return ocsp_reply(Bytes::from_static(ca::ocsp::MALFORMED));
+        return ocsp_reply(Bytes::from_static(&x509::ocsp::errors::MALFORMED_REQUEST));
     };
     let now = services.now();
     let answer = match services.ca.prepared_ocsp(&der, now) {
@@ -75,9 +78,17 @@ async fn ocsp_get(services: &Arc<Services>, encoded: &str) -> Response<Reply> {
     if let ca::ocsp::Answer::Prepared(prepared) = &answer {
         let seconds = (prepared.next_update.0 - now.seconds()).clamp(0, OCSP_CACHE);
         let headers = response.headers_mut();
-        insert(headers, header::CACHE_CONTROL, &format!("max-age={seconds}, public, no-transform, must-revalidate"));
+        insert(
+            headers,
+            header::CACHE_CONTROL,
+            &format!("max-age={seconds}, public, no-transform, must-revalidate"),
+        );
         insert(headers, header::ETAG, &prepared.etag);
-        insert(headers, header::LAST_MODIFIED, &http_date(prepared.this_update.0));
+        insert(
+            headers,
+            header::LAST_MODIFIED,
+            &http_date(prepared.this_update.0),
+        );
         insert(headers, header::EXPIRES, &http_date(prepared.next_update.0));
     }
     response
@@ -89,14 +100,19 @@ fn ocsp_reply(der: Bytes) -> Response<Reply> {
 
 /// `/crl/{issuer}.crl`, `/crl/{issuer}-delta.crl`, `/crl/{issuer}/{partition}.crl`.
 async fn crl(services: &Arc<Services>, name: &str, headers: &hyper::HeaderMap) -> Response<Reply> {
-    let Some(list) = ca::crl::ListName::parse_path(name) else { return not_found() };
+    let Some(list) = ca::crl::ListName::parse_path(name) else {
+        return not_found();
+    };
     let list = match services.ca.crl(&list).await {
         Ok(Some(list)) => list,
         Ok(None) => return not_found(),
         Err(error) => return unavailable(&error),
     };
     let etag = format!("\"{}\"", hex::encode(&list.sha256[..16]));
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
+    if headers
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|known| known.as_bytes() == etag.as_bytes())
+    {
         let mut response = Response::new(Reply::from(Bytes::new()));
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         insert(response.headers_mut(), header::ETAG, &etag);
@@ -105,25 +121,38 @@ async fn crl(services: &Arc<Services>, name: &str, headers: &hyper::HeaderMap) -
     // A revocation replaces the list at any moment, so caches may keep it only briefly.
     let mut response = typed(list.der.clone(), "application/pkix-crl");
     let headers = response.headers_mut();
-    insert(headers, header::CACHE_CONTROL, "max-age=60, public, must-revalidate");
+    insert(
+        headers,
+        header::CACHE_CONTROL,
+        "max-age=60, public, must-revalidate",
+    );
     insert(headers, header::ETAG, &etag);
-    insert(headers, header::LAST_MODIFIED, &http_date(list.this_update.0));
+    insert(
+        headers,
+        header::LAST_MODIFIED,
+        &http_date(list.this_update.0),
+    );
     insert(headers, header::EXPIRES, &http_date(list.next_update.0));
     response
 }
 
 /// `/aia/{issuer}.cer`: one DER certificate (RFC 5280 §4.2.2.1).
 fn issuer_certificate(services: &Arc<Services>, name: &str) -> Response<Reply> {
-    let certificate = name.strip_suffix(".cer").and_then(|issuer| services.ca.issuer_certificate(issuer));
-    match certificate {
-        Some(certificate) => typed(Bytes::copy_from_slice(certificate.der()), "application/pkix-cert"),
+    let issuer = name
+        .strip_suffix(".cer")
+        .and_then(|id| services.ca.issuer(id).ok());
+    match issuer {
+        Some(issuer) => typed(
+            Bytes::copy_from_slice(issuer.certificate().der()),
+            "application/pkix-cert",
+        ),
         None => not_found(),
     }
 }
 
 /// Ready when the database answers; a load balancer takes the node out otherwise.
 async fn ready(services: &Arc<Services>) -> Response<Reply> {
-    match services.store.head().await {
+    match services.store.log_size().await {
         Ok(_) => plain(StatusCode::OK, "ready\n"),
         Err(error) => unavailable(&error),
     }
@@ -131,12 +160,17 @@ async fn ready(services: &Arc<Services>) -> Response<Reply> {
 
 pub(crate) fn typed(body: Bytes, content_type: &'static str) -> Response<Reply> {
     let mut response = Response::new(Reply::from(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Reply> {
-    let mut response = typed(Bytes::from_static(text.as_bytes()), "text/plain; charset=utf-8");
+    let mut response = typed(
+        Bytes::from_static(text.as_bytes()),
+        "text/plain; charset=utf-8",
+    );
     *response.status_mut() = status;
     response
 }

@@ -38,7 +38,9 @@ impl ResolvesServerCert for CurrentCertificate {
 }
 
 /// TLS 1.2 and 1.3 with rustls' suites, all of them forward secret (NIST SP 800-52r2 §3.3).
-pub(crate) fn server_config(current: Arc<CurrentCertificate>) -> Result<Arc<ServerConfig>, rustls::Error> {
+pub(crate) fn server_config(
+    current: Arc<CurrentCertificate>,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -60,7 +62,9 @@ impl fmt::Debug for ListenerKey {
 impl SigningKey for ListenerKey {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
         let scheme = SignatureScheme::ECDSA_NISTP256_SHA256;
-        offered.contains(&scheme).then(|| Box::new(Self(self.0.clone())) as Box<dyn Signer>)
+        offered
+            .contains(&scheme)
+            .then(|| Box::new(Self(self.0.clone())) as Box<dyn Signer>)
     }
 
     fn algorithm(&self) -> SignatureAlgorithm {

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    str::FromStr,
 };
 
 use crate::{
@@ -221,4 +222,38 @@ fn address(octets: &[u8]) -> Result<IpAddr, Error> {
     <[u8; 16]>::try_from(octets)
         .map(|v6| IpAddr::V6(Ipv6Addr::from(v6)))
         .map_err(|_| Error::invalid("iPAddress", "must be 4 or 16 octets"))
+}
+
+/// The text is none of the kinds of name that can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no alternative name; expected dns:…, ip:…, email:…, uri:…, upn:…, srv:…, hwm:OID:HEX, dirname:… or rid:…"
+)]
+pub struct BadGeneralName(String);
+
+impl FromStr for GeneralName {
+    type Err = BadGeneralName;
+
+    /// Reads `kind:value`, as `Display` writes it; the kind in any case. Whether the value is good is for whoever
+    /// issues to say.
+    fn from_str(text: &str) -> Result<Self, BadGeneralName> {
+        let bad = || BadGeneralName(text.to_owned());
+        let (kind, value) = text.split_once(':').ok_or_else(bad)?;
+        Ok(match kind.to_ascii_lowercase().as_str() {
+            "dns" => GeneralName::Dns(value.to_owned()),
+            "ip" => GeneralName::Ip(value.parse().map_err(|_| bad())?),
+            "email" => GeneralName::Email(value.to_owned()),
+            "uri" => GeneralName::Uri(value.to_owned()),
+            "upn" => GeneralName::upn(value),
+            "srv" => GeneralName::srv(value),
+            "hwm" => {
+                let (hw_type, serial) = value.split_once(':').ok_or_else(bad)?;
+                let hw_type = hw_type.parse().map_err(|_| bad())?;
+                GeneralName::hardware_module_name(hw_type, &hex::decode(serial).map_err(|_| bad())?)
+            }
+            "dirname" => GeneralName::DirName(value.parse().map_err(|_| bad())?),
+            "rid" => GeneralName::RegisteredId(value.parse().map_err(|_| bad())?),
+            _ => return Err(bad()),
+        })
+    }
 }

@@ -143,7 +143,7 @@ impl Ca {
                 issuer.name(),
                 "ocsp-responder",
                 KeyAlgorithm::EcdsaP256,
-                "OCSP responder of",
+                &format!("OCSP responder of {}", issuer.name()),
                 Vec::new(),
                 now,
             )

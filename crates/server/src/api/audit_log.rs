@@ -5,13 +5,13 @@ use std::sync::Arc;
 use access::Action;
 use audit::tile::{Kind, Path as TilePath};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use hyper::header;
 use serde::{Deserialize, Serialize};
 
 use crate::Services;
-use crate::api::caller::Caller;
+use crate::api::caller::{Asked, Caller};
 use crate::problem::Problem;
 
 /// Events in one answer at most.
@@ -36,7 +36,10 @@ pub(crate) struct Events {
 /// Events in the order in which they happened.
 #[utoipa::path(get, path = "/api/v1/audit/events", tag = "audit", params(EventsQuery),
     responses((status = 200, body = Events), (status = 403, body = Problem)))]
-pub(crate) async fn events(caller: Caller, Query(query): Query<EventsQuery>) -> Result<Json<Events>, Problem> {
+pub(crate) async fn events(
+    caller: Caller,
+    Asked(query): Asked<EventsQuery>,
+) -> Result<Json<Events>, Problem> {
     caller.may_read(Action::ReadAudit)?;
     let size = caller.services.store.log_size().await?;
     let limit = query.limit.unwrap_or(100).min(PAGE);
@@ -49,33 +52,63 @@ pub(crate) async fn events(caller: Caller, Query(query): Query<EventsQuery>) -> 
         }
         event
     });
-    Ok(Json(Events { size, events: events.collect() }))
+    Ok(Json(Events {
+        size,
+        events: events.collect(),
+    }))
 }
 
 /// Inclusion proof of one event.
 #[utoipa::path(get, path = "/api/v1/audit/proofs/{seq}", tag = "audit", params(("seq" = u64, Path)),
     responses((status = 200, body = Object), (status = 404, body = Problem)))]
-pub(crate) async fn prove(caller: Caller, Path(seq): Path<u64>) -> Result<Json<ca::log::InclusionProof>, Problem> {
+pub(crate) async fn prove(
+    caller: Caller,
+    Path(seq): Path<u64>,
+) -> Result<Json<ca::log::InclusionProof>, Problem> {
     caller.may_read(Action::ReadAudit)?;
-    match caller.services.ca.notary().prove(seq, caller.now).await? {
+    match caller
+        .services
+        .ca
+        .notary()
+        .await?
+        .prove(seq, caller.now)
+        .await?
+    {
         Some(proof) => Ok(Json(proof)),
         None => Err(Problem::not_found(format!("the log has no event {seq}"))),
     }
 }
 
 pub(crate) async fn checkpoint(State(services): State<Arc<Services>>) -> Result<Response, Problem> {
-    Ok(text(services.ca.notary().checkpoint(services.now()).await?))
+    Ok(text(
+        services
+            .ca
+            .notary()
+            .await?
+            .checkpoint(services.now())
+            .await?,
+    ))
 }
 
-pub(crate) async fn verifier_key(State(services): State<Arc<Services>>) -> Response {
-    text(format!("{}\n", services.ca.notary().verifier_key()))
+pub(crate) async fn verifier_key(
+    State(services): State<Arc<Services>>,
+) -> Result<Response, Problem> {
+    Ok(text(format!(
+        "{}\n",
+        services.ca.notary().await?.verifier_key()
+    )))
 }
 
 /// Hash tiles. They never change once full; partial ones are addressed by their width, so neither do they.
-pub(crate) async fn tile(State(services): State<Arc<Services>>, Path(rest): Path<String>) -> Result<Response, Problem> {
+pub(crate) async fn tile(
+    State(services): State<Arc<Services>>,
+    Path(rest): Path<String>,
+) -> Result<Response, Problem> {
     let path = parse(&rest)?;
     if path.kind == Kind::Entries {
-        return Err(Problem::not_found("entry bundles name people and devices: HTTPS with a token that may read-audit"));
+        return Err(Problem::not_found(
+            "entry bundles name people and devices: HTTPS with a token that may read-audit",
+        ));
     }
     send(&services, path).await
 }
@@ -87,11 +120,13 @@ pub(crate) async fn entries(caller: Caller, Path(rest): Path<String>) -> Result<
 }
 
 fn parse(rest: &str) -> Result<TilePath, Problem> {
-    format!("tile/{rest}").parse().map_err(|_| Problem::not_found("not a tile path of C2SP tlog-tiles"))
+    format!("tile/{rest}")
+        .parse()
+        .map_err(|_| Problem::not_found("not a tile path of C2SP tlog-tiles"))
 }
 
 async fn send(services: &Services, path: TilePath) -> Result<Response, Problem> {
-    match services.ca.notary().tile(path).await? {
+    match services.ca.notary().await?.tile(path).await? {
         Some(bytes) => {
             let headers = [
                 (header::CONTENT_TYPE, "application/octet-stream"),
@@ -104,5 +139,12 @@ async fn send(services: &Services, path: TilePath) -> Result<Response, Problem> 
 }
 
 fn text(body: String) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], body).into_response()
+    (
+        [
+            (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+            (header::CACHE_CONTROL, "no-cache"),
+        ],
+        body,
+    )
+        .into_response()
 }

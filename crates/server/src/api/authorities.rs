@@ -10,7 +10,7 @@ use crate::problem::Problem;
 
 /// Authorities with their generations.
 #[utoipa::path(get, path = "/api/v1/authorities", tag = "authorities", responses((status = 200, body = [Object])))]
-pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<ca::AuthorityView>>, Problem> {
+pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<ca::Authority>>, Problem> {
     caller.may_read(Action::ReadAuthorities)?;
     Ok(Json(caller.services.ca.authorities()))
 }
@@ -18,10 +18,20 @@ pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<ca::AuthorityView>>,
 /// One authority.
 #[utoipa::path(get, path = "/api/v1/authorities/{name}", tag = "authorities", params(("name" = String, Path)),
     responses((status = 200, body = Object), (status = 404, body = Problem)))]
-pub(crate) async fn show(caller: Caller, Path(name): Path<String>) -> Result<Json<ca::AuthorityView>, Problem> {
+pub(crate) async fn show(
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<Json<ca::Authority>, Problem> {
     caller.may_read(Action::ReadAuthorities)?;
-    let found = caller.services.ca.authorities().into_iter().find(|authority| authority.name == name);
-    found.map(Json).ok_or_else(|| Problem::not_found(format!("there is no authority `{name}`")))
+    let found = caller
+        .services
+        .ca
+        .authorities()
+        .into_iter()
+        .find(|authority| authority.name == name);
+    found
+        .map(Json)
+        .ok_or_else(|| Problem::not_found(format!("there is no authority `{name}`")))
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -57,8 +67,16 @@ pub(crate) async fn crls(caller: Caller) -> Result<Json<Vec<ListView>>, Problem>
 /// Publishes an issuer's lists now.
 #[utoipa::path(post, path = "/api/v1/crls/{issuer}/publish", tag = "authorities", params(("issuer" = String, Path)),
     responses((status = 200, body = Object), (status = 403, body = Problem)))]
-pub(crate) async fn publish(caller: Caller, Path(issuer): Path<String>) -> Result<Json<Option<ca::crl::Publication>>, Problem> {
-    let target = Target { authority: Some(&issuer), ..Target::default() };
+pub(crate) async fn publish(
+    caller: Caller,
+    Path(issuer): Path<String>,
+) -> Result<Json<Option<ca::crl::Publication>>, Problem> {
+    let target = Target {
+        authority: Some(&issuer),
+        ..Target::default()
+    };
     caller.permit(Action::PublishStatus, &target).await?;
-    Ok(Json(caller.services.ca.publish_now(&issuer, caller.now).await?))
+    Ok(Json(
+        caller.services.ca.publish_now(&issuer, caller.now).await?,
+    ))
 }

@@ -2,17 +2,19 @@
 
 use access::{Action, Evidence, Target};
 use axum::Json;
-use axum::extract::{Path, Query};
+use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use ca::repository::{CertificateFilter, StoredCertificate};
-use ca::revocation::{Revocation, Status};
-use ca::{GeneratedKey, IssueRequest, Issued, KeyPackage, Outcome};
+use ca::revocation::Revocation;
+use ca::{
+    CertificateFilter, CertificatePage, CertificateRow, GeneratedKey, IssueRequest, Issued,
+    KeyPackage, Outcome,
+};
 use hyper::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use x509::crl::Reason;
 use x509::{CertificationRequest, GeneralName, KeyAlgorithm, Name, Time};
 
-use crate::api::caller::Caller;
+use crate::api::caller::{Asked, Caller, Sent};
 use crate::problem::Problem;
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -69,22 +71,34 @@ pub(crate) struct Waiting {
 #[utoipa::path(post, path = "/api/v1/certificates", tag = "certificates", request_body = Issue,
     params(("Idempotency-Key" = Option<String>, Header, description = "A retry with the same key gets the same certificate")),
     responses((status = 201, body = IssuedView), (status = 202, body = Waiting), (status = 403, body = Problem), (status = 422, body = Problem)))]
-pub(crate) async fn issue(caller: Caller, headers: HeaderMap, body: axum::body::Bytes) -> Result<Response, Problem> {
-    let wanted: Issue = serde_json::from_slice(&body).map_err(|error| Problem::malformed(error.to_string()))?;
+pub(crate) async fn issue(
+    caller: Caller,
+    headers: HeaderMap,
+    Sent(wanted): Sent<Issue>,
+) -> Result<Response, Problem> {
     let target = Target {
         profile: Some(&wanted.profile),
         authority: wanted.authority.as_deref(),
         names: &wanted.names,
     };
     let permit = caller.permit(Action::IssueCertificate, &target).await?;
-    let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let key = headers
+        .get("idempotency-key")
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
     let mut request = match read(wanted) {
         Ok(request) => request,
         Err(refusal) => return Err(refused(&caller, &refusal).await),
     };
     request.request_id = Some(caller.request_id.clone());
     request.idempotency_key = key;
-    Ok(issued_answer(caller.services.ca.issue(permit, request, caller.now).await?))
+    Ok(issued_answer(
+        caller
+            .services
+            .ca
+            .issue(permit, request, caller.now)
+            .await?,
+    ))
 }
 
 /// 201 with the certificate, or 202 with the request that waits.
@@ -92,7 +106,10 @@ pub(crate) fn issued_answer(outcome: Outcome) -> Response {
     match outcome {
         Outcome::Issued(issued) => (StatusCode::CREATED, Json(view(&issued))).into_response(),
         Outcome::Pending(id) => {
-            let waiting = Waiting { request: id.to_string(), state: "pending" };
+            let waiting = Waiting {
+                request: id.to_string(),
+                state: "pending",
+            };
             (StatusCode::ACCEPTED, Json(waiting)).into_response()
         }
     }
@@ -100,10 +117,14 @@ pub(crate) fn issued_answer(outcome: Outcome) -> Response {
 
 fn read(wanted: Issue) -> Result<IssueRequest, access::Refusal> {
     let subject = wanted.subject.as_deref().map(parse_subject).transpose()?;
-    let names = wanted.names.iter().map(|name| parse_name(name)).collect::<Result<Vec<_>, _>>()?;
+    let names = wanted
+        .names
+        .iter()
+        .map(|name| parse_name(name))
+        .collect::<Result<Vec<_>, _>>()?;
     let mut request = match (wanted.csr, wanted.generate) {
         (Some(pem), None) => {
-            let csr = CertificationRequest::from_pem(pem.as_bytes()).map_err(ca::csr_refusal)?;
+            let csr = CertificationRequest::from_pem(pem.as_bytes()).map_err(csr_refusal)?;
             let mut request = IssueRequest::from_csr(wanted.profile, csr);
             request.subject = subject;
             request.names = (!names.is_empty()).then_some(names);
@@ -113,16 +134,22 @@ fn read(wanted: Issue) -> Result<IssueRequest, access::Refusal> {
             wanted.profile,
             Some(algorithm),
             KeyPackage::Pem,
-            subject.unwrap_or_default(),
+            subject.unwrap_or_else(Name::empty),
             names,
         ),
         _ => {
-            return Err(access::Refusal::new("request.key", "REST API", "a request has either a CSR or asks for a key")
-                .accepted("`csr` (PEM) or `generate` (a key algorithm)"));
+            return Err(access::Refusal::new(
+                "request.key",
+                "REST API",
+                "a request has either a CSR or asks for a key",
+            )
+            .accepted("`csr` (PEM) or `generate` (a key algorithm)"));
         }
     };
     request.authority = wanted.authority;
-    request.validity = wanted.days.map(ca::profile::Duration::days);
+    request.validity = wanted
+        .days
+        .map(|days| ca::profile::Duration::days(i64::from(days)));
     request.evidence = wanted.evidence;
     Ok(request)
 }
@@ -133,7 +160,14 @@ async fn refused(caller: &Caller, refusal: &access::Refusal) -> Problem {
     let recorded = caller
         .services
         .access
-        .record_refusal(refusal, &caller.principal, "issue-certificate", object, Some(&caller.request_id), caller.now)
+        .record_refusal(
+            refusal,
+            &caller.principal,
+            "issue-certificate",
+            object,
+            Some(&caller.request_id),
+            caller.now,
+        )
         .await;
     match recorded {
         Ok(()) => Problem::refused(StatusCode::UNPROCESSABLE_ENTITY, refusal),
@@ -143,15 +177,24 @@ async fn refused(caller: &Caller, refusal: &access::Refusal) -> Problem {
 
 fn parse_subject(text: &str) -> Result<Name, access::Refusal> {
     text.parse().map_err(|error| {
-        access::Refusal::new("request.subject", "RFC 4514", format!("`{text}`: {error}")).accepted("for example CN=host,O=Hospital")
+        access::Refusal::new("request.subject", "RFC 4514", format!("`{text}`: {error}"))
+            .accepted("for example CN=host,O=Hospital")
     })
 }
 
 fn parse_name(text: &str) -> Result<GeneralName, access::Refusal> {
-    ca::parse_general_name(text).ok_or_else(|| {
-        access::Refusal::new("request.names", "RFC 5280 §4.2.1.6", format!("`{text}` is no alternative name"))
-            .accepted("dns:…, ip:…, email:…, uri:…, upn:…")
-    })
+    text.parse()
+        .map_err(|error: x509::general_name::BadGeneralName| {
+            access::Refusal::new("request.names", "RFC 5280 §4.2.1.6", error.to_string())
+        })
+}
+
+fn csr_refusal(error: x509::CsrError) -> access::Refusal {
+    let refusal = access::Refusal::new(error.rule, error.clause, error.message);
+    match error.accepted {
+        Some(accepted) => refusal.accepted(accepted),
+        None => refusal,
+    }
 }
 
 fn view(issued: &Issued) -> IssuedView {
@@ -187,84 +230,76 @@ pub(crate) struct ListQuery {
     after: Option<i64>,
 }
 
-#[derive(Serialize, utoipa::ToSchema)]
-pub(crate) struct CertificateView {
-    sha256: String,
-    serial: String,
-    issuer: String,
-    profile: String,
-    subject: String,
-    names: Vec<String>,
-    not_before: String,
-    not_after: String,
-    requester: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Object)]
-    status: Option<serde_json::Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    certificate: Option<String>,
-}
-
-#[derive(Serialize, utoipa::ToSchema)]
-pub(crate) struct CertificatePage {
-    certificates: Vec<CertificateView>,
-    /// Pass as `after` to go on.
-    next: Option<i64>,
-}
-
-/// Certificates, newest first.
+/// Certificates, newest first: `{"certificates": […], "next": id to pass as after}`.
 #[utoipa::path(get, path = "/api/v1/certificates", tag = "certificates", params(ListQuery),
-    responses((status = 200, body = CertificatePage)))]
-pub(crate) async fn list(caller: Caller, Query(query): Query<ListQuery>) -> Result<Json<CertificatePage>, Problem> {
+    responses((status = 200, body = Object)))]
+pub(crate) async fn list(
+    caller: Caller,
+    Asked(query): Asked<ListQuery>,
+) -> Result<Json<CertificatePage>, Problem> {
     caller.may_read(Action::ReadCertificates)?;
-    let limit = query.limit.unwrap_or(100).clamp(1, 1000);
     let filter = CertificateFilter {
         profile: query.profile,
         issuer: query.issuer,
         contains: query.contains,
-        expires_before: query.expires_within.map(|days| Time(caller.now.seconds() + i64::from(days) * 86_400)),
+        expires_before: query
+            .expires_within
+            .map(|days| caller.now.seconds() + i64::from(days) * 86_400),
         after: query.after,
-        limit,
+        limit: query.limit,
+        ..CertificateFilter::default()
     };
-    let found = caller.services.ca.certificates(&filter).await?;
-    let next = (found.len() == limit as usize).then(|| found.last().map(|last| last.id)).flatten();
-    Ok(Json(CertificatePage { certificates: found.iter().map(|stored| summary(stored, None)).collect(), next }))
+    Ok(Json(caller.services.ca.certificates(&filter).await?))
 }
 
-/// One certificate, by SHA-256 or serial number in hex. `Accept: application/pem-certificate-chain` gives the chain.
+/// A certificate with its bytes.
+#[derive(Serialize)]
+struct CertificateView {
+    #[serde(flatten)]
+    row: CertificateRow,
+    status: serde_json::Value,
+    /// PEM.
+    certificate: String,
+}
+
+/// One certificate, by SHA-256 or serial number in hex. `Accept: application/pkix-cert` gives its DER,
+/// `application/pem-certificate-chain` its chain.
 #[utoipa::path(get, path = "/api/v1/certificates/{id}", tag = "certificates", params(("id" = String, Path)),
-    responses((status = 200, body = CertificateView), (status = 404, body = Problem)))]
-pub(crate) async fn show(caller: Caller, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+    responses((status = 200, body = Object), (status = 404, body = Problem)))]
+pub(crate) async fn show(
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     caller.may_read(Action::ReadCertificates)?;
-    let stored = find(&caller, &id).await?;
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (row, der) = find(&caller, &id).await?;
+    let certificate = x509::pem::encode(x509::pem::CERTIFICATE, &der);
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     if accept.contains("application/pem-certificate-chain") {
-        let pem = caller.services.ca.chain_pem(&stored)?;
-        return Ok(([(header::CONTENT_TYPE, "application/pem-certificate-chain")], pem).into_response());
+        let issuer = caller.services.ca.issuer(&row.issuer)?;
+        let pem = issuer
+            .chain()
+            .iter()
+            .fold(certificate, |pem, issuer| pem + &issuer.to_pem());
+        return Ok((
+            [(header::CONTENT_TYPE, "application/pem-certificate-chain")],
+            pem,
+        )
+            .into_response());
     }
     if accept.contains("application/pkix-cert") {
-        return Ok(([(header::CONTENT_TYPE, "application/pkix-cert")], stored.der).into_response());
+        return Ok(([(header::CONTENT_TYPE, "application/pkix-cert")], der).into_response());
     }
-    let status = caller.services.ca.status(&stored).await?;
-    let mut view = summary(&stored, Some(status));
-    view.certificate = Some(x509::pem::encode(x509::pem::CERTIFICATE, &stored.der));
-    Ok(Json(view).into_response())
-}
-
-fn summary(stored: &StoredCertificate, status: Option<Status>) -> CertificateView {
-    CertificateView {
-        sha256: hex::encode(stored.sha256),
-        serial: hex::encode(&stored.serial),
-        issuer: stored.issuer.clone(),
-        profile: stored.profile.clone(),
-        subject: stored.subject.clone(),
-        names: stored.names.clone(),
-        not_before: stored.not_before.to_string(),
-        not_after: stored.not_after.to_string(),
-        requester: stored.requester.clone(),
-        status: status.map(|status| status.to_json()),
-        certificate: None,
-    }
+    let status = caller.services.ca.status(&row).await?.to_json();
+    Ok(Json(CertificateView {
+        row,
+        status,
+        certificate,
+    })
+    .into_response())
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -290,11 +325,14 @@ pub(crate) struct Why {
 pub(crate) async fn revoke(
     caller: Caller,
     Path(id): Path<String>,
-    Json(wanted): Json<Revoke>,
+    Sent(wanted): Sent<Revoke>,
 ) -> Result<Json<serde_json::Value>, Problem> {
     let invalid_since = wanted
         .invalid_since
-        .map(|text| text.parse::<Time>().map_err(|_| Problem::malformed("`invalid_since` is not an RFC 3339 time")))
+        .map(|text| {
+            text.parse::<Time>()
+                .map_err(|_| Problem::malformed("`invalid_since` is not an RFC 3339 time"))
+        })
         .transpose()?;
     change(caller, &id, wanted.reason, invalid_since, wanted.why).await
 }
@@ -302,7 +340,11 @@ pub(crate) async fn revoke(
 /// Suspends (certificateHold); can be released.
 #[utoipa::path(post, path = "/api/v1/certificates/{id}/hold", tag = "certificates", params(("id" = String, Path)),
     request_body = Why, responses((status = 200, body = Object), (status = 422, body = Problem)))]
-pub(crate) async fn hold(caller: Caller, Path(id): Path<String>, Json(wanted): Json<Why>) -> Result<Json<serde_json::Value>, Problem> {
+pub(crate) async fn hold(
+    caller: Caller,
+    Path(id): Path<String>,
+    Sent(wanted): Sent<Why>,
+) -> Result<Json<serde_json::Value>, Problem> {
     change(caller, &id, Reason::CertificateHold, None, wanted.why).await
 }
 
@@ -312,12 +354,24 @@ pub(crate) async fn hold(caller: Caller, Path(id): Path<String>, Json(wanted): J
 pub(crate) async fn release(
     caller: Caller,
     Path(id): Path<String>,
-    Json(wanted): Json<Why>,
+    Sent(wanted): Sent<Why>,
 ) -> Result<Json<serde_json::Value>, Problem> {
-    let permit = caller.permit(Action::RevokeCertificate, &Target::default()).await?;
-    let stored = find(&caller, &id).await?;
+    let permit = caller
+        .permit(Action::RevokeCertificate, &Target::default())
+        .await?;
+    let (stored, _) = find(&caller, &id).await?;
     let request_id = Some(caller.request_id.as_str());
-    let status = caller.services.ca.release(permit, &stored, wanted.why.as_deref(), request_id, caller.now).await?;
+    let status = caller
+        .services
+        .ca
+        .release(
+            permit,
+            &stored,
+            wanted.why.as_deref(),
+            request_id,
+            caller.now,
+        )
+        .await?;
     Ok(Json(status.to_json()))
 }
 
@@ -328,12 +382,26 @@ async fn change(
     invalid_since: Option<Time>,
     why: Option<String>,
 ) -> Result<Json<serde_json::Value>, Problem> {
-    let permit = caller.permit(Action::RevokeCertificate, &Target::default()).await?;
-    let stored = find(&caller, id).await?;
-    let revocation = Revocation { reason, invalid_since, why, request_id: Some(caller.request_id.clone()) };
-    Ok(Json(caller.services.ca.revoke(permit, &stored, revocation, caller.now).await?.to_json()))
+    let permit = caller
+        .permit(Action::RevokeCertificate, &Target::default())
+        .await?;
+    let (stored, _) = find(&caller, id).await?;
+    let revocation = Revocation {
+        reason,
+        invalid_since,
+        why,
+        request_id: Some(caller.request_id.clone()),
+    };
+    Ok(Json(
+        caller
+            .services
+            .ca
+            .revoke(permit, &stored, revocation, caller.now)
+            .await?
+            .to_json(),
+    ))
 }
 
-async fn find(caller: &Caller, id: &str) -> Result<StoredCertificate, Problem> {
+async fn find(caller: &Caller, id: &str) -> Result<(CertificateRow, Vec<u8>), Problem> {
     Ok(caller.services.ca.find_certificate(id).await?)
 }

@@ -22,7 +22,9 @@ impl From<AccessError> for Problem {
 impl From<CaError> for Problem {
     fn from(error: CaError) -> Self {
         match error {
-            CaError::Refused(refusal) => Problem::refused(StatusCode::UNPROCESSABLE_ENTITY, &refusal),
+            CaError::Refused(refusal) => {
+                Problem::refused(StatusCode::UNPROCESSABLE_ENTITY, &refusal)
+            }
             CaError::NotFound { .. } => Problem::not_found(error.to_string()),
             CaError::Access(error) => error.into(),
             CaError::Store(error) => error.into(),
@@ -39,7 +41,10 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Conflict(what) => Problem::conflict(*what),
-            StoreError::Full | StoreError::ReadOnly | StoreError::Busy | StoreError::Unavailable(_) => {
+            StoreError::Full(_)
+            | StoreError::ReadOnly(_)
+            | StoreError::Busy(_)
+            | StoreError::Unavailable(_) => {
                 tracing::error!(%error, "the database refuses work");
                 Problem::unavailable(error.to_string())
             }

@@ -24,11 +24,20 @@ use crate::problem::Problem;
 pub(crate) fn router(services: Arc<Services>) -> Router {
     let limit = DefaultBodyLimit::max(services.config.limits.body_bytes);
     Router::new()
-        .route("/api/v1/certificates", post(certificates::issue).get(certificates::list))
+        .route(
+            "/api/v1/certificates",
+            post(certificates::issue).get(certificates::list),
+        )
         .route("/api/v1/certificates/{id}", get(certificates::show))
-        .route("/api/v1/certificates/{id}/revoke", post(certificates::revoke))
+        .route(
+            "/api/v1/certificates/{id}/revoke",
+            post(certificates::revoke),
+        )
         .route("/api/v1/certificates/{id}/hold", post(certificates::hold))
-        .route("/api/v1/certificates/{id}/release", post(certificates::release))
+        .route(
+            "/api/v1/certificates/{id}/release",
+            post(certificates::release),
+        )
         .route("/api/v1/authorities", get(authorities::list))
         .route("/api/v1/authorities/{name}", get(authorities::show))
         .route("/api/v1/crls", get(authorities::crls))
@@ -62,5 +71,9 @@ fn public_routes() -> Router<Arc<Services>> {
         .route("/log/vkey", get(audit_log::verifier_key))
         .route("/log/tile/{*rest}", get(audit_log::tile))
         .route("/metrics", get(status::metrics))
-        .fallback(async || Problem::not_found("no such path; /api/v1/openapi.json on the HTTPS port lists what there is"))
+        .fallback(async || {
+            Problem::not_found(
+                "no such path; /api/v1/openapi.json on the HTTPS port lists what there is",
+            )
+        })
 }

@@ -3,15 +3,33 @@
 use access::Action;
 use axum::Json;
 use axum::extract::Path;
+use serde::Serialize;
 
 use crate::api::caller::Caller;
 use crate::problem::Problem;
 
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct ProfileView {
+    name: String,
+    version: u64,
+    title: String,
+    approvals: u8,
+    citations: Vec<String>,
+}
+
 /// Profiles in force.
-#[utoipa::path(get, path = "/api/v1/profiles", tag = "profiles", responses((status = 200, body = [Object])))]
-pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<ca::profile::Summary>>, Problem> {
+#[utoipa::path(get, path = "/api/v1/profiles", tag = "profiles", responses((status = 200, body = [ProfileView])))]
+pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<ProfileView>>, Problem> {
     caller.may_read(Action::ReadProfiles)?;
-    Ok(Json(caller.services.ca.profiles()))
+    let profiles = caller.services.ca.profiles();
+    let view = |version: &ca::ProfileVersion| ProfileView {
+        name: version.profile.name().to_owned(),
+        version: version.version,
+        title: version.profile.title().to_owned(),
+        approvals: version.profile.approvals(),
+        citations: version.profile.citations().to_vec(),
+    };
+    Ok(Json(profiles.iter().map(|version| view(version)).collect()))
 }
 
 /// One profile, as the TOML it was written in.
@@ -22,6 +40,6 @@ pub(crate) async fn show(
     Path(name): Path<String>,
 ) -> Result<([(hyper::header::HeaderName, &'static str); 1], String), Problem> {
     caller.may_read(Action::ReadProfiles)?;
-    let text = caller.services.ca.profile_text(&name)?;
+    let text = caller.services.ca.profile(&name)?.toml.clone();
     Ok(([(hyper::header::CONTENT_TYPE, "application/toml")], text))
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use serde::Deserialize;
 
-use crate::api::caller::Caller;
+use crate::api::caller::{Caller, Sent};
 use crate::api::certificates::issued_answer;
 use crate::problem::Problem;
 
@@ -36,19 +36,39 @@ pub(crate) async fn show(caller: Caller, Path(id): Path<String>) -> Result<Json<
 #[utoipa::path(post, path = "/api/v1/requests/{id}/approve", tag = "requests", params(("id" = String, Path)),
     request_body = Comment,
     responses((status = 201, body = Object), (status = 202, body = Object), (status = 403, body = Problem)))]
-pub(crate) async fn approve(caller: Caller, Path(id): Path<String>, Json(said): Json<Comment>) -> Result<Response, Problem> {
-    let permit = caller.permit(Action::ApproveRequests, &Target::default()).await?;
+pub(crate) async fn approve(
+    caller: Caller,
+    Path(id): Path<String>,
+    Sent(said): Sent<Comment>,
+) -> Result<Response, Problem> {
+    let permit = caller
+        .permit(Action::ApproveRequests, &Target::default())
+        .await?;
     let id = parse(&id)?;
-    let outcome = caller.services.ca.approve(permit, &id, said.comment.as_deref(), caller.now).await?;
+    let outcome = caller
+        .services
+        .ca
+        .approve(permit, &id, said.comment.as_deref(), caller.now)
+        .await?;
     Ok(issued_answer(outcome))
 }
 
 /// Denies for good.
 #[utoipa::path(post, path = "/api/v1/requests/{id}/deny", tag = "requests", params(("id" = String, Path)),
     request_body = Comment, responses((status = 200, body = Object), (status = 403, body = Problem)))]
-pub(crate) async fn deny(caller: Caller, Path(id): Path<String>, Json(said): Json<Comment>) -> Result<Response, Problem> {
-    let permit = caller.permit(Action::ApproveRequests, &Target::default()).await?;
-    let request = caller.services.access.deny(permit, &parse(&id)?, said.comment.as_deref(), caller.now).await?;
+pub(crate) async fn deny(
+    caller: Caller,
+    Path(id): Path<String>,
+    Sent(said): Sent<Comment>,
+) -> Result<Response, Problem> {
+    let permit = caller
+        .permit(Action::ApproveRequests, &Target::default())
+        .await?;
+    let request = caller
+        .services
+        .access
+        .deny(permit, &parse(&id)?, said.comment.as_deref(), caller.now)
+        .await?;
     Ok((StatusCode::OK, Json(request)).into_response())
 }
 

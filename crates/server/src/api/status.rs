@@ -36,7 +36,11 @@ pub(crate) async fn show(caller: Caller) -> Result<Json<StatusView>, Problem> {
 
 /// Prometheus text. Figures about Ward, none about certificates' subjects.
 pub(crate) async fn metrics(State(services): State<Arc<Services>>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], services.metrics.render()).into_response()
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+        services.metrics.render(),
+    )
+        .into_response()
 }
 
 /// Ages that only a look at the database tells.
@@ -46,7 +50,8 @@ pub(crate) async fn record_gauges(services: &Services) -> Result<(), ca::CaError
         let (issuer, kind) = (list.name.issuer, list.name.kind.to_string());
         let labels = [("issuer", issuer), ("list", kind)];
         metrics::gauge!("ward_crl_age_seconds", &labels).set((now - list.this_update.0) as f64);
-        metrics::gauge!("ward_crl_next_update_seconds", &labels).set((list.next_update.0 - now) as f64);
+        metrics::gauge!("ward_crl_next_update_seconds", &labels)
+            .set((list.next_update.0 - now) as f64);
         metrics::gauge!("ward_crl_entries", &labels).set(list.entries as f64);
     }
     metrics::gauge!("ward_log_size").set(services.store.log_size().await? as f64);

@@ -6,7 +6,7 @@ use axum::extract::Path;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::api::caller::Caller;
+use crate::api::caller::{Caller, Sent};
 use crate::problem::Problem;
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -38,8 +38,13 @@ pub(crate) struct CreatedToken {
 /// Creates a token.
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", request_body = CreateToken,
     responses((status = 201, body = CreatedToken), (status = 403, body = Problem)))]
-pub(crate) async fn create(caller: Caller, Json(wanted): Json<CreateToken>) -> Result<(StatusCode, Json<CreatedToken>), Problem> {
-    let permit = caller.permit(Action::ManageTokens, &Target::default()).await?;
+pub(crate) async fn create(
+    caller: Caller,
+    Sent(wanted): Sent<CreateToken>,
+) -> Result<(StatusCode, Json<CreatedToken>), Problem> {
+    let permit = caller
+        .permit(Action::ManageTokens, &Target::default())
+        .await?;
     let new = NewToken {
         name: wanted.name,
         person: wanted.person,
@@ -47,8 +52,18 @@ pub(crate) async fn create(caller: Caller, Json(wanted): Json<CreateToken>) -> R
         scope: wanted.scope,
         expires: Some(caller.now.0 + i64::from(wanted.days) * 86_400_000),
     };
-    let (id, token) = caller.services.access.create_token(permit, new, caller.now).await?;
-    Ok((StatusCode::CREATED, Json(CreatedToken { id: id.to_string(), token: token.to_string() })))
+    let (id, token) = caller
+        .services
+        .access
+        .create_token(permit, new, caller.now)
+        .await?;
+    Ok((
+        StatusCode::CREATED,
+        Json(CreatedToken {
+            id: id.to_string(),
+            token: token.to_string(),
+        }),
+    ))
 }
 
 /// Tokens without their secrets.
@@ -62,8 +77,15 @@ pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<access::Token>>, Pro
 #[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "tokens", params(("id" = String, Path)),
     responses((status = 204), (status = 404, body = Problem)))]
 pub(crate) async fn revoke(caller: Caller, Path(id): Path<String>) -> Result<StatusCode, Problem> {
-    let permit = caller.permit(Action::ManageTokens, &Target::default()).await?;
-    let id = TokenId::parse(&id).ok_or_else(|| Problem::not_found(format!("`{id}` is no token id")))?;
-    caller.services.access.revoke_token(permit, &id, "revoked over the API", caller.now).await?;
+    let permit = caller
+        .permit(Action::ManageTokens, &Target::default())
+        .await?;
+    let id =
+        TokenId::parse(&id).ok_or_else(|| Problem::not_found(format!("`{id}` is no token id")))?;
+    caller
+        .services
+        .access
+        .revoke_token(permit, &id, "revoked over the API", caller.now)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
