@@ -1,5 +1,7 @@
 //! CRLs (R13): what we build, judged by OpenSSL and GnuTLS, and what OpenSSL builds, read by us.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests.
+
 mod authority;
 
 use authority::{ALGORITHM, Bench, Entity, now};

@@ -1,5 +1,7 @@
 //! Descriptions and conversions of what other tools write.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests.
+
 mod authority;
 
 use authority::{Bench, Entity};

@@ -1,5 +1,7 @@
 //! OCSP (R13): our answers judged by OpenSSL and GnuTLS, their requests and answers read by us.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests.
+
 mod authority;
 
 use authority::{ALGORITHM, Bench, Entity, now};

@@ -1,5 +1,7 @@
 //! PKCS #12 against OpenSSL, GnuTLS and Java (R27): each opens ours, we open theirs.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests.
+
 mod authority;
 
 use std::num::NonZeroU32;

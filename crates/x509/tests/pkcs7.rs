@@ -1,5 +1,7 @@
 //! PKCS #7 bundles against OpenSSL and GnuTLS, in DER and in streamed BER (R27, R28).
 
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests.
+
 mod authority;
 
 use authority::{Bench, Entity};
