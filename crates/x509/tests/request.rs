@@ -145,7 +145,20 @@ fn r03_roca_small_factors_and_bad_exponents_are_recognised() {
     assert_eq!(weakness(&[0xff; 256], &[1, 0, 0]), Some(Weakness::Exponent));
     // A power of 65537 is in every subgroup that 65537 generates, which is all the fingerprint asks.
     assert_eq!(weakness(&power_of_65537(128), &f4), Some(Weakness::Roca));
+    // Two primes of 1024 bits, 600 apart.
+    let close = hex::decode(NEIGHBOURING_PRIMES).unwrap();
+    assert_eq!(weakness(&close, &f4), Some(Weakness::ClosePrimes));
 }
+
+const NEIGHBOURING_PRIMES: &str = "\
+        c6874ca6231eceace02367167133560099e8d39d0fba43d263c9bec704ec63ab8a2b3d9b3c4394f02877\
+        a2fd062bed40ed44d35b41daecdd8a3d99be93458aa83e633fb9ead05fee953f360f856cbe13f663035d\
+        5482578f09f54e41075dc6afa1063323723e6d65fdff7154578eb4e234d03c7748e7d9a6c7dbc182ddf1\
+        80482ab4ad16eca9e5b9c27a3caf61399384458cd3aff10aeccb4a3c4d185e7e3d75c29dc2a87de11abb\
+        d37f5738c595bd5a3016ef22483b54b05acbd3ac6a12737a9fdd16b2474a9d9a677bac2342b4528c8ed8\
+        ab958fcf8643b4689c971bd0f44d104a406b0c7ec1dae4eeb67b107d97acde6c8738d62bae36207fc57c\
+        b68cd931\
+    ";
 
 /// 65537^n, big-endian.
 fn power_of_65537(n: usize) -> Vec<u8> {

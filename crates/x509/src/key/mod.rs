@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod algorithm;
+mod fermat;
 mod verify;
 mod weakness;
 
@@ -139,7 +140,7 @@ impl PublicKey {
         }
     }
 
-    /// The first reason found not to certify this key. Costs about 20 µs for RSA.
+    /// The first reason found not to certify this key. Costs about 100 µs for RSA.
     pub fn weakness(&self) -> Option<Weakness> {
         match self.0.kind {
             PublicKeyKind::Rsa { bits, exponent } => {

@@ -6,6 +6,8 @@
 //! product of small primes, so for every such small prime the modulus lies in the subgroup that 65537
 //! generates. Smart cards and TPMs in hospitals carried that library, so the test is not academic.
 
+use super::fermat;
+
 /// Why a key must not be certified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Weakness {
@@ -51,7 +53,7 @@ pub(super) fn rsa(modulus: &[u8], bits: u32, exponent: u64) -> Option<Weakness> 
     if has_roca_fingerprint(&residues) {
         return Some(Weakness::Roca);
     }
-    None
+    fermat::factors(modulus).then_some(Weakness::ClosePrimes)
 }
 
 /// Most significant first.
