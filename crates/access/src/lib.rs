@@ -142,6 +142,13 @@ impl Access {
         self.store.commit(Write::new(event)?).await.map(drop)
     }
 
+    /// Follows the log: what another process did to tokens is seen at once.
+    pub fn observe(&self, event: &audit::Event) {
+        if event.action.starts_with("token.") {
+            self.invalidate();
+        }
+    }
+
     /// Somebody at this machine's command line.
     pub fn local_principal(&self, user: &str) -> Arc<Principal> {
         permit::local(user)

@@ -124,11 +124,8 @@ impl Access {
     }
 
     /// Writes down the expiry of requests whose time has passed; says how many.
-    pub async fn expire_requests(
-        &self,
-        principal: &Principal,
-        now: Timestamp,
-    ) -> Result<usize, AccessError> {
+    pub async fn expire_requests(&self, now: Timestamp) -> Result<usize, AccessError> {
+        let principal = self.system_principal("requests");
         let mut expired = 0;
         for mut request in self.requests().await? {
             let lapsed = request.state == RequestState::Pending

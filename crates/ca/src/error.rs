@@ -45,6 +45,24 @@ pub enum CaError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Bytes that Ward made break a rule: nothing was signed.
+    #[error("lint: {0}")]
+    Lint(String),
+    /// The key of this issuer is not here: it was carried away, or its token is gone.
+    #[error("the key of {0} is not here")]
+    Offline(String),
+    /// Work was cut short by a shutdown; intents are voided at the next start.
+    #[error("interrupted: {0}")]
+    Interrupted(&'static str),
+    /// A row contradicts itself or the log.
+    #[error("damaged: {0}; run `ward audit verify`")]
+    Damaged(&'static str),
+    /// An X.509 object could not be read or made.
+    #[error(transparent)]
+    X509(#[from] x509::Error),
+    /// The audit log refused.
+    #[error(transparent)]
+    Audit(#[from] audit::Error),
     /// Something that cannot be: a mistake in Ward.
     #[error("internal: {0}")]
     Internal(&'static str),

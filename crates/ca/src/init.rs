@@ -2,15 +2,24 @@
 
 use std::path::PathBuf;
 
-use access::Permit;
-use audit::Timestamp;
-use keys::Backend;
+use access::{Action, Permit, Refusal};
+use audit::note::VerifierKey;
+use audit::{Actor, Event, Object, Timestamp};
+use keys::{Backend, Signer};
 use serde::{Deserialize, Serialize};
-use x509::KeyAlgorithm;
+use serde_json::json;
+use store::Write;
+use x509::{KeyAlgorithm, PublicKey};
 use zeroize::Zeroizing;
 
-use crate::authority::Constraints;
-use crate::profile::Duration;
+use crate::authority::certify::{self, Parent, Wanted, ca_name, default_title};
+use crate::authority::rows::{put_authority, put_certificate, put_issuer};
+use crate::authority::{
+    Constraints, IssuerRecord, IssuerState, authority_of, carried, root_authority, rootcrl,
+};
+use crate::keyrecords::StoredKey;
+use crate::profile::{Duration, is_slug};
+use crate::settings::{SETTINGS_RECORDS, Settings};
 use crate::{Ca, CaError, Result};
 
 /// What the hierarchy shall look like; every field has a default but the organisation.
@@ -74,9 +83,6 @@ pub struct AuthorityAnswers {
     /// What it may name.
     #[serde(default)]
     pub constraints: Constraints,
-    /// How many certificates share a CRL shard; 0 does not partition.
-    #[serde(default)]
-    pub crl_shard: u32,
 }
 
 fn default_base_url() -> String {
@@ -125,7 +131,6 @@ impl AuthorityAnswers {
             validity: default_issuing_validity(),
             path_length: 0,
             constraints: Constraints::default(),
-            crl_shard: 0,
         }
     }
 }
@@ -190,7 +195,7 @@ pub struct InitIssuer {
 }
 
 impl Ca {
-    /// Builds the first hierarchy. Refuses if there is one.
+    /// Builds the first hierarchy, in one commit. Refuses if there is one.
     pub async fn init(
         &self,
         permit: Permit,
@@ -198,7 +203,327 @@ impl Ca {
         root_key: RootKey,
         now: Timestamp,
     ) -> Result<InitReport> {
-        let _ = (permit, answers, root_key, now);
-        Err(CaError::Internal("init is not built yet"))
+        permit.require(Action::ManageAuthorities)?;
+        if let Err(refusal) = self.check_answers(answers) {
+            let object = Object::new("settings", "hierarchy");
+            return Err(self
+                .refuse(
+                    refusal,
+                    permit.principal(),
+                    "hierarchy.init",
+                    object,
+                    None,
+                    now,
+                )
+                .await);
+        }
+        let builder = Builder {
+            ca: self,
+            answers,
+            actor: permit.actor().clone(),
+            now,
+        };
+        let report = builder.build(&root_key).await?;
+        self.refresh().await?;
+        Ok(report)
     }
+
+    fn check_answers(&self, answers: &Answers) -> Result<(), Refusal> {
+        if self.settings().is_some() {
+            return Err(Refusal::new("init.twice", "R01", "there is a hierarchy already")
+                .accepted("`ward ca create` for another authority, an empty data directory for another hierarchy"));
+        }
+        let url = &answers.base_url;
+        let host = url.strip_prefix("http://").unwrap_or_default();
+        if host.is_empty() || host.ends_with('/') || !url.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Refusal::new(
+                "init.base-url",
+                "RFC 5280 §4.2.1.13, §8",
+                format!(
+                    "`{url}` cannot be where CRLs are published: fetching them must not need TLS"
+                ),
+            )
+            .accepted("http://host[:port][/path] without a slash at the end"));
+        }
+        let mut names = vec![answers.root.name.as_str()];
+        names.extend(
+            answers
+                .authorities
+                .iter()
+                .map(|authority| authority.name.as_str()),
+        );
+        for (position, name) in names.iter().enumerate() {
+            let twice = names.iter().take(position).any(|before| before == name);
+            if !is_slug(name) || twice || name.ends_with("-delta") {
+                return Err(Refusal::new(
+                    "init.name",
+                    "docs/profiles.md",
+                    format!(
+                        "`{}` cannot be the name of an authority here",
+                        name.escape_default()
+                    ),
+                )
+                .accepted("1 to 40 of a-z, 0-9 and -, beginning with a letter, each once"));
+            }
+        }
+        let limit = Duration::days(25 * 366);
+        let lengths = answers
+            .authorities
+            .iter()
+            .map(|authority| authority.validity);
+        if lengths
+            .chain([answers.root.validity])
+            .any(|length| length > limit || length < Duration::days(1))
+        {
+            return Err(Refusal::new(
+                "init.validity",
+                "NIST SP 800-57pt1r5 §5.3.6",
+                "a CA lasts 1 day to 25 years",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Builds a hierarchy: everything is made in memory, written to the carried directory, and then
+/// committed at once. If the commit fails the carried files belong to nothing and can be thrown away.
+struct Builder<'a> {
+    ca: &'a Ca,
+    answers: &'a Answers,
+    actor: Actor,
+    now: Timestamp,
+}
+
+/// A root that has been made.
+struct Root {
+    record: IssuerRecord,
+    signer: Signer,
+    stored: Option<StoredKey>,
+    files: Vec<PathBuf>,
+}
+
+impl Builder<'_> {
+    async fn build(&self, root_key: &RootKey) -> Result<InitReport> {
+        let log_key = self.log_key().await?;
+        let origin = log_origin(&self.answers.base_url);
+        let verifier = verifier_key(&origin, &log_key)?;
+        let root = self.root(root_key).await?;
+        let (settings, mut write) = self.settings(&log_key, origin, root_key)?;
+        write = log_key.put_new(write, self.actor.clone(), self.now)?;
+        let mut issuers = vec![shown(&root.record)];
+        for answers in &self.answers.authorities {
+            let (record, key) = self.authority(&root, answers).await?;
+            write = key.put_new(write, self.actor.clone(), self.now)?;
+            write = put_certificate(
+                write,
+                &record.certificate,
+                &root.record.id,
+                &self.actor,
+                self.now,
+            )?;
+            write = put_issuer(write, &record, &self.actor, self.now)?;
+            let authority = authority_of(&record, answers, Some(root.record.authority.clone()));
+            write = put_authority(
+                write,
+                &authority,
+                0,
+                "authority.create",
+                None,
+                &self.actor,
+                self.now,
+            )?;
+            issuers.push(shown(&record));
+        }
+        let key_id = root.signer.public_key().key_id();
+        let crl = rootcrl::sign(
+            &root.record.id,
+            &root.record.certificate,
+            &key_id,
+            &root.signer,
+            &[],
+            self.now,
+        )?;
+        write = self.put_root(write, &root, settings.root_online)?;
+        write = crl.put(write, &self.actor, self.now)?;
+        let mut root_files = root.files;
+        if let RootKey::Carry(carry) = root_key {
+            let path = carry.directory.join(format!("{}.crl", root.record.id));
+            carried::write_new(&path, &crl.der, false)?;
+            root_files.push(path);
+        }
+        self.ca.store().commit(write).await?;
+        Ok(InitReport {
+            issuers,
+            root_files,
+            log_key: verifier,
+        })
+    }
+
+    async fn log_key(&self) -> Result<StoredKey> {
+        let record = self
+            .ca
+            .generate_key(
+                KeyAlgorithm::Ed25519,
+                &Backend::Software,
+                "audit log",
+                self.now,
+            )
+            .await?;
+        Ok(StoredKey::new(record, "log"))
+    }
+
+    fn settings(
+        &self,
+        log_key: &StoredKey,
+        log_origin: String,
+        root_key: &RootKey,
+    ) -> Result<(Settings, Write)> {
+        let settings = Settings {
+            organization: self.answers.organization.clone(),
+            country: self.answers.country.clone(),
+            base_url: self.answers.base_url.clone(),
+            log_key: log_key.record.id.clone(),
+            log_origin,
+            root_online: matches!(root_key, RootKey::KeepOnline(_)),
+        };
+        let event = Event::new(
+            self.now,
+            self.actor.clone(),
+            "hierarchy.init",
+            Object::new("settings", "hierarchy"),
+        )
+        .after(json!(settings));
+        let write =
+            Write::new(event)?.put_record(SETTINGS_RECORDS, "hierarchy", 0, &settings, self.now)?;
+        Ok((settings, write))
+    }
+
+    async fn root(&self, root_key: &RootKey) -> Result<Root> {
+        let wanted = &self.answers.root;
+        let title = wanted
+            .title
+            .clone()
+            .unwrap_or_else(|| default_title(&self.answers.organization, "Root CA", 1));
+        let subject = ca_name(
+            self.answers.country.as_deref(),
+            &self.answers.organization,
+            &title,
+        )?;
+        let made = self
+            .ca
+            .make_root(
+                &wanted.name,
+                1,
+                &self.answers.base_url,
+                subject,
+                wanted.algorithm,
+                wanted.validity,
+                root_key,
+                self.now,
+            )
+            .await?;
+        Ok(Root {
+            record: made.record,
+            signer: made.signer,
+            stored: made.stored,
+            files: made.files,
+        })
+    }
+
+    fn put_root(&self, mut write: Write, root: &Root, online: bool) -> Result<Write> {
+        if let Some(key) = &root.stored {
+            write = key.put_new(write, self.actor.clone(), self.now)?;
+        }
+        write = put_certificate(
+            write,
+            &root.record.certificate,
+            &root.record.id,
+            &self.actor,
+            self.now,
+        )?;
+        write = put_issuer(write, &root.record, &self.actor, self.now)?;
+        let authority = root_authority(&root.record, online);
+        put_authority(
+            write,
+            &authority,
+            0,
+            "authority.create",
+            None,
+            &self.actor,
+            self.now,
+        )
+    }
+
+    async fn authority(
+        &self,
+        root: &Root,
+        answers: &AuthorityAnswers,
+    ) -> Result<(IssuerRecord, StoredKey)> {
+        let key = self
+            .ca
+            .generate_key(answers.algorithm, &answers.backend, &answers.name, self.now)
+            .await?;
+        let public = PublicKey::from_spki_der(&key.spki_der)?;
+        let wanted = Wanted {
+            subject: self.ca.authority_name(
+                self.answers.country.as_deref(),
+                &self.answers.organization,
+                answers,
+                1,
+            )?,
+            key: &public,
+            path_length: Some(answers.path_length),
+            constraints: &answers.constraints,
+            validity: answers.validity,
+            base_url: &self.answers.base_url,
+        };
+        let key_id = root.signer.public_key().key_id();
+        let parent = Parent {
+            id: &root.record.id,
+            certificate: &root.record.certificate,
+            key_id: &key_id,
+            crl_url: format!("{}/crl/{}.crl", self.answers.base_url, root.record.id),
+            ocsp: false,
+        };
+        let unsigned = certify::below(&wanted, &parent, root.record.algorithm, self.now)?;
+        let record = IssuerRecord {
+            id: answers.name.clone(),
+            authority: answers.name.clone(),
+            generation: 1,
+            state: IssuerState::Active,
+            key: Some(key.id.clone()),
+            algorithm: answers.algorithm,
+            certificate: unsigned.sign(&root.signer)?,
+            cross: Vec::new(),
+            parent: Some(root.record.id.clone()),
+            foreign_chain: Vec::new(),
+        };
+        Ok((
+            record,
+            StoredKey::new(key, format!("issuer {}", answers.name)),
+        ))
+    }
+}
+
+fn shown(record: &IssuerRecord) -> InitIssuer {
+    InitIssuer {
+        id: record.id.clone(),
+        subject: record.certificate.subject().to_string(),
+        sha256: hex::encode(record.certificate.fingerprint()),
+    }
+}
+
+/// The log's origin: a URL without its scheme, as C2SP tlog-checkpoint asks.
+fn log_origin(base_url: &str) -> String {
+    let host = base_url.trim_start_matches("http://");
+    format!("{host}/log")
+}
+
+fn verifier_key(origin: &str, key: &StoredKey) -> Result<String> {
+    let public = PublicKey::from_spki_der(&key.record.spki_der)?;
+    let bytes: [u8; 32] = public
+        .key_bytes()
+        .try_into()
+        .map_err(|_| CaError::Internal("the log key is no Ed25519 key"))?;
+    Ok(VerifierKey::new(origin, bytes)?.to_string())
 }

@@ -20,27 +20,31 @@ mod settings;
 mod state;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use access::{Access, Principal, Refusal};
 use audit::{Object, Timestamp};
 use keys::Keyring;
 use parking_lot::RwLock;
-use store::Store;
+use store::{Store, StoreError};
 
 pub use authority::{
-    AUTHORITY_RECORDS, Authority, AuthorityState, Constraints, CrossSign, ISSUER_RECORDS, Issuer,
-    IssuerState, ParentKey, RESPONDER_RECORDS, Responder, Urls,
+    AUTHORITY_RECORDS, Authority, AuthorityState, Constraints, CrossSign, ISSUER_RECORDS,
+    IssuerRecord, IssuerState, ParentKey,
 };
 pub use error::{CaError, Result};
 pub use init::{Answers, AuthorityAnswers, Carry, InitIssuer, InitReport, RootAnswers, RootKey};
-pub use issuance::{Exception, GeneratedKey, IssueRequest, Issued, KeyPackage, Outcome, Source};
+pub use issuance::{
+    Exception, Gap, GeneratedKey, IssueRequest, Issued, KeyPackage, Outcome, PARTITION_SIZE, Source,
+};
 pub use keyrecords::{KEY_RECORDS, KeyState, StoredKey};
 pub use profile::{Profile, ProfileVersion};
-pub use repository::{CertificateFilter, CertificatePage, CertificateRow, CertificateState};
+pub use repository::{CertificateFilter, CertificatePage, CertificateState, StoredCertificate};
 pub use schema::MIGRATIONS;
 pub use settings::{SETTINGS_RECORDS, Settings};
-pub use state::LoadedIssuer;
+pub use state::Issuer;
 
+use issuance::Fault;
 use state::State;
 
 /// The CA. Cheap to clone.
@@ -54,6 +58,9 @@ struct Inner {
     keyring: Keyring,
     access: Access,
     state: RwLock<Arc<State>>,
+    /// The latest instant that the log is known to hold, Unix milliseconds.
+    latest: AtomicI64,
+    fault: Fault,
 }
 
 impl Ca {
@@ -66,20 +73,29 @@ impl Ca {
         now: Timestamp,
     ) -> Result<Ca> {
         profile::follow_built_in(&store, now).await?;
-        let state = State::load(&store).await?;
-        Ok(Ca {
+        let state = State::load(&store, &keyring, None).await?;
+        let latest = latest_event(&store).await?;
+        let ca = Ca {
             inner: Arc::new(Inner {
                 store,
                 keyring,
                 access,
                 state: RwLock::new(Arc::new(state)),
+                latest: AtomicI64::new(latest),
+                fault: Fault::default(),
             }),
-        })
+        };
+        match ca.void_abandoned(false, now).await {
+            // What cannot be written now is voided when the database can be written again.
+            Ok(_) | Err(CaError::Store(StoreError::ReadOnly(_) | StoreError::Full(_))) => Ok(ca),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads authorities and profiles anew: after a change by another process.
     pub async fn refresh(&self) -> Result<()> {
-        let state = State::load(&self.inner.store).await?;
+        let before = self.state();
+        let state = State::load(&self.inner.store, &self.inner.keyring, Some(&before)).await?;
         *self.inner.state.write() = Arc::new(state);
         Ok(())
     }
@@ -127,12 +143,12 @@ impl Ca {
     }
 
     /// Every issuer (authority generation), by id.
-    pub fn issuers(&self) -> Vec<Arc<LoadedIssuer>> {
+    pub fn issuers(&self) -> Vec<Arc<Issuer>> {
         self.state().issuers.values().cloned().collect()
     }
 
     /// One issuer.
-    pub fn issuer(&self, id: &str) -> Result<Arc<LoadedIssuer>> {
+    pub fn issuer(&self, id: &str) -> Result<Arc<Issuer>> {
         let state = self.state();
         let found = state.issuers.get(id).cloned();
         found.ok_or_else(|| CaError::not_found("issuer", id))
@@ -148,6 +164,42 @@ impl Ca {
         let state = self.state();
         let found = state.profiles.get(name).cloned();
         found.ok_or_else(|| CaError::not_found("profile", name))
+    }
+
+    /// The base URL of everything that is published; `None` before `init`.
+    pub fn publish_url(&self) -> Option<String> {
+        self.settings().map(|settings| settings.base_url)
+    }
+
+    /// Follows the log: authorities, profiles and keys that another process changed.
+    pub async fn observe(&self, event: &audit::Event) -> Result<()> {
+        let noun = event.action.split('.').next().unwrap_or_default();
+        if matches!(
+            noun,
+            "authority" | "issuer" | "profile" | "key" | "hierarchy" | "root"
+        ) {
+            self.refresh_if_changed().await?;
+        }
+        Ok(())
+    }
+
+    /// For tests of crashes: the next issuance stops in `gap`, with an error that leaves everything
+    /// as a crash would, or with the end of the process.
+    #[doc(hidden)]
+    pub fn stop_at(&self, gap: Gap, abort: bool) {
+        self.inner.fault.set(gap, abort);
+    }
+
+    pub(crate) fn fault(&self) -> &Fault {
+        &self.inner.fault
+    }
+
+    pub(crate) fn latest(&self) -> i64 {
+        self.inner.latest.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn saw(&self, now: Timestamp) {
+        self.inner.latest.fetch_max(now.0, Ordering::Relaxed);
     }
 
     pub(crate) fn state(&self) -> Arc<State> {
@@ -173,5 +225,15 @@ impl Ca {
             Ok(()) => CaError::Refused(refusal),
             Err(error) => error.into(),
         }
+    }
+}
+
+/// When the last thing in the log happened; 0 for an empty log.
+async fn latest_event(store: &Store) -> Result<i64> {
+    let size = store.log_size().await?;
+    let last = store.events(size.saturating_sub(1), 1).await?;
+    match last.first() {
+        Some(entry) => Ok(audit::Event::parse(&entry.body)?.time.0),
+        None => Ok(0),
     }
 }

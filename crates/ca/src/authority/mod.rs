@@ -2,7 +2,11 @@
 //! ("devices"); an **issuer** is one generation of it: one key, one certificate. After a rotation
 //! both generations live side by side: the new one issues, the old one keeps its status services.
 
+pub(crate) mod carried;
+pub(crate) mod certify;
 mod manage;
+pub(crate) mod rootcrl;
+pub(crate) mod rows;
 
 pub use manage::{CrossSign, ParentKey};
 
@@ -10,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use x509::{Certificate, KeyAlgorithm};
 
 use keys::KeyId;
+
+use crate::init::AuthorityAnswers;
 
 /// The record kind of authorities.
 pub const AUTHORITY_RECORDS: &str = "authority";
@@ -39,8 +45,6 @@ pub struct Authority {
     pub path_length: Option<u32>,
     /// What its certificates may name, if that is limited.
     pub name_constraints: Constraints,
-    /// How many certificates share a CRL shard; 0 does not partition.
-    pub crl_shard: u32,
 }
 
 /// Where an authority stands.
@@ -75,7 +79,7 @@ pub struct Constraints {
 
 /// One generation of an authority.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Issuer {
+pub struct IssuerRecord {
     /// Its id: the authority's name, from the second generation on with `-g2`.
     pub id: String,
     /// The authority.
@@ -99,8 +103,6 @@ pub struct Issuer {
     /// Certificates above it that Ward does not hold as issuers.
     #[serde(default, with = "certificates_base64")]
     pub foreign_chain: Vec<Certificate>,
-    /// Where its CA certificate, CRLs and OCSP responder are found.
-    pub urls: Urls,
 }
 
 /// Where an issuer stands.
@@ -117,32 +119,53 @@ pub enum IssuerState {
     Offline,
 }
 
-/// What an issuer's certificates point to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Urls {
-    /// caIssuers.
-    pub aia: String,
-    /// The CRL; shards add `-{n}` before `.crl`.
-    pub crl: String,
-    /// OCSP.
-    pub ocsp: String,
+/// The record of a new authority with one generation.
+pub(crate) fn authority_of(
+    issuer: &IssuerRecord,
+    answers: &AuthorityAnswers,
+    parent: Option<String>,
+) -> Authority {
+    Authority {
+        name: answers.name.clone(),
+        title: common_name(issuer),
+        purpose: answers
+            .purpose
+            .clone()
+            .unwrap_or_else(|| answers.name.clone()),
+        subject: issuer.certificate.subject().to_string(),
+        state: AuthorityState::Active,
+        parent,
+        issuer: issuer.id.clone(),
+        generations: vec![issuer.id.clone()],
+        path_length: Some(answers.path_length),
+        name_constraints: answers.constraints.clone(),
+    }
 }
 
-/// A delegated OCSP responder of an issuer (RFC 6960 §4.2.2.2); record kind `responder`, one per
-/// issuer, each version one key.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Responder {
-    /// The issuer it answers for.
-    pub issuer: String,
-    /// Its key.
-    pub key: KeyId,
-    /// Its certificate, base64 DER.
-    #[serde(with = "certificate_base64")]
-    pub certificate: Certificate,
+/// The record of a new root.
+pub(crate) fn root_authority(issuer: &IssuerRecord, online: bool) -> Authority {
+    Authority {
+        name: issuer.authority.clone(),
+        title: common_name(issuer),
+        purpose: "root".to_owned(),
+        subject: issuer.certificate.subject().to_string(),
+        state: if online {
+            AuthorityState::Active
+        } else {
+            AuthorityState::Offline
+        },
+        parent: None,
+        issuer: issuer.id.clone(),
+        generations: vec![issuer.id.clone()],
+        path_length: None,
+        name_constraints: Constraints::default(),
+    }
 }
 
-/// The record kind of OCSP responders.
-pub const RESPONDER_RECORDS: &str = "responder";
+fn common_name(issuer: &IssuerRecord) -> String {
+    let subject = issuer.certificate.subject();
+    subject.common_name().unwrap_or_default().into_owned()
+}
 
 pub(crate) mod certificate_base64 {
     use base64::Engine;

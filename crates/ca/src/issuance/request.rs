@@ -94,6 +94,9 @@ pub enum Source {
         /// How it is handed out.
         package: KeyPackage,
     },
+    /// Nothing: the cycle has taken it out.
+    #[doc(hidden)]
+    Taken,
 }
 
 /// How a generated key is handed out.

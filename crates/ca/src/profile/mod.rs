@@ -19,6 +19,7 @@ use x509::ext::KeyUsage;
 use x509::{Extension, KeyAlgorithm, Oid};
 
 pub use builtin::BUILT_IN;
+pub(crate) use check::is_slug;
 pub use check::{Finding, Severity, check};
 pub use diff::{Change, diff};
 pub use duration::Duration;

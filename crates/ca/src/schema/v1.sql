@@ -1,15 +1,18 @@
--- What is about to be signed. A row that outlives its process is voided at the next start.
+-- What is about to be signed. A row that outlives its process is voided.
 CREATE TABLE intents(
     serial BLOB PRIMARY KEY,
     issuer TEXT NOT NULL,
-    shard INTEGER NOT NULL,
+    partition INTEGER NOT NULL,
     profile TEXT NOT NULL,
     tbs BLOB NOT NULL,
     actor TEXT NOT NULL,
+    idempotency TEXT,
     created INTEGER NOT NULL
 );
+CREATE UNIQUE INDEX intents_idempotency ON intents(idempotency) WHERE idempotency IS NOT NULL;
 
 -- Times of validity are Unix seconds, issued_at is Unix milliseconds.
+-- names: one `kind:value` a line. requester: the actor's id. idempotency: `holder/key`.
 CREATE TABLE certificates(
     id INTEGER PRIMARY KEY,
     issuer TEXT NOT NULL,
@@ -22,7 +25,7 @@ CREATE TABLE certificates(
     not_before INTEGER NOT NULL,
     not_after INTEGER NOT NULL,
     issued_at INTEGER NOT NULL,
-    shard INTEGER NOT NULL,
+    partition INTEGER NOT NULL,
     requester TEXT NOT NULL,
     idempotency TEXT,
     der BLOB NOT NULL
@@ -33,27 +36,31 @@ CREATE UNIQUE INDEX certificates_idempotency ON certificates(idempotency) WHERE 
 CREATE INDEX certificates_not_after ON certificates(not_after);
 
 -- The current revocation of a serial number; history is in the events. A voided intent has a row too.
--- state: 'revoked', 'held' or 'void'. reason: the code of RFC 5280 §5.3.1, NULL for unspecified.
+-- reason: the code of RFC 5280 §5.3.1; 8 (removeFromCRL) is a hold that was released.
+-- revoked_at and expires are Unix seconds, changed_at is Unix milliseconds.
 CREATE TABLE revocations(
-    id INTEGER PRIMARY KEY,
     issuer TEXT NOT NULL,
     serial BLOB NOT NULL,
-    shard INTEGER NOT NULL,
+    partition INTEGER NOT NULL,
+    reason INTEGER NOT NULL,
     revoked_at INTEGER NOT NULL,
-    reason INTEGER,
     invalidity_date INTEGER,
-    state TEXT NOT NULL
+    changed_at INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    PRIMARY KEY(issuer, serial)
 );
-CREATE UNIQUE INDEX revocations_serial ON revocations(issuer, serial);
+CREATE INDEX revocations_changed ON revocations(issuer, partition, changed_at);
 
--- Published CRLs. kind: 'full', 'delta' or 'shard'. Times are Unix seconds.
+-- The newest CRL of each kind. partition: -1 complete, -2 delta, else the partition's number.
+-- Times are Unix seconds.
 CREATE TABLE crls(
     issuer TEXT NOT NULL,
-    shard INTEGER NOT NULL,
-    kind TEXT NOT NULL,
+    partition INTEGER NOT NULL,
     number INTEGER NOT NULL,
+    entries INTEGER NOT NULL,
     this_update INTEGER NOT NULL,
     next_update INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
     der BLOB NOT NULL,
-    PRIMARY KEY(issuer, shard, kind, number)
+    PRIMARY KEY(issuer, partition)
 );

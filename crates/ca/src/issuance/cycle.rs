@@ -1,0 +1,462 @@
+//! From a plan to a certificate. Three proofs stand between a request and a signature: the
+//! [`Permit`], [`Linted`] (these exact bytes passed) and [`Recorded`] (the intent to sign these exact
+//! bytes is durable). Their constructors are private to their steps; [`Ca::sign`] consumes all three.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use access::{Permit, RequestId};
+use audit::merkle::sha256;
+use audit::{Event, Object, Timestamp};
+use keys::Signer;
+use serde_json::json;
+use store::{StoreError, Write, params};
+use x509::lint::{IssuerFacts, LintContext, Severity};
+use x509::{SignatureAlgorithm, Time};
+
+use super::plan::Plan;
+use super::request::{IssueRequest, Issued};
+use super::serial;
+use super::template::Leaf;
+use crate::{Ca, CaError, Result};
+
+/// A certificate on its way: what it will say, and the bytes that say it.
+struct Draft {
+    plan: Plan,
+    serial: Vec<u8>,
+    partition: u32,
+    tbs: Vec<u8>,
+}
+
+/// Proof that the bytes of this draft passed the lint.
+struct Linted(Arc<Draft>);
+
+/// Proof that the intent to sign the bytes of this draft is durable.
+struct Recorded(Arc<Draft>);
+
+/// A signature over a draft's bytes: nothing but [`Ca::record`] can be done with it.
+struct Signed {
+    draft: Arc<Draft>,
+    der: Vec<u8>,
+    permit: Permit,
+}
+
+const INTEND: &str = "INSERT INTO intents\
+    (serial, issuer, partition, profile, tbs, actor, idempotency, created) \
+    VALUES($1, $2, $3, $4, $5, $6, $7, $8)";
+const SETTLE: &str = "DELETE FROM intents WHERE serial = $1";
+const RECORD: &str = "INSERT INTO certificates\
+    (issuer, serial, sha256, profile, profile_version, subject, names, not_before, not_after, \
+    issued_at, partition, requester, idempotency, der) \
+    VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+const REVOKE_VOID: &str = "INSERT INTO revocations\
+    (issuer, serial, partition, reason, revoked_at, invalidity_date, changed_at, expires) \
+    VALUES($1, $2, $3, 0, $4, NULL, $5, $6) ON CONFLICT(issuer, serial) DO NOTHING";
+
+/// A voided serial number stays on CRLs for a year: whoever has the signature has it by theft.
+const VOID_SECONDS: i64 = 365 * 86_400;
+
+impl Ca {
+    /// Carries a plan through lint, intent, signature and record.
+    pub(super) async fn sign(
+        &self,
+        permit: Permit,
+        plan: Plan,
+        request: &IssueRequest,
+        idempotency: Option<String>,
+        approved: Option<RequestId>,
+        now: Timestamp,
+    ) -> Result<Issued> {
+        let issuer = Arc::clone(&plan.route.issuer);
+        let signer = issuer
+            .signer()
+            .cloned()
+            .ok_or_else(|| CaError::Offline(issuer.name().to_owned()))?;
+        let draft = Arc::new(self.draft(plan, request, now).await?);
+        let linted = lint(&draft)?;
+        let recorded = self
+            .intend(&permit, draft, idempotency.as_deref(), now)
+            .await?;
+        self.gap(Gap::Intended)?;
+        let algorithm = issuer.signature_algorithm();
+        let signed = match sign(permit, linted, recorded, signer, algorithm).await {
+            Ok(signed) => signed,
+            Err((error, draft)) => {
+                self.void(&draft, &error.to_string(), now).await?;
+                return Err(error);
+            }
+        };
+        self.gap(Gap::Signed)?;
+        let issued = self
+            .record(signed, request, idempotency, approved, now)
+            .await?;
+        self.gap(Gap::Recorded)?;
+        Ok(issued)
+    }
+
+    async fn draft(&self, plan: Plan, request: &IssueRequest, now: Timestamp) -> Result<Draft> {
+        let issuer = &plan.route.issuer;
+        let partition = self.next_partition(issuer).await?;
+        let template = issuer.templates.find(
+            issuer,
+            &plan.route.profile,
+            plan.algorithm,
+            partition,
+            &plan.route.settings.base_url,
+        );
+        let serial = serial::new(now)?;
+        let tbs = template.encode(&Leaf {
+            serial: &serial,
+            not_before: plan.not_before,
+            not_after: plan.not_after,
+            subject: &plan.subject,
+            key: &plan.key,
+            names: &plan.names.general,
+            sid: request.sid.as_deref(),
+            workstation: request.workstation.as_ref(),
+            must_staple: request.must_staple,
+        });
+        Ok(Draft {
+            plan,
+            serial,
+            partition,
+            tbs,
+        })
+    }
+
+    async fn intend(
+        &self,
+        permit: &Permit,
+        draft: Arc<Draft>,
+        idempotency: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Recorded> {
+        let route = &draft.plan.route;
+        let event = Event::new(
+            now,
+            permit.actor().clone(),
+            "certificate.intend",
+            Object::new("certificate", hex::encode(&draft.serial)),
+        )
+        .after(json!({
+            "issuer": route.issuer.name(),
+            "profile": route.profile.profile.name(),
+            "tbs_sha256": hex::encode(sha256(&draft.tbs)),
+        }));
+        let write = Write::new(event)?.run(
+            INTEND,
+            params![
+                &draft.serial,
+                route.issuer.name(),
+                draft.partition,
+                route.profile.profile.name(),
+                &draft.tbs,
+                permit.actor().id.as_str(),
+                idempotency.map(str::to_owned),
+                now,
+            ],
+        );
+        match self.store().commit(write).await {
+            Ok(_) => Ok(Recorded(draft)),
+            Err(StoreError::Duplicate(_)) if idempotency.is_some() => Err(access::Refusal::new(
+                "idempotency.in-progress",
+                "docs/api.md",
+                "a request with this idempotency key is under way",
+            )
+            .accepted("the same request a moment later")
+            .into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn record(
+        &self,
+        signed: Signed,
+        request: &IssueRequest,
+        idempotency: Option<String>,
+        approved: Option<RequestId>,
+        now: Timestamp,
+    ) -> Result<Issued> {
+        let Signed { draft, der, permit } = signed;
+        let (plan, route) = (&draft.plan, &draft.plan.route);
+        let fingerprint = sha256(&der);
+        let subject = plan.subject.to_string();
+        let event = issue_event(&draft, &permit, request, &subject, approved.as_ref(), now)
+            .digest(fingerprint);
+        let mut write = Write::new(event)?
+            .run_expecting(
+                1,
+                SETTLE,
+                params![&draft.serial],
+                "the intent was voided while the signature was made",
+            )
+            .run(
+                RECORD,
+                params![
+                    route.issuer.name(),
+                    &draft.serial,
+                    fingerprint,
+                    route.profile.profile.name(),
+                    route.profile.version.cast_signed(),
+                    subject,
+                    plan.names.texts.join("\n"),
+                    plan.not_before.0,
+                    plan.not_after.0,
+                    now,
+                    draft.partition,
+                    permit.actor().id.as_str(),
+                    idempotency.clone(),
+                    &der,
+                ],
+            );
+        if let Some(exception) = &request.exception {
+            let id = hex::encode(fingerprint);
+            write = write.put_record("exception", &id, 0, exception, now)?;
+        }
+        if let Some(id) = &approved {
+            let result = hex::encode(fingerprint);
+            write = self
+                .access()
+                .fulfil(write, id, &result, &permit, now)
+                .await?;
+        }
+        match self.store().commit(write).await {
+            Ok(_) => {}
+            Err(StoreError::Duplicate(what)) => {
+                // Another request with the same idempotency key won between the two writes.
+                self.void(&draft, &what, now).await?;
+                if let Some(key) = idempotency
+                    && let Some(issued) = self.repeated(&key, request).await?
+                {
+                    return Ok(issued);
+                }
+                return Err(StoreError::Duplicate(what).into());
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.saw(now);
+        metrics::counter!("ward_certificates_issued_total").increment(1);
+        Ok(Issued {
+            serial: draft.serial.clone(),
+            sha256: fingerprint,
+            issuer: route.issuer.name().to_owned(),
+            profile: route.profile.profile.name().to_owned(),
+            profile_version: route.profile.version,
+            not_before: plan.not_before,
+            not_after: plan.not_after,
+            chain: Arc::clone(route.issuer.chain()),
+            key: None,
+            repeated: false,
+            der,
+        })
+    }
+
+    async fn void(&self, draft: &Draft, why: &str, now: Timestamp) -> Result<()> {
+        let open = OpenIntent {
+            serial: draft.serial.clone(),
+            issuer: draft.plan.route.issuer.name().to_owned(),
+            partition: i64::from(draft.partition),
+        };
+        self.void_intent(&open, why, now).await.map(drop)
+    }
+
+    /// Ends an intent that did not become a certificate: its serial number counts as revoked, in
+    /// case a signature exists. `false` if somebody else ended it meanwhile.
+    pub(super) async fn void_intent(
+        &self,
+        open: &OpenIntent,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let event = Event::new(
+            now,
+            audit::Actor::system("issuance"),
+            "certificate.void",
+            Object::new("certificate", hex::encode(&open.serial)),
+        )
+        .why(why)
+        .after(json!({
+            "issuer": open.issuer,
+            "partition": open.partition,
+            "status": "revoked",
+            "reason": "unspecified",
+        }));
+        let seconds = now.0.div_euclid(1000);
+        let write = Write::new(event)?
+            .run_expecting(1, SETTLE, params![&open.serial], "the intent is settled")
+            .run(
+                REVOKE_VOID,
+                params![
+                    &open.issuer,
+                    &open.serial,
+                    open.partition,
+                    seconds,
+                    now,
+                    seconds + VOID_SECONDS
+                ],
+            );
+        match self.store().commit(write).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::Conflict(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Stops here if a test asked for it.
+    fn gap(&self, gap: Gap) -> Result<()> {
+        match self.fault().at(gap) {
+            None => Ok(()),
+            Some(Stop::Fail) => Err(CaError::Interrupted("a test asked for it")),
+            Some(Stop::Abort) => std::process::abort(),
+        }
+    }
+}
+
+/// An intent that is neither issued nor voided.
+pub(super) struct OpenIntent {
+    pub(super) serial: Vec<u8>,
+    pub(super) issuer: String,
+    pub(super) partition: i64,
+}
+
+/// The exact bytes against every rule that is an error (RFC 5280 and the house's own).
+fn lint(draft: &Arc<Draft>) -> Result<Linted> {
+    let issuer = &draft.plan.route.issuer;
+    let context = LintContext {
+        issuer: Some(IssuerFacts {
+            subject_der: issuer.certificate().subject().der(),
+            key_id: Some(issuer.key_id()),
+            not_after: issuer.not_after(),
+        }),
+        except: &[],
+    };
+    let findings = x509::lint::lint_tbs(&draft.tbs, &context);
+    let error = findings
+        .into_iter()
+        .find(|found| found.severity == Severity::Error);
+    match error {
+        None => Ok(Linted(Arc::clone(draft))),
+        Some(found) => Err(access::Refusal::new(
+            found.rule,
+            found.citation,
+            format!("the certificate would break a rule: {}", found.message),
+        )
+        .into()),
+    }
+}
+
+/// The one place where a subscriber's certificate is signed.
+async fn sign(
+    permit: Permit,
+    Linted(linted): Linted,
+    Recorded(draft): Recorded,
+    signer: Signer,
+    algorithm: SignatureAlgorithm,
+) -> std::result::Result<Signed, (CaError, Arc<Draft>)> {
+    if !Arc::ptr_eq(&linted, &draft) {
+        return Err((
+            CaError::Internal("lint and intent are of different bytes"),
+            draft,
+        ));
+    }
+    let signature = if signer.is_blocking() {
+        let bytes = Arc::clone(&draft);
+        tokio::task::spawn_blocking(move || signer.sign(algorithm, &bytes.tbs))
+            .await
+            .map_err(|_| CaError::Interrupted("signing"))
+            .and_then(|signed| signed.map_err(CaError::from))
+    } else {
+        signer.sign(algorithm, &draft.tbs).map_err(CaError::from)
+    };
+    match signature {
+        Ok(signature) => Ok(Signed {
+            der: x509::assemble(&draft.tbs, algorithm, &signature),
+            draft,
+            permit,
+        }),
+        Err(error) => Err((error, draft)),
+    }
+}
+
+fn issue_event(
+    draft: &Draft,
+    permit: &Permit,
+    request: &IssueRequest,
+    subject: &str,
+    approved: Option<&RequestId>,
+    now: Timestamp,
+) -> Event {
+    let (plan, route) = (&draft.plan, &draft.plan.route);
+    let mut after = json!({
+        "issuer": route.issuer.name(),
+        "profile": route.profile.profile.name(),
+        "version": route.profile.version,
+        "subject": subject,
+        "names": plan.names.texts,
+        "key": plan.algorithm,
+        "not_before": Time::to_string(&plan.not_before),
+        "not_after": Time::to_string(&plan.not_after),
+    });
+    if !request.evidence.is_empty() {
+        after["evidence"] = json!(request.evidence);
+    }
+    if let Some(exception) = &request.exception {
+        after["exception"] = json!(exception);
+    }
+    if let Some(id) = approved {
+        after["approved_request"] = json!(id);
+    }
+    let event = Event::new(
+        now,
+        permit.actor().clone(),
+        "certificate.issue",
+        Object::new("certificate", hex::encode(&draft.serial)),
+    )
+    .after(after);
+    match &request.request_id {
+        Some(id) => event.request_id(id.as_str()),
+        None => event,
+    }
+}
+
+/// The gaps of the cycle: where a crash can happen between two durable states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// The intent is durable, nothing is signed.
+    Intended = 1,
+    /// A signature exists, nobody has it.
+    Signed = 2,
+    /// The certificate is durable, nobody has been told.
+    Recorded = 3,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    Fail,
+    Abort,
+}
+
+/// Where tests want the cycle to stop. Off, it costs one relaxed load per gap.
+#[derive(Default)]
+pub(crate) struct Fault(AtomicU8);
+
+impl Fault {
+    /// The next passage of `gap` ends: in an error, or in the end of the process.
+    pub(crate) fn set(&self, gap: Gap, abort: bool) {
+        let code = gap as u8 | if abort { 0x80 } else { 0 };
+        self.0.store(code, Ordering::SeqCst);
+    }
+
+    fn at(&self, gap: Gap) -> Option<Stop> {
+        let code = self.0.load(Ordering::Relaxed);
+        if code & 0x7f != gap as u8 {
+            return None;
+        }
+        self.0.store(0, Ordering::SeqCst);
+        Some(if code & 0x80 == 0 {
+            Stop::Fail
+        } else {
+            Stop::Abort
+        })
+    }
+}
