@@ -1,6 +1,8 @@
 //! No reader panics, and what is read survives being written: on noise, and on good samples damaged
 //! the way transport and hostile clients damage them. The fuzz targets run the same functions.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests.
+
 mod common;
 
 use std::sync::OnceLock;

@@ -1,5 +1,7 @@
 //! Names in text and compared, PEM as people paste it, times and numbers at their edges.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests.
+
 mod common;
 
 use common::Lab;

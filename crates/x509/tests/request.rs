@@ -1,5 +1,7 @@
 //! R03, R09: requests made by OpenSSL are read; bad ones are refused by a rule that says what to change.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests.
+
 mod common;
 
 use common::Lab;

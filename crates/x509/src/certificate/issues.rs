@@ -3,6 +3,8 @@
 //! These are facts about bytes, for those who judge: path validation refuses some of them, discovery
 //! reports all of them, and the linter holds our own output against them.
 
+use std::collections::HashSet;
+
 use super::{Certificate, fields::Fields};
 use crate::{
     AlgorithmIdentifier, Name, Oid, Time,
@@ -20,15 +22,20 @@ pub struct EncodingIssue {
     pub message: String,
 }
 
+/// Most issues listed; a certificate made to be wrong could otherwise fill memory with complaints.
+const MAX_ISSUES: usize = 100;
+
 struct Issues(Vec<EncodingIssue>);
 
 impl Issues {
     fn add(&mut self, rule: &'static str, clause: &'static str, message: impl Into<String>) {
-        self.0.push(EncodingIssue {
-            rule,
-            clause,
-            message: message.into(),
-        });
+        if self.0.len() < MAX_ISSUES {
+            self.0.push(EncodingIssue {
+                rule,
+                clause,
+                message: message.into(),
+            });
+        }
     }
 
     fn add_if(&mut self, wrong: bool, rule: &'static str, clause: &'static str, message: &str) {
@@ -283,16 +290,15 @@ fn extensions(issues: &mut Issues, certificate: &Certificate, list: Option<&[u8]
         "RFC 5280 §4.1.2.9",
         "the list of extensions is empty",
     );
-    let mut seen: Vec<Oid> = Vec::new();
+    let mut seen = HashSet::new();
     for e in certificate.extensions() {
-        if seen.contains(&e.oid) {
+        if !seen.insert(e.oid) {
             issues.add(
                 "extension-duplicate",
                 "RFC 5280 §4.2",
                 format!("extension {:?} appears more than once", e.oid),
             );
         }
-        seen.push(e.oid);
     }
     if has_encoded_false(list.unwrap_or_default()) {
         issues.add(

@@ -47,7 +47,9 @@ struct Inner {
     spki: Range<usize>,
     /// Content of the SEQUENCE OF Extension; empty when there is none.
     raw_extensions: Range<usize>,
-    algorithm: Range<usize>,
+    algorithm: AlgorithmIdentifier,
+    /// The algorithm inside the signed part is the one outside it.
+    algorithms_agree: bool,
     signature: Range<usize>,
     extensions: OnceLock<Vec<Extension>>,
     key: OnceLock<Result<PublicKey, Error>>,
@@ -74,7 +76,8 @@ impl Certificate {
             subject,
             spki: range(f.spki),
             raw_extensions: range(f.extensions.unwrap_or_default()),
-            algorithm: range(f.algorithm),
+            algorithm: AlgorithmIdentifier::from_der(f.algorithm)?,
+            algorithms_agree: f.algorithm == f.tbs_algorithm,
             signature: range(f.signature),
             der: der.into(),
             extensions: OnceLock::new(),
@@ -180,12 +183,7 @@ impl Certificate {
 
     /// The outer signatureAlgorithm.
     pub fn signature_algorithm(&self) -> AlgorithmIdentifier {
-        let read = AlgorithmIdentifier::from_der(self.slice(&self.0.algorithm));
-        // Checked when the certificate was read, so the alternative is never taken.
-        read.unwrap_or(AlgorithmIdentifier {
-            oid: crate::Oid::from_bytes(&[]),
-            params: None,
-        })
+        self.0.algorithm.clone()
     }
 
     pub fn signature(&self) -> &[u8] {
@@ -207,7 +205,7 @@ impl Certificate {
     /// With an algorithm that may be relied on today, named alike inside and outside the signed part
     /// (RFC 5280 §4.1.1.2).
     pub fn verify_signed_by(&self, key: &PublicKey) -> Result<(), Error> {
-        if Fields::read(self.der())?.tbs_algorithm != self.slice(&self.0.algorithm) {
+        if !self.0.algorithms_agree {
             return Err(Error::invalid(
                 "certificate",
                 "names different signature algorithms inside and outside",
@@ -223,11 +221,7 @@ impl Certificate {
     /// As [`Certificate::verify_signed_by`], taking SHA-1 and 1024-bit RSA too: for describing what was
     /// found, never for trusting it.
     pub fn verify_signed_by_legacy(&self, key: &PublicKey) -> Result<(), Error> {
-        key.verify_legacy(
-            &self.signature_algorithm(),
-            self.tbs_der(),
-            self.signature(),
-        )
+        key.verify_legacy(&self.0.algorithm, self.tbs_der(), self.signature())
     }
 
     /// Everything RFC 5280 and X.690 forbid in the encoding that reading let pass.

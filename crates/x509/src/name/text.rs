@@ -43,22 +43,20 @@ const KEYWORDS: &[(&str, Oid)] = &[
 impl fmt::Display for Name {
     /// RFC 4514 §2.1: most specific relative distinguished name first.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let attributes: Vec<Attribute<'_>> = self.attributes().collect();
-        let mut start = attributes.len();
-        let mut first = true;
-        while start > 0 {
-            let end = start;
-            let rdn = attributes.get(end - 1).map(|a| a.rdn);
-            start = attributes.iter().take_while(|a| Some(a.rdn) != rdn).count();
-            for (i, a) in attributes.iter().take(end).skip(start).enumerate() {
-                f.write_str(if i > 0 {
-                    "+"
-                } else if first {
-                    ""
-                } else {
-                    ","
+        let mut rdns: Vec<Vec<Attribute<'_>>> = Vec::new();
+        for a in self.attributes() {
+            match rdns.last_mut() {
+                Some(rdn) if rdn.first().is_some_and(|b| b.rdn == a.rdn) => rdn.push(a),
+                _ => rdns.push(vec![a]),
+            }
+        }
+        for (i, rdn) in rdns.iter().rev().enumerate() {
+            for (j, a) in rdn.iter().enumerate() {
+                f.write_str(match (i, j) {
+                    (0, 0) => "",
+                    (_, 0) => ",",
+                    _ => "+",
                 })?;
-                first = false;
                 write_attribute(f, a)?;
             }
         }

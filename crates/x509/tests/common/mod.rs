@@ -1,6 +1,6 @@
 //! The `openssl` command as an independent peer: it makes the objects and reads ours.
 
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     fs,
