@@ -2,14 +2,17 @@
 
 import argparse
 import os
-import pathlib
 import secrets
+import sqlite3
 import subprocess
 import time
 
+from ward import Ward
 from world import World, build, run
 
 REVOKED_AT = "251101120000Z"
+# Certificates in one of Ward's partitions.
+PARTITION = 100_000
 
 
 def measured(command, **options):
@@ -52,11 +55,25 @@ def openssl(world, count):
 
 
 def ward(world, binaries, count):
-    """Ward's own measurement: its database is filled with revocations, then it publishes."""
-    program = binaries / "crl-bench"
-    folder = world.folder / "ward"
-    seconds, peak = measured([program, folder, str(count)])
-    raise SystemExit(f"unreachable without {program}: {seconds} {peak} {pathlib.Path(folder)}")
+    """Ward's database filled with revocations behind its back, then `ward crl publish` as its own process."""
+    server = Ward(world, binaries, serve=False)
+    now = int(time.time())
+    database = sqlite3.connect(server.data / "ward.db")
+    rows = ((b"\x41" + number.to_bytes(5, "big") + secrets.token_bytes(10), number // PARTITION, now - 86400, (now - 86400) * 1000,
+             now + 365 * 86400) for number in range(count))
+    with database:
+        database.executemany("INSERT INTO revocations(issuer, serial, partition, reason, revoked_at, changed_at, expires) "
+                             "VALUES ('servers', ?, ?, 1, ?, ?, ?)", rows)
+    database.close()
+    seconds, peak = measured([server.binary, "crl", "publish", "servers", "--data", server.data])
+    database = sqlite3.connect(server.data / "ward.db")
+    sizes = dict(database.execute("SELECT partition, length(der) FROM crls WHERE issuer = 'servers'"))
+    partitions = [size for partition, size in sizes.items() if partition >= 0]
+    entries = database.execute("SELECT max(entries) FROM crls WHERE issuer = 'servers' AND partition = -1").fetchone()[0]
+    if entries < count:
+        raise SystemExit(f"the complete list has {entries} entries, not {count}")
+    name = f"Ward: full and all {len(partitions)} partitions"
+    return [(name, seconds, peak, sizes[-1]), ("  its largest partition", None, None, max(partitions))]
 
 
 def main():
@@ -75,7 +92,8 @@ def main():
     print(f"\n{arguments.revoked:,} revoked")
     print(f"  {'':<40}{'seconds':>9}{'peak MiB':>10}{'size MB':>9}")
     for name, seconds, peak, size in rows:
-        print(f"  {name:<40}{seconds:>9.2f}{peak:>10.0f}{size / 1e6:>9.1f}")
+        figures = f"{seconds:>9.2f}{peak:>10.0f}" if seconds else " " * 19
+        print(f"  {name:<40}{figures}{size / 1e6:>9.1f}")
 
 
 if __name__ == "__main__":

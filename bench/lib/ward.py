@@ -14,27 +14,29 @@ from world import run
 
 
 class Ward:
-    def __init__(self, world, binaries, postgres=None, name="Ward"):
+    def __init__(self, world, binaries, postgres=None, name="Ward", serve=True):
         self.name = name
         self.binary = binaries / "ward"
         label = name.lower().replace(" ", "-")
         self.data = world.folder / label
         self.port, self.http_port = world.port(), world.port()
         self.root = world.folder / f"{label}-root"
-        self.database = ["--database", postgres.url] if postgres else []
-        run([self.binary, "init", "--data", self.data, *self.database, "--organization", "Bench Hospital", "--root-out", self.root,
-             "--publish-url", f"http://127.0.0.1:{self.http_port}"])
-        self.process = world.start(label, [self.binary, "serve", "--data", self.data, *self.database,
-                                           "--listen", f"127.0.0.1:{self.port}", "--http", f"127.0.0.1:{self.http_port}"], self.port)
-        
+        database = ["--database", postgres.url] if postgres else []
+        run([self.binary, "init", "--data", self.data, *database, "--organization", "Bench Hospital", "--root-out", self.root,
+             "--publish-url", f"http://127.0.0.1:{self.http_port}", "--listen", f"127.0.0.1:{self.port}",
+             "--http", f"127.0.0.1:{self.http_port}"])
+        self.anchor = world.folder / f"{label}-anchor.pem"
+        run([self.binary, "ca", "export", "root", "--out", self.anchor, "--data", self.data])
+        if serve:
+            self.serve(world, label, postgres)
+
+    def serve(self, world, label, postgres):
+        self.process = world.start(label, [self.binary, "serve", "--data", self.data], self.port)
         # The database works for Ward, so its CPU time is Ward's.
         self.pids = [self.process.pid] + ([postgres.process.pid] if postgres else [])
-        self.token = self.command("token", "create", "--name", "bench", "--role", "issuer")["token"]
-        self.anchor = world.folder / f"{label}-anchor.pem"
-        self.anchor.write_text(next(self.root.glob("*.pem")).read_text())
-
-    def command(self, *arguments):
-        return json.loads(run([self.binary, *arguments, "--data", self.data, *self.database, "--json"]))
+        token = world.folder / f"{label}-token"
+        run([self.binary, "token", "create", "--name", "bench", "--role", "issuer", "--days", "1", "--out", token, "--data", self.data])
+        self.token = token.read_text().strip()
 
     def signer(self, bodies):
         arguments = ["--anchor", self.anchor, "--path", "/api/v1/certificates", "--bodies", bodies,
