@@ -15,7 +15,7 @@ PACKAGES=(
   "openssl openssl" "curl curl" "jq jq" "python3 python3" "- python3-venv"
   "certtool gnutls-bin" "keytool default-jre-headless" "softhsm2-util softhsm2" "pkcs11-tool opensc"
   "nginx nginx-light" "storescp dcmtk" "mosquitto mosquitto" "mosquitto_pub mosquitto-clients"
-  "- postgresql" "psql postgresql-client"
+  "- postgresql" "psql postgresql-client" "keytool default-jre-headless"
 )
 BENCH_PACKAGES=("wrk wrk")
 # Not in every Debian release; taken from the first later one that has them.
