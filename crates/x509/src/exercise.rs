@@ -4,6 +4,8 @@
 //! panic nor take long, whatever it is given, and what it read must survive being written again. They
 //! are public for that reason only.
 
+mod containers;
+
 use crate::{
     Certificate, CertificationRequest, Extension, GeneralName, KeyAlgorithm, Name, PublicKey, dns,
     ext::{self, ExtensionValue},
@@ -11,6 +13,8 @@ use crate::{
     name::decode_string,
     pem,
 };
+
+pub use containers::{crl, describe, ocsp_request, ocsp_response, pkcs7, pkcs12};
 
 /// Reads a certificate and asks it everything.
 pub fn certificate(data: &[u8]) {

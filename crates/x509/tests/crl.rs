@@ -119,6 +119,8 @@ fn reads_back_what_was_built() {
     list.verify_signed_by(&ca.public_key()).unwrap();
     assert!(list.verify_signed_by(&stranger.public_key()).is_err());
     assert_eq!(list.der(), der);
+    let again = CertificateList::from_pem(list.to_pem().as_bytes()).unwrap();
+    assert_eq!(again.der(), der);
     assert_eq!(list.version(), 2);
     assert_eq!(list.issuer(), ca.certificate.subject());
     assert_eq!(list.this_update(), header.this_update);

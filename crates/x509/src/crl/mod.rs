@@ -14,7 +14,7 @@ use crate::{
     AlgorithmIdentifier, Error, Extension, Name, Oid, PublicKey, Time,
     der::{self, Reader, Tag},
     ext::{self, ExtensionValue},
-    oids,
+    oids, pem,
 };
 
 pub use build::{TbsCrl, UnsignedCrl};
@@ -67,6 +67,15 @@ impl CertificateList {
         Ok(Self {
             inner: Arc::new(Parsed { der, ..parsed }),
         })
+    }
+
+    /// The first CRL in PEM.
+    pub fn from_pem(text: &[u8]) -> Result<Self, Error> {
+        Self::from_vec(pem::decode_first(text, &[pem::X509_CRL])?)
+    }
+
+    pub fn to_pem(&self) -> String {
+        pem::encode(pem::X509_CRL, self.der())
     }
 
     pub fn der(&self) -> &[u8] {

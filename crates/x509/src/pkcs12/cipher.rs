@@ -29,20 +29,16 @@ use crate::{
 const DES_EDE3: &Algorithm = &aws_lc_rs::cipher::DES_EDE3_FOR_LEGACY_USE_ONLY;
 
 /// Iterations that one file may cost altogether: about three seconds.
-pub(super) const MAX_ITERATIONS: u64 = 10_000_000;
+pub const MAX_ITERATIONS: u64 = 10_000_000;
 
 /// Octets of salt in what is written (RFC 8018 §4.1 asks for 8 at least).
 const SALT: usize = 16;
 
 /// The iterations one file may still cost.
 #[derive(Debug)]
-pub(super) struct Budget(u64);
+pub(super) struct Budget(pub(super) u64);
 
 impl Budget {
-    pub(super) fn new() -> Self {
-        Budget(MAX_ITERATIONS)
-    }
-
     /// Takes `count` iterations for each of `blocks` blocks of output.
     pub(super) fn take(&mut self, count: u64, blocks: u64) -> Result<u32, Pkcs12Error> {
         let left = self.0.checked_sub(count.saturating_mul(blocks));

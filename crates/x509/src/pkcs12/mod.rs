@@ -9,7 +9,8 @@ mod kdf;
 mod read;
 mod write;
 
-pub use read::{CertificateBag, KeyBag, Outline, Pfx, outline, parse};
+pub use cipher::MAX_ITERATIONS;
+pub use read::{CertificateBag, KeyBag, Outline, Pfx, outline, parse, parse_within};
 pub use write::{Contents, DEFAULT_ITERATIONS, TrustedCertificate, build, build_trust_store};
 
 use crate::{Error, Oid, der};
@@ -30,7 +31,7 @@ pub enum Pkcs12Error {
         "the file is encrypted with {0}, which is not supported; export it again with AES: openssl pkcs12 -export -certpbe AES-256-CBC -keypbe AES-256-CBC"
     )]
     Cipher(String),
-    #[error("{0} iterations: the limit is {max} for one file", max = cipher::MAX_ITERATIONS)]
+    #[error("{0} iterations are more than one file may cost")]
     Iterations(u64),
     #[error("malformed PKCS #12: {0}")]
     Malformed(&'static str),

@@ -4,7 +4,7 @@ use aws_lc_rs::{digest, hmac};
 use zeroize::Zeroizing;
 
 use super::{
-    MAX_SIZE, Pkcs12Error,
+    MAX_ITERATIONS, MAX_SIZE, Pkcs12Error,
     cipher::{self, Budget},
     kdf::{self, Purpose},
 };
@@ -78,9 +78,14 @@ pub struct Outline {
 
 /// Reads a PFX in DER or BER: checks its MAC and decrypts it.
 pub fn parse(input: &[u8], password: &str) -> Result<Pfx, Pkcs12Error> {
+    parse_within(input, password, MAX_ITERATIONS)
+}
+
+/// As [`parse`], for files from strangers: at most so many iterations of key derivation for the whole file.
+pub fn parse_within(input: &[u8], password: &str, iterations: u64) -> Result<Pfx, Pkcs12Error> {
     let der = normalised(input)?;
     let file = File::read(&der)?;
-    let mut budget = Budget::new();
+    let mut budget = Budget(iterations);
     let mut reading = Reading {
         password,
         budget: &mut budget,

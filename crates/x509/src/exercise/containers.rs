@@ -1,0 +1,107 @@
+//! Status messages, bundles and descriptions.
+
+use crate::{
+    Certificate, SignatureAlgorithm, Time,
+    convert::{self, Format},
+    crl::{CertificateList, encode_entry},
+    describe, ocsp,
+    ocsp::{Query, Request, Response, assemble_response},
+    pkcs7, pkcs12,
+};
+
+/// Reads a CRL, walks it and writes its entries again.
+pub fn crl(data: &[u8]) {
+    let Ok(list) = CertificateList::from_der(data) else {
+        return;
+    };
+    assert_eq!(list.der(), data);
+    let mut encoded = Vec::new();
+    for entry in list.entries().flatten() {
+        let before = encoded.len();
+        encode_entry(&entry, &mut encoded);
+        assert!(encoded.len() > before);
+    }
+    let _ = (list.number(), list.delta_base(), list.freshest_crl());
+    let _ = (list.authority_key_id(), list.issuing_distribution_point());
+    let _ = (list.unknown_critical_extension(), list.find(&[1]));
+    assert_eq!(
+        CertificateList::from_pem(list.to_pem().as_bytes()).map(|again| again.der().to_vec()),
+        Ok(data.to_vec())
+    );
+}
+
+/// Reads a request in DER and in the form of a GET path.
+pub fn ocsp_request(data: &[u8]) {
+    if let Ok(path) = std::str::from_utf8(data) {
+        let _ = ocsp::decode_get_path(path).map(|der| Request::parse(&der));
+    }
+    if let Ok(request) = Request::parse(data) {
+        let unsigned = Request::new(request.cert_ids, request.nonce);
+        assert_eq!(Request::parse(&unsigned.encode()), Ok(unsigned));
+    }
+}
+
+/// Reads a response, tries to believe it and writes it again.
+pub fn ocsp_response(data: &[u8]) {
+    let Some(basic) = Response::parse(data).ok().and_then(|r| r.basic) else {
+        return;
+    };
+    for issuer in &basic.certificates {
+        let query = Query {
+            issuer,
+            serial: issuer.serial(),
+            nonce: basic.data.nonce.as_ref(),
+        };
+        let _ = basic.verify(query, Time(0));
+    }
+    let written = assemble_response(
+        &basic.data.encode(),
+        SignatureAlgorithm::Ed25519,
+        &basic.signature,
+        &basic.certificates,
+    );
+    let again = Response::parse(&written).ok().and_then(|r| r.basic);
+    assert_eq!(again.map(|again| again.data), Some(basic.data));
+}
+
+/// Reads a bundle in DER or BER and packs it again.
+pub fn pkcs7(data: &[u8]) {
+    let _ = pkcs7::join_octet_fragments(data);
+    let Ok(bundle) = pkcs7::parse(data) else {
+        return;
+    };
+    let written = pkcs7::build(
+        bundle.certificates.iter().map(Certificate::der),
+        &bundle.crls,
+    );
+    let again = pkcs7::parse(&written);
+    assert_eq!(
+        again.as_ref().map(|a| &a.certificates),
+        Ok(&bundle.certificates)
+    );
+    assert_eq!(again.map(|a| a.crls), Ok(bundle.crls));
+}
+
+/// Reads a PKCS #12 file without a password, and with two within little work.
+pub fn pkcs12(data: &[u8]) {
+    let _ = pkcs12::outline(data);
+    for password in ["", "x"] {
+        let _ = pkcs12::parse_within(data, password, 5000);
+    }
+}
+
+/// Describes anything, and checks that nothing in it could steer a terminal.
+pub fn describe(data: &[u8]) {
+    if let Ok(value) = describe::describe(data) {
+        let text = describe::render_text(&value);
+        assert_eq!(
+            describe::escape(&text.replace('\n', "")),
+            text.replace('\n', "")
+        );
+        let parsed = serde_json::from_str(&value.to_string()).ok();
+        assert_eq!(parsed, Some(value));
+    }
+    for format in [Format::Pem, Format::Der, Format::P7b] {
+        let _ = convert::convert(data, format);
+    }
+}

@@ -1,0 +1,5 @@
+//! PKCS #12 files. The property tests of crates/x509 call the same function.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| x509::exercise::pkcs12(data));
