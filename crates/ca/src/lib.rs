@@ -10,6 +10,7 @@
 
 mod authority;
 mod error;
+mod find;
 mod init;
 mod issuance;
 mod keyrecords;
