@@ -31,8 +31,8 @@ pub enum StoreError {
     /// The database cannot be reached. Nothing was applied.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
-    /// The connection was lost while a commit was under way, and the database has not come back
-    /// to say whether it stands. It may; whoever does it again must look first.
+    /// The connection was lost, or the disk failed, while a commit was under way, and nobody has
+    /// come back to say whether it stands. It may; whoever does it again must look first.
     #[error("the outcome of the write is not known: {0}")]
     Uncertain(String),
     /// The database was written by a newer Ward.

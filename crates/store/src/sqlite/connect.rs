@@ -80,13 +80,6 @@ pub(crate) fn reader(place: &Place) -> Result<Connection> {
     Ok(connection)
 }
 
-/// The connection that moves the write-ahead log into the file, when it is told to.
-pub(crate) fn checkpointer(place: &Place) -> Result<Connection> {
-    let connection = connect(&place.path, 1024)?;
-    connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
-    Ok(connection)
-}
-
 /// A connection with the settings that all have.
 ///
 /// `mmap` stays off: a disk error would be a signal, not an error. `cell_size_check` makes a

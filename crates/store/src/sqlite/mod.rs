@@ -85,7 +85,7 @@ fn start(
 ) -> Result<()> {
     let mut writing = connect::writer(place)?;
     writer::migrate(&writing, migrations)?;
-    let checkpointer = checkpoint::start(place, &mut writing)?;
+    let checkpointer = checkpoint::Checkpointer::watching(&mut writing)?;
     let queries = reader::Queue::new(queries);
     for _ in 0..READERS {
         let reading = connect::reader(place)?;

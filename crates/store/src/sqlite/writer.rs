@@ -39,7 +39,7 @@ pub(crate) fn run(
         let outcomes = writer.process(&writes);
         metric::committed(writes.len(), started.elapsed());
         batch::answer(replies, outcomes);
-        checkpointer.after_commit(connection);
+        checkpointer.after_batch(connection);
     }
 }
 
@@ -105,7 +105,7 @@ impl Writer<'_> {
         if head.size() > before {
             move_head(&mut self.statements, &head)?;
         }
-        self.statements.execute("COMMIT", &[])?;
+        self.statements.execute("COMMIT", &[]).map_err(at_commit)?;
         batch::announce(&self.growth, head.size());
         Ok(outcomes)
     }
@@ -139,6 +139,15 @@ impl Writer<'_> {
             first_seq,
             size: head.size(),
         })
+    }
+}
+
+/// If a disk fails under a commit, SQLite takes it back; but its bytes may be in the log all the
+/// same, and if the machine fails before the next commit writes over them, they may be found.
+fn at_commit(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(text) => StoreError::Uncertain(text),
+        other => other,
     }
 }
 
