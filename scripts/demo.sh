@@ -114,7 +114,7 @@ echo_from() {
 }
 check "C-ECHO from the scanner to the archive, both sides authenticated, revocation list checked" echo_from ct
 issue "$WORK/web" server-tls /CN=web.mercy.example DNS:web.mercy.example >/dev/null
-refuse "C-ECHO with a certificate that is not a client's (profile server-tls) is turned away" echo_from web
+refuse "C-ECHO with a web server's certificate is turned away" echo_from web
 
 # --- MQTT: mosquitto ---------------------------------------------------------------------------
 

@@ -31,12 +31,15 @@ class Ward:
             self.serve(world, label, postgres)
 
     def serve(self, world, label, postgres):
-        self.process = world.start(label, [self.binary, "serve", "--data", self.data], self.port)
+        self.start(world, label)
         # The database works for Ward, so its CPU time is Ward's.
         self.pids = [self.process.pid] + ([postgres.process.pid] if postgres else [])
         token = world.folder / f"{label}-token"
         run([self.binary, "token", "create", "--name", "bench", "--role", "issuer", "--days", "1", "--out", token, "--data", self.data])
         self.token = token.read_text().strip()
+
+    def start(self, world, label):
+        self.process = world.start(label, [self.binary, "serve", "--data", self.data], self.port)
 
     def signer(self, bodies):
         arguments = ["--anchor", self.anchor, "--path", "/api/v1/certificates", "--bodies", bodies,
