@@ -3,6 +3,7 @@
 use crate::{
     Time,
     der::{Element, Error, Reader, Tag},
+    ext::{ExtensionValue, IssuingDistributionPoint},
     oids,
 };
 
@@ -26,6 +27,13 @@ pub(super) struct Entry<'a> {
     pub(super) date: Element<'a>,
     pub(super) extensions: Vec<ExtView<'a>>,
     pub(super) has_empty_extensions: bool,
+}
+
+/// What the rules over single entries need to know of their list.
+pub(super) struct ListTraits {
+    pub(super) issued: Option<Time>,
+    pub(super) is_delta: bool,
+    pub(super) is_indirect: bool,
 }
 
 impl<'a> CrlView<'a> {
@@ -68,6 +76,20 @@ impl<'a> CrlView<'a> {
 
     pub(super) fn ext(&self, oid: &crate::Oid) -> Option<&ExtView<'a>> {
         self.extensions.iter().find(|e| e.oid == oid.as_bytes())
+    }
+
+    pub(super) fn traits(&self) -> ListTraits {
+        ListTraits {
+            issued: self.issued(),
+            is_delta: self.is_delta(),
+            is_indirect: self.is_indirect(),
+        }
+    }
+
+    pub(super) fn is_indirect(&self) -> bool {
+        let point = self.ext(&oids::ISSUING_DISTRIBUTION_POINT);
+        let parsed = point.map(|e| IssuingDistributionPoint::parse(e.value));
+        parsed.is_some_and(|d| d.is_ok_and(|d| d.indirect_crl))
     }
 
     pub(super) fn is_delta(&self) -> bool {

@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::{Certificate, Time, crl::CertificateList};
-use crl_view::CrlView;
+use crl_view::{CrlView, Entry, ListTraits};
 use view::CertView;
 
 /// How much a broken rule weighs. The order is that of weight.
@@ -58,6 +58,8 @@ pub struct Rule {
 enum Check {
     Certificate(fn(&Cert<'_>) -> Verdict),
     Crl(fn(&CrlView<'_>) -> Verdict),
+    /// Whether an entry keeps the rule; all such rules share one walk over the entries.
+    Entry(fn(&ListTraits, &Entry<'_>) -> bool),
 }
 
 /// `None`: kept. Otherwise what is wrong; an empty text means that the rule's own text says it all.
@@ -152,6 +154,30 @@ pub fn lint_crl_der(der: &[u8]) -> Vec<Finding> {
         {
             findings.push(rule.finding(detail));
         }
+    }
+    findings.extend(lint_entries(&view, issued));
+    findings
+}
+
+/// Names the first entry that breaks each rule.
+fn lint_entries(view: &CrlView<'_>, issued: Time) -> Vec<Finding> {
+    let traits = view.traits();
+    let mut open: Vec<(&Rule, fn(&ListTraits, &Entry<'_>) -> bool)> = rules()
+        .filter(|r| r.effective <= issued)
+        .filter_map(|r| match r.check {
+            Check::Entry(check) => Some((r, check)),
+            _ => None,
+        })
+        .collect();
+    let mut findings = Vec::new();
+    for entry in view.entries().flatten() {
+        open.retain(|(rule, check)| {
+            let kept = check(&traits, &entry);
+            if !kept {
+                findings.push(rule.finding(hex::encode(entry.serial).into()));
+            }
+            kept
+        });
     }
     findings
 }

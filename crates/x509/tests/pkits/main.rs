@@ -182,12 +182,14 @@ fn files(folder: &Path, extension: &str) -> impl Iterator<Item = (String, Vec<u8
         })
 }
 
-/// `WARD_PKITS_DIR`, or where `make deps` installs the `cryptography-vectors` package.
+/// `WARD_PKITS_DIR`, or where `make deps` installs the `cryptography-vectors` package (`WARD_VENV`).
 fn folder() -> PathBuf {
     if let Some(folder) = std::env::var_os("WARD_PKITS_DIR") {
         return folder.into();
     }
-    let libraries = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tmp/venv/lib");
+    let by_default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.tmp/venv");
+    let venv = std::env::var_os("WARD_VENV").unwrap_or_else(|| by_default.into());
+    let libraries = Path::new(&venv).join("lib");
     let versions = fs::read_dir(&libraries).into_iter().flatten().flatten();
     let inside =
         |python: PathBuf| python.join("site-packages/cryptography_vectors/x509/PKITS_data");

@@ -1,7 +1,7 @@
 //! Certificate revocation lists (RFC 5280 §5).
 
 use super::{
-    CrlView, Rule, Verdict, crl_must, crl_should, first_repeated,
+    CrlView, Rule, Verdict, crl_must, crl_should, entry_must, entry_should, first_repeated,
     frame::{
         algorithm_parameters, is_time_form, is_time_type, known_algorithm, pss_parameters,
         show_time, weak_algorithm,
@@ -197,99 +197,77 @@ pub(super) static ENTRY_RULES: &[Rule] = &[
         |c| none_of(c.entries().filter_map(Result::err).map(|e| e.to_string())),
     ),
     crl_must(
-        "crl-entry-serial",
-        "RFC 5280 §4.1.2.2, §5.1.2.6",
-        "serial numbers are positive integers in shortest form",
-        |c| {
-            each_entry(c, |e| {
-                is_minimal_integer(e.serial) && e.serial.first().is_some_and(|b| b & 0x80 == 0)
-            })
-        },
-    ),
-    crl_must(
-        "crl-entry-date",
-        "RFC 5280 §5.1.2.6",
-        "revocation dates are written as the CRL's own times are",
-        |c| each_entry(c, |e| is_time_form(&e.date) && is_time_type(&e.date)),
-    ),
-    crl_should(
-        "crl-entry-date-past",
-        "RFC 5280 §5.1.2.6",
-        "nothing is revoked later than the CRL was issued",
-        |c| {
-            let issued = c.issued();
-            each_entry(c, |e| Time::from_element_lenient(e.date).ok() <= issued)
-        },
-    ),
-    crl_must(
         "crl-entry-once",
         "RFC 5280 §5.1.2.6",
         "no serial number is listed twice in a direct CRL",
         repeated_serial,
     ),
-    crl_must(
-        "crl-entry-extensions-not-empty",
-        "RFC 5280 §5.3; X.690 §11.5",
-        "an entry's extensions are not an empty list",
-        |c| {
-            // An entry without extensions ends after its date; what follows the date is then an empty SEQUENCE.
-            each_entry(c, |e| !e.has_empty_extensions)
-        },
+    entry_must(
+        "crl-entry-serial",
+        "RFC 5280 §4.1.2.2, §5.1.2.6",
+        "serial numbers are positive integers in shortest form",
+        |_, e| is_minimal_integer(e.serial) && e.serial.first().is_some_and(|b| b & 0x80 == 0),
     ),
-    crl_must(
+    entry_must(
+        "crl-entry-date",
+        "RFC 5280 §5.1.2.6",
+        "revocation dates are written as the CRL's own times are",
+        |_, e| is_time_form(&e.date) && is_time_type(&e.date),
+    ),
+    entry_should(
+        "crl-entry-date-past",
+        "RFC 5280 §5.1.2.6",
+        "nothing is revoked later than the CRL was issued",
+        |list, e| Time::from_element_lenient(e.date).ok() <= list.issued,
+    ),
+    entry_must(
+        "crl-entry-extensions-not-empty",
+        "RFC 5280 §5.3",
+        "an entry's extensions are not an empty list",
+        |_, e| !e.has_empty_extensions,
+    ),
+    entry_must(
         "crl-entry-reason-code",
         "RFC 5280 §5.3.1",
         "reason codes are 1 to 6 and 8 to 10",
-        |c| {
-            each_entry(c, |e| {
-                reason(e).is_none_or(|r| matches!(r, Some(0..=6 | 8..=10)))
-            })
-        },
+        |_, e| reason(e).is_none_or(|r| matches!(r, Some(0..=6 | 8..=10))),
     ),
-    crl_should(
+    entry_should(
         "crl-entry-reason-stated",
         "RFC 5280 §5.3.1",
         "unspecified is said by leaving the reason out",
-        |c| each_entry(c, |e| reason(e) != Some(Some(0))),
+        |_, e| reason(e) != Some(Some(0)),
     ),
-    crl_must(
+    entry_must(
         "crl-entry-remove-only-delta",
         "RFC 5280 §5.3.1",
         "removeFromCRL occurs only in delta CRLs",
-        |c| each_entry(c, |e| c.is_delta() || reason(e) != Some(Some(8))),
+        |list, e| list.is_delta || reason(e) != Some(Some(8)),
     ),
-    crl_must(
+    entry_must(
         "crl-entry-never-critical",
         "RFC 5280 §5.3.1, §5.3.2",
         "reason code and invalidity date are not critical",
-        |c| {
+        |_, e| {
             let never = [oids::CRL_REASON, oids::INVALIDITY_DATE];
-            each_entry(c, |e| {
-                !e.extensions
-                    .iter()
-                    .any(|x| x.is_critical && never.iter().any(|o| is(x, o)))
-            })
+            !e.extensions
+                .iter()
+                .any(|x| x.is_critical && never.iter().any(|o| is(x, o)))
         },
     ),
-    crl_must(
+    entry_must(
         "crl-entry-invalidity-date",
         "RFC 5280 §5.3.2",
         "the invalidity date is a GeneralizedTime in full seconds",
-        |c| {
-            each_entry(c, |e| {
-                entry_ext(e, &oids::INVALIDITY_DATE).is_none_or(is_generalized)
-            })
-        },
+        |_, e| entry_ext(e, &oids::INVALIDITY_DATE).is_none_or(is_generalized),
     ),
-    crl_must(
+    entry_must(
         "crl-entry-issuer-critical",
         "RFC 5280 §5.3.3",
         "certificate issuer is critical and stands only in an indirect CRL",
-        |c| {
-            let indirect = distribution_point(c).is_some_and(|d| d.is_ok_and(|d| d.indirect_crl));
-            each_entry(c, |e| {
-                entry_ext(e, &oids::CERTIFICATE_ISSUER).is_none_or(|x| x.is_critical && indirect)
-            })
+        |list, e| {
+            let named = entry_ext(e, &oids::CERTIFICATE_ISSUER);
+            named.is_none_or(|x| x.is_critical && list.is_indirect)
         },
     ),
 ];
@@ -328,20 +306,9 @@ fn distribution_point_scope(c: &CrlView<'_>) -> Verdict {
     }
 }
 
-/// Names the serial number of the first entry that fails; unreadable entries have their own rule.
-fn each_entry(c: &CrlView<'_>, good: impl Fn(&Entry<'_>) -> bool) -> Verdict {
-    none_of(
-        c.entries()
-            .flatten()
-            .filter(|e| !good(e))
-            .map(|e| hex::encode(e.serial)),
-    )
-}
-
 fn repeated_serial(c: &CrlView<'_>) -> Verdict {
-    let indirect = distribution_point(c).is_some_and(|d| d.is_ok_and(|d| d.indirect_crl));
     let serials: Vec<&[u8]> = c.entries().flatten().map(|e| e.serial).collect();
-    match indirect {
+    match c.is_indirect() {
         true => None,
         false => none_of(first_repeated(&serials).map(hex::encode).into_iter()),
     }
