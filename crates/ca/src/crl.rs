@@ -2,7 +2,7 @@
 //!
 //! Every issuer has three kinds of list. The *complete* list covers everything, for consumers that load one file.
 //! Its *delta* carries what changed since, and stays small. A *partition* covers as many
-//! consecutively issued certificates as [`PARTITION_SIZE`] says and is what certificates point to: however many are revoked, the list that a
+//! consecutively issued certificates as [`crate::PARTITION_SIZE`] says and is what certificates point to: however many are revoked, the list that a
 //! device fetches stays under 4 MB, and a revocation re-publishes one partition, not everything.
 
 use std::collections::{BTreeSet, HashMap};
@@ -20,9 +20,6 @@ use x509::lint::Severity;
 use x509::{GeneralName, Time};
 
 use crate::{Ca, CaError, Issuer};
-
-/// Certificates whose status one partition carries. At about 38 bytes an entry its list stays under 4 MB.
-pub const PARTITION_SIZE: i64 = 100_000;
 
 /// A complete list larger than this is not rebuilt at every revocation: the delta and the partition carry the news.
 const IMMEDIATE_ENTRIES: u64 = 100_000;
@@ -287,7 +284,7 @@ impl Ca {
     ) -> Result<Vec<PublishedList>, CaError> {
         let known = self.known_lists(issuer.name()).await?;
         let mut lists = Vec::new();
-        for kind in self.due(issuer, &known, dirty, now, all).await? {
+        for kind in self.due_lists(issuer, &known, dirty, now, all).await? {
             // A delta refers to the complete list, which may just have been replaced.
             let base = lists
                 .iter()
@@ -295,8 +292,10 @@ impl Ca {
                 .find(|list: &&PublishedList| list.name.kind == ListKind::Complete);
             let base = (kind == ListKind::Delta).then(|| base.cloned()).flatten();
             let before = known.get(&kind).map_or(0, |list| list.number);
-            let list = self.build(issuer, kind, base.as_ref(), before, now).await?;
-            self.record(issuer, &list, now).await?;
+            let list = self
+                .build_list(issuer, kind, base.as_ref(), before, now)
+                .await?;
+            self.record_list(issuer, &list, now).await?;
             lists.push(list);
         }
         Ok(lists)
@@ -317,7 +316,7 @@ impl Ca {
     }
 
     /// Complete before delta: a delta stands on the newest complete list.
-    async fn due(
+    async fn due_lists(
         &self,
         issuer: &Issuer,
         known: &HashMap<ListKind, PublishedList>,
@@ -340,8 +339,12 @@ impl Ca {
         if all || past_half(ListKind::Delta) || !dirty.is_empty() || !kinds.is_empty() {
             kinds.push(ListKind::Delta);
         }
+        let partitions = match issuer.record().parent {
+            Some(_) => self.newest_partition(issuer).await? + 2,
+            None => 0,
+        };
         // The partition that the next certificates will name must exist before they do.
-        for number in 0..self.partitions(issuer).await? {
+        for number in 0..partitions {
             let kind = ListKind::Partition(number);
             if all || dirty.contains(&number) || past_half(kind) {
                 kinds.push(kind);
@@ -350,21 +353,7 @@ impl Ca {
         Ok(kinds)
     }
 
-    /// How many partitions there are, the next one included.
-    async fn partitions(&self, issuer: &Issuer) -> Result<u32, CaError> {
-        // Serial numbers begin with the time: the largest is the newest.
-        let rows = self
-            .store()
-            .query(
-                "SELECT partition FROM certificates WHERE issuer = $1 ORDER BY serial DESC LIMIT 1",
-                params![issuer.name()],
-            )
-            .await?;
-        let newest = rows.first().map_or(Ok(0), |row| row.int(0))?;
-        Ok(u32::try_from(newest).unwrap_or_default() + 2)
-    }
-
-    async fn build(
+    async fn build_list(
         &self,
         issuer: &Arc<Issuer>,
         kind: ListKind,
@@ -383,12 +372,25 @@ impl Ca {
             issuer: issuer.name().to_owned(),
             kind,
         };
-        let publish_url = self.publish_url()?;
-        let header = header(issuer, kind, base, number, Time(now.seconds()), Time(now.seconds() + lifetime), &publish_url);
-        let signer = issuer.signer().cloned().ok_or_else(|| CaError::Offline(issuer.name().to_owned()))?;
+        let publish_url = self
+            .publish_url()
+            .ok_or(CaError::Internal("an issuer without a hierarchy"))?;
+        let header = header(
+            issuer,
+            kind,
+            base,
+            number,
+            Time(now.seconds()),
+            Time(now.seconds() + lifetime),
+            &publish_url,
+        );
+        let signer = issuer
+            .signer()
+            .cloned()
+            .ok_or_else(|| CaError::Offline(issuer.name().to_owned()))?;
         let der = tokio::task::spawn_blocking(move || sign(&signer, &header, entries))
             .await
-            .map_err(|_| CaError::Internal("CRL signing was interrupted"))??;
+            .map_err(|_| CaError::Interrupted("CRL signing"))??;
         check(&der)?;
         Ok(PublishedList {
             name,
@@ -440,7 +442,7 @@ impl Ca {
         }
     }
 
-    async fn record(
+    async fn record_list(
         &self,
         issuer: &Issuer,
         list: &PublishedList,
@@ -494,9 +496,15 @@ fn header(
     next_update: Time,
     publish_url: &str,
 ) -> TbsCrl {
-    let name = |kind| ListName { issuer: issuer.name().to_owned(), kind };
+    let name = |kind| ListName {
+        issuer: issuer.name().to_owned(),
+        kind,
+    };
     let url = |kind| format!("{publish_url}/{}", name(kind).path());
-    let mut extensions = vec![issuer.authority_key_id(), ext::CrlNumber::from_u64(number.unsigned_abs()).encode()];
+    let mut extensions = vec![
+        issuer.authority_key_id(),
+        ext::CrlNumber::from_u64(number.unsigned_abs()).encode(),
+    ];
     match (kind, base) {
         (ListKind::Delta, Some(base)) => {
             extensions.push(ext::DeltaCrlIndicator::from_u64(base.number.unsigned_abs()).encode());
@@ -512,9 +520,8 @@ fn header(
                 .encode(),
             );
         }
-        _ => extensions.push(
-            ext::FreshestCrl(vec![DistributionPoint::uri(&url(ListKind::Delta))]).encode(),
-        ),
+        _ => extensions
+            .push(ext::FreshestCrl(vec![DistributionPoint::uri(&url(ListKind::Delta))]).encode()),
     }
     TbsCrl {
         signature: issuer.signature_algorithm(),

@@ -9,16 +9,22 @@
 //! - What changes rarely (authorities, profiles) is one immutable snapshot, swapped whole.
 
 mod authority;
+pub mod crl;
 mod error;
 mod find;
 mod init;
 mod issuance;
 mod keyrecords;
+pub mod log;
+pub mod ocsp;
 pub mod profile;
 mod repository;
+pub mod revocation;
 mod schema;
 mod settings;
 mod state;
+mod status;
+mod to_ward;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -44,6 +50,8 @@ pub use repository::{CertificateFilter, CertificatePage, CertificateState, Store
 pub use schema::MIGRATIONS;
 pub use settings::{SETTINGS_RECORDS, Settings};
 pub use state::Issuer;
+pub use status::{ListStatus, ResponderStatus, StatusReport};
+pub use to_ward::OwnCertificate;
 
 use issuance::Fault;
 use state::State;
@@ -61,6 +69,8 @@ struct Inner {
     state: RwLock<Arc<State>>,
     /// The latest instant that the log is known to hold, Unix milliseconds.
     latest: AtomicI64,
+    status: status::StatusServices,
+    notary: tokio::sync::OnceCell<log::Notary>,
     fault: Fault,
 }
 
@@ -83,6 +93,8 @@ impl Ca {
                 access,
                 state: RwLock::new(Arc::new(state)),
                 latest: AtomicI64::new(latest),
+                status: status::StatusServices::new(),
+                notary: tokio::sync::OnceCell::new(),
                 fault: Fault::default(),
             }),
         };
@@ -172,23 +184,23 @@ impl Ca {
         self.settings().map(|settings| settings.base_url)
     }
 
-    /// Follows the log: authorities, profiles and keys that another process changed.
-    pub async fn observe(&self, event: &audit::Event) -> Result<()> {
-        let noun = event.action.split('.').next().unwrap_or_default();
-        if matches!(
-            noun,
-            "authority" | "issuer" | "profile" | "key" | "hierarchy" | "root"
-        ) {
-            self.refresh_if_changed().await?;
-        }
-        Ok(())
-    }
-
     /// For tests of crashes: the next issuance stops in `gap`, with an error that leaves everything
     /// as a crash would, or with the end of the process.
     #[doc(hidden)]
     pub fn stop_at(&self, gap: Gap, abort: bool) {
         self.inner.fault.set(gap, abort);
+    }
+
+    /// The keeper of the log's key; there is one once `init` has made it.
+    pub async fn notary(&self) -> Result<&log::Notary> {
+        self.inner
+            .notary
+            .get_or_try_init(|| log::Notary::open(self))
+            .await
+    }
+
+    pub(crate) fn status_services(&self) -> &status::StatusServices {
+        &self.inner.status
     }
 
     pub(crate) fn fault(&self) -> &Fault {

@@ -4,8 +4,9 @@
 
 use std::path::Path as FilePath;
 
-use audit::merkle::{Frontier, Plan};
+use audit::merkle::Frontier;
 use audit::note::{Checkpoint, VerifierKey};
+use audit::proof::Plan;
 use audit::tile::{self, Index, Kind, Path, TileReader, WIDTH};
 use audit::verify::{Report, Verifier};
 use audit::{Hash, Timestamp};
@@ -43,12 +44,20 @@ pub struct InclusionProof {
 
 impl Notary {
     pub(crate) async fn open(ca: &Ca) -> Result<Self, CaError> {
-        let settings = ca.settings().ok_or_else(|| CaError::not_found("settings", "hierarchy"))?;
+        let settings = ca
+            .settings()
+            .ok_or_else(|| CaError::not_found("settings", "hierarchy"))?;
         let signer = ca.signer(&settings.log_key).await?;
         let public = signer.public_key().key_bytes().try_into();
-        let public: [u8; 32] = public.map_err(|_| CaError::Internal("the log's key is not Ed25519"))?;
+        let public: [u8; 32] =
+            public.map_err(|_| CaError::Internal("the log's key is not Ed25519"))?;
         let key = VerifierKey::new(settings.log_origin, public)?;
-        Ok(Self { store: ca.store().clone(), signer, key, index: Mutex::new(Index::new()) })
+        Ok(Self {
+            store: ca.store().clone(),
+            signer,
+            key,
+            index: Mutex::new(Index::new()),
+        })
     }
 
     /// The public key that checkpoints verify with, in the form that C2SP signed-note defines.
@@ -59,12 +68,22 @@ impl Notary {
     /// A checkpoint of the log as it is: the newest one if nothing has happened since, else a new one, kept.
     pub async fn checkpoint(&self, now: Timestamp) -> Result<String, CaError> {
         let head = self.store.log_head().await?;
-        if let Some(newest) = self.store.newest_checkpoint().await?.filter(|newest| newest.size == head.size()) {
+        if let Some(newest) = self
+            .store
+            .newest_checkpoint()
+            .await?
+            .filter(|newest| newest.size == head.size())
+        {
             return Ok(newest.note);
         }
-        let checkpoint = Checkpoint { origin: self.key.name().to_owned(), size: head.size(), root: head.root() };
-        let note = checkpoint
-            .sign(&self.key, |text| self.signer.sign(x509::SignatureAlgorithm::Ed25519, text))?;
+        let checkpoint = Checkpoint {
+            origin: self.key.name().to_owned(),
+            size: head.size(),
+            root: head.root(),
+        };
+        let note = checkpoint.sign(&self.key, |text| {
+            self.signer.sign(x509::SignatureAlgorithm::Ed25519, text)
+        })?;
         self.store.save_checkpoint(head.size(), &note, now).await?;
         Ok(note)
     }
@@ -75,7 +94,10 @@ impl Notary {
         match path.kind {
             Kind::Entries => self.entry_bundle(entries.start, entries.end).await,
             Kind::Hashes(0) => {
-                let leaves = self.store.leaves(entries.start, entries.end - entries.start).await?;
+                let leaves = self
+                    .store
+                    .leaves(entries.start, entries.end - entries.start)
+                    .await?;
                 let whole = leaves.len() as u64 == entries.end - entries.start;
                 Ok(whole.then(|| leaves.concat()))
             }
@@ -88,7 +110,14 @@ impl Notary {
     pub async fn prove(&self, seq: u64, now: Timestamp) -> Result<Option<InclusionProof>, CaError> {
         let checkpoint = self.checkpoint(now).await?;
         let size = Checkpoint::open(&checkpoint, &self.key)?.size;
-        let Some(entry) = self.store.events(seq, 1).await?.into_iter().next().filter(|entry| entry.seq == seq) else {
+        let Some(entry) = self
+            .store
+            .events(seq, 1)
+            .await?
+            .into_iter()
+            .next()
+            .filter(|entry| entry.seq == seq)
+        else {
             return Ok(None);
         };
         if seq >= size {
@@ -121,7 +150,11 @@ impl Notary {
             verifier.checkpoint("the earlier checkpoint", note, &self.key)?;
         }
         for kept in kept {
-            verifier.checkpoint(&format!("the kept checkpoint of size {}", kept.size), &kept.note, &self.key)?;
+            verifier.checkpoint(
+                &format!("the kept checkpoint of size {}", kept.size),
+                &kept.note,
+                &self.key,
+            )?;
         }
         // Certificates are fed beside their events: the two streams are in about the same order.
         let mut certificates = CertificateReader::new(&self.store, newest_certificate);
@@ -153,7 +186,10 @@ impl Notary {
         let size = Checkpoint::open(&note, &self.key)?.size;
         let mut exporter = audit::export::Exporter::open(folder, &self.key)?;
         while exporter.size() < size {
-            let entries = self.store.events(exporter.size(), PAGE.min(size - exporter.size())).await?;
+            let entries = self
+                .store
+                .events(exporter.size(), PAGE.min(size - exporter.size()))
+                .await?;
             if entries.is_empty() {
                 return Err(CaError::Damaged("log_events"));
             }
@@ -177,7 +213,13 @@ impl Notary {
     }
 
     async fn certificate(&self, digest: Hash) -> Result<Vec<u8>, CaError> {
-        let rows = self.store.query("SELECT der FROM certificates WHERE sha256 = $1", params![digest]).await?;
+        let rows = self
+            .store
+            .query(
+                "SELECT der FROM certificates WHERE sha256 = $1",
+                params![digest],
+            )
+            .await?;
         let row = rows.first().ok_or(CaError::Damaged("certificates"))?;
         Ok(row.blob(0)?.to_vec())
     }
@@ -198,12 +240,20 @@ impl Notary {
         let mut tiles = std::collections::HashMap::new();
         for node in plan.nodes() {
             let (path, _) = tile::holding(node, size)?;
-            if let std::collections::hash_map::Entry::Vacant(place) = tiles.entry(path.to_string()) {
-                place.insert(self.tile(path).await?.ok_or(CaError::Damaged("log_events"))?);
+            if let std::collections::hash_map::Entry::Vacant(place) = tiles.entry(path.to_string())
+            {
+                place.insert(
+                    self.tile(path)
+                        .await?
+                        .ok_or(CaError::Damaged("log_events"))?,
+                );
             }
         }
         let mut reader = TileReader::new(size, |path: Path| {
-            tiles.get(&path.to_string()).cloned().ok_or(audit::Error::Refuted("a tile is missing"))
+            tiles
+                .get(&path.to_string())
+                .cloned()
+                .ok_or(audit::Error::Refuted("a tile is missing"))
         });
         Ok(plan.proof(&mut reader)?)
     }
@@ -212,7 +262,10 @@ impl Notary {
         let size = self.store.log_size().await?;
         let mut index = self.index.lock().await;
         while index.size() < size {
-            let leaves = self.store.leaves(index.size(), (size - index.size()).min(64 * WIDTH)).await?;
+            let leaves = self
+                .store
+                .leaves(index.size(), (size - index.size()).min(64 * WIDTH))
+                .await?;
             if leaves.is_empty() {
                 return Err(CaError::Damaged("log_events"));
             }
@@ -233,7 +286,11 @@ struct CertificateReader<'a> {
 
 impl<'a> CertificateReader<'a> {
     fn new(store: &'a Store, up_to: i64) -> Self {
-        Self { store, after: 0, up_to }
+        Self {
+            store,
+            after: 0,
+            up_to,
+        }
     }
 
     async fn feed(&mut self, verifier: &mut Verifier, limit: u64) -> Result<usize, CaError> {
@@ -246,7 +303,11 @@ impl<'a> CertificateReader<'a> {
             .await?;
         for row in &rows {
             self.after = row.int(0)?;
-            verifier.certificate(&format!("certificate row {}", self.after), row.blob(1)?, Some(row.blob(2)?));
+            verifier.certificate(
+                &format!("certificate row {}", self.after),
+                row.blob(1)?,
+                Some(row.blob(2)?),
+            );
         }
         Ok(rows.len())
     }

@@ -192,7 +192,7 @@ async fn sign(
         let (responder, bytes) = (Arc::clone(responder), tbs.clone());
         tokio::task::spawn_blocking(move || responder.signer.sign(algorithm, &bytes))
             .await
-            .map_err(|_| CaError::Internal("OCSP signing was interrupted"))??
+            .map_err(|_| CaError::Interrupted("OCSP signing"))??
     } else {
         responder.signer.sign(algorithm, &tbs)?
     };

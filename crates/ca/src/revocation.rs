@@ -10,7 +10,7 @@ use store::{Write, params};
 use x509::Time;
 use x509::crl::Reason;
 
-use crate::{Ca, CaError, CertificateRow};
+use crate::{Ca, CaError, StoredCertificate};
 
 /// What a certificate's issuer says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Ca {
     pub async fn revoke(
         &self,
         permit: Permit,
-        certificate: &CertificateRow,
+        certificate: &StoredCertificate,
         revocation: Revocation,
         now: Timestamp,
     ) -> Result<Status, CaError> {
@@ -100,7 +100,7 @@ impl Ca {
     pub async fn release(
         &self,
         permit: Permit,
-        certificate: &CertificateRow,
+        certificate: &StoredCertificate,
         why: Option<&str>,
         request_id: Option<&str>,
         now: Timestamp,
@@ -143,13 +143,13 @@ impl Ca {
     }
 
     /// The state now.
-    pub async fn status(&self, certificate: &CertificateRow) -> Result<Status, CaError> {
+    pub async fn status(&self, certificate: &StoredCertificate) -> Result<Status, CaError> {
         Ok(self.current(certificate).await?.status)
     }
 
-    async fn current(&self, certificate: &CertificateRow) -> Result<Current, CaError> {
+    async fn current(&self, certificate: &StoredCertificate) -> Result<Current, CaError> {
         let found = self
-            .revocation_row(&certificate.issuer, &serial_of(certificate)?)
+            .revocation_row(&certificate.issuer, &certificate.serial)
             .await?;
         Ok(match found {
             Some((status, changed_at)) => Current {
@@ -165,7 +165,7 @@ impl Ca {
 
     async fn change(
         &self,
-        certificate: &CertificateRow,
+        certificate: &StoredCertificate,
         changed_before: Option<i64>,
         status: Status,
         event: Event,
@@ -173,11 +173,14 @@ impl Ca {
     ) -> Result<(), CaError> {
         let (reason, at, invalid_since) = match status {
             Status::Good => (Reason::RemoveFromCrl, Time(now.seconds()), None),
-            Status::Revoked { at, reason, invalid_since } => (reason, at, invalid_since),
+            Status::Revoked {
+                at,
+                reason,
+                invalid_since,
+            } => (reason, at, invalid_since),
         };
         // A change in the same millisecond must still differ from the one before.
         let changed_at = changed_before.map_or(now.0, |before| now.0.max(before + 1));
-        let serial = serial_of(certificate)?;
         let write = Write::new(event)?.run_expecting(
             1,
             "INSERT INTO revocations (issuer, serial, partition, reason, revoked_at, invalidity_date, changed_at, expires) \
@@ -186,19 +189,23 @@ impl Ca {
              changed_at = excluded.changed_at WHERE revocations.changed_at = $9",
             params![
                 certificate.issuer.as_str(),
-                serial.clone(),
-                certificate.partition,
+                certificate.serial.clone(),
+                i64::from(certificate.partition),
                 i64::from(reason.code()),
                 at.0,
                 invalid_since.map(|time| time.0),
                 changed_at,
-                certificate.not_after,
+                certificate.not_after.0,
                 changed_before.unwrap_or(-1)
             ],
             "the certificate's status was changed by somebody else at the same moment",
         );
         self.store().commit(write).await?;
-        self.status_changed(&certificate.issuer, &serial, certificate.partition);
+        self.status_changed(
+            &certificate.issuer,
+            &certificate.serial,
+            certificate.partition,
+        );
         Ok(())
     }
 
@@ -215,32 +222,34 @@ impl Ca {
                 params![issuer, serial.to_vec()],
             )
             .await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let reason = u8::try_from(row.int(0)?).ok().and_then(Reason::from_code).unwrap_or(Reason::Unspecified);
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let reason = u8::try_from(row.int(0)?)
+            .ok()
+            .and_then(Reason::from_code)
+            .unwrap_or(Reason::Unspecified);
         let status = match reason {
             Reason::RemoveFromCrl => Status::Good,
-            reason => Status::Revoked { at: Time(row.int(1)?), reason, invalid_since: row.opt_int(2)?.map(Time) },
+            reason => Status::Revoked {
+                at: Time(row.int(1)?),
+                reason,
+                invalid_since: row.opt_int(2)?.map(Time),
+            },
         };
         Ok(Some((status, row.int(3)?)))
     }
 
     /// Makes what was signed or built before invisible. Called after the commit, and again for other nodes' events.
-    pub(crate) fn status_changed(&self, issuer: &str, serial: &[u8], partition: i64) {
+    pub(crate) fn status_changed(&self, issuer: &str, serial: &[u8], partition: u32) {
         let services = self.status_services();
-        services
-            .lists
-            .mark(issuer, u32::try_from(partition).unwrap_or_default());
+        services.lists.mark(issuer, partition);
         services.answers.status_changed(issuer, serial);
         services.nudge.notify_one();
     }
 }
 
-fn serial_of(certificate: &CertificateRow) -> Result<Vec<u8>, CaError> {
-    hex::decode(&certificate.serial)
-        .map_err(|error| CaError::stored("certificate", &certificate.sha256, error))
-}
-
-fn check_scope(permit: &Permit, certificate: &CertificateRow) -> Result<(), CaError> {
+fn check_scope(permit: &Permit, certificate: &StoredCertificate) -> Result<(), CaError> {
     permit.check_authority(&certificate.issuer)?;
     permit.check_profile(&certificate.profile)?;
     permit.check_names(certificate.names.iter().map(String::as_str))?;
@@ -292,7 +301,7 @@ fn check_change(current: Status, revocation: &Revocation, now: Timestamp) -> Res
 fn event(
     permit: &Permit,
     action: &'static str,
-    certificate: &CertificateRow,
+    certificate: &StoredCertificate,
     before: Status,
     after: Status,
     now: Timestamp,
@@ -304,7 +313,7 @@ fn event(
         now,
         permit.actor().clone(),
         action,
-        Object::new("certificate", certificate.serial.as_str()),
+        Object::new("certificate", hex::encode(&certificate.serial)),
     )
     .before(before.to_json())
     .after(state)

@@ -99,15 +99,16 @@ impl Ca {
                 let issuer = self.issuer(&event.object.id)?;
                 self.load_responder(&issuer).await?;
             }
-            action
-                if ["authority.", "profile.", "key.", "settings."]
-                    .iter()
-                    .any(|kind| action.starts_with(kind)) =>
-            {
-                self.refresh_if_changed().await?;
-                self.status_services().nudge.notify_one();
+            action => {
+                let noun = action.split('.').next().unwrap_or_default();
+                if matches!(
+                    noun,
+                    "authority" | "issuer" | "profile" | "key" | "hierarchy" | "root"
+                ) {
+                    self.refresh_if_changed().await?;
+                    self.status_services().nudge.notify_one();
+                }
             }
-            _ => {}
         }
         Ok(())
     }
@@ -119,7 +120,11 @@ impl Ca {
         if let (Some(issuer), Some(partition), Ok(serial)) =
             (issuer, partition, hex::decode(&event.object.id))
         {
-            self.status_changed(issuer, &serial, partition);
+            self.status_changed(
+                issuer,
+                &serial,
+                u32::try_from(partition).unwrap_or_default(),
+            );
         }
     }
 }

@@ -1,3 +1,175 @@
-//! server
+//! Listeners, REST, status delivery, the loops that keep everything fresh, and their wiring. No decisions are made here.
 
 pub mod config;
+
+mod api;
+mod clock;
+mod listener;
+mod loops;
+mod own_certificate;
+mod problem;
+mod public;
+mod reply;
+mod tls;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use audit::Timestamp;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tower::ServiceExt;
+
+use config::Config;
+use listener::{Door, Listener};
+use reply::Reply;
+
+pub use clock::wall_clock;
+
+/// Everything that requests and loops share.
+pub(crate) struct Services {
+    pub(crate) config: Config,
+    pub(crate) store: store::Store,
+    pub(crate) access: access::Access,
+    pub(crate) ca: ca::Ca,
+    metrics: PrometheusHandle,
+}
+
+impl Services {
+    /// The one place where a running server reads the clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        wall_clock()
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    #[error(transparent)]
+    Ca(#[from] ca::CaError),
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    #[error("metrics: {0}")]
+    Metrics(String),
+}
+
+/// What a started server listens on: ports may have been chosen by the system.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    pub api: SocketAddr,
+    pub status: SocketAddr,
+}
+
+/// Runs until `stop` resolves, then lets open requests end. `started` learns the addresses once both listeners answer.
+pub async fn serve(
+    config: Config,
+    store: store::Store,
+    access: access::Access,
+    ca: ca::Ca,
+    started: impl FnOnce(Addresses),
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let _lock = store.lock_server()?;
+    let metrics = PrometheusBuilder::new()
+        .install_recorder()
+        .map_err(|error| ServeError::Metrics(error.to_string()))?;
+    let services = Arc::new(Services {
+        config,
+        store,
+        access,
+        ca,
+        metrics,
+    });
+    let certificate = tls::CurrentCertificate::none();
+    own_certificate::ensure(&services, &certificate).await?;
+
+    let (stopping, stopped) = watch::channel(false);
+    let slots = Arc::new(Semaphore::new(services.config.limits.connections));
+    let api_socket = bind(services.config.api).await?;
+    let status_socket = bind(services.config.status).await?;
+    let addresses = Addresses {
+        api: local(&api_socket, services.config.api),
+        status: local(&status_socket, services.config.status),
+    };
+    let api = Listener {
+        socket: api_socket,
+        tls: Some(tls::server_config(Arc::clone(&certificate))?),
+        door: Arc::new(Front {
+            services: Arc::clone(&services),
+            router: api::router(Arc::clone(&services)),
+        }),
+        slots: Arc::clone(&slots),
+        limits: services.config.limits.clone(),
+    };
+    let public = Listener {
+        socket: status_socket,
+        tls: None,
+        door: Arc::new(Front {
+            services: Arc::clone(&services),
+            router: api::public_router(Arc::clone(&services)),
+        }),
+        slots,
+        limits: services.config.limits.clone(),
+    };
+    let listeners = [
+        tokio::spawn(api.run(stopped.clone())),
+        tokio::spawn(public.run(stopped.clone())),
+    ];
+    let loops = loops::start(&services, &certificate, stopped);
+    started(addresses);
+    stop.await;
+    tracing::info!("stopping: no new connections, open requests may end");
+    stopping.send_replace(true);
+    for task in listeners.into_iter().chain(loops) {
+        if task.await.is_err() {
+            tracing::error!("a task ended by panic");
+        }
+    }
+    Ok(())
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ServeError::Listen { address, source })
+}
+
+fn local(socket: &TcpListener, asked: SocketAddr) -> SocketAddr {
+    socket.local_addr().unwrap_or(asked)
+}
+
+/// Public documents first, on either listener: they are the hot paths. Only the HTTPS router knows the API, so that
+/// credentials never travel in the clear.
+struct Front {
+    services: Arc<Services>,
+    router: axum::Router,
+}
+
+impl Door for Front {
+    async fn answer(self: &Arc<Self>, request: Request<Incoming>) -> Response<Reply> {
+        match public::answer(&self.services, request).await {
+            Ok(response) => response,
+            Err(request) => routed(&self.router, request).await,
+        }
+    }
+}
+
+async fn routed(router: &axum::Router, request: Request<Incoming>) -> Response<Reply> {
+    match router
+        .clone()
+        .oneshot(request.map(axum::body::Body::new))
+        .await
+    {
+        Ok(response) => Reply::routed(response),
+        Err(never) => match never {},
+    }
+}

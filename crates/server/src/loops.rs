@@ -63,11 +63,7 @@ pub(crate) fn start(
             "waiting requests",
             Duration::from_secs(60),
             |services| async move {
-                let principal = services.access.system_principal("expiry");
-                services
-                    .access
-                    .expire_requests(&principal, services.now())
-                    .await?;
+                services.access.expire_requests(services.now()).await?;
                 Ok(())
             },
         ),

@@ -108,7 +108,11 @@ impl Ca {
         &self,
         issuer: &Issuer,
     ) -> Result<Option<(u64, Arc<Responder>)>, CaError> {
-        let Some(record) = self.store().record(RESPONDER_RECORDS, issuer.name()).await? else {
+        let Some(record) = self
+            .store()
+            .record(RESPONDER_RECORDS, issuer.name())
+            .await?
+        else {
             return Ok(None);
         };
         let stored: StoredResponder = record.parse()?;

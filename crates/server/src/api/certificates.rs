@@ -6,8 +6,8 @@ use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use ca::revocation::Revocation;
 use ca::{
-    CertificateFilter, CertificatePage, CertificateRow, GeneratedKey, IssueRequest, Issued,
-    KeyPackage, Outcome,
+    CertificateFilter, CertificatePage, GeneratedKey, IssueRequest, Issued, KeyPackage, Outcome,
+    StoredCertificate,
 };
 use hyper::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -256,7 +256,7 @@ pub(crate) async fn list(
 #[derive(Serialize)]
 struct CertificateView {
     #[serde(flatten)]
-    row: CertificateRow,
+    row: StoredCertificate,
     status: serde_json::Value,
     /// PEM.
     certificate: String,
@@ -272,8 +272,8 @@ pub(crate) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.may_read(Action::ReadCertificates)?;
-    let (row, der) = find(&caller, &id).await?;
-    let certificate = x509::pem::encode(x509::pem::CERTIFICATE, &der);
+    let row = find(&caller, &id).await?;
+    let certificate = x509::pem::encode(x509::pem::CERTIFICATE, &row.der);
     let accept = headers
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
@@ -291,7 +291,7 @@ pub(crate) async fn show(
             .into_response());
     }
     if accept.contains("application/pkix-cert") {
-        return Ok(([(header::CONTENT_TYPE, "application/pkix-cert")], der).into_response());
+        return Ok(([(header::CONTENT_TYPE, "application/pkix-cert")], row.der).into_response());
     }
     let status = caller.services.ca.status(&row).await?.to_json();
     Ok(Json(CertificateView {
@@ -359,7 +359,7 @@ pub(crate) async fn release(
     let permit = caller
         .permit(Action::RevokeCertificate, &Target::default())
         .await?;
-    let (stored, _) = find(&caller, &id).await?;
+    let stored = find(&caller, &id).await?;
     let request_id = Some(caller.request_id.as_str());
     let status = caller
         .services
@@ -385,7 +385,7 @@ async fn change(
     let permit = caller
         .permit(Action::RevokeCertificate, &Target::default())
         .await?;
-    let (stored, _) = find(&caller, id).await?;
+    let stored = find(&caller, id).await?;
     let revocation = Revocation {
         reason,
         invalid_since,
@@ -402,6 +402,6 @@ async fn change(
     ))
 }
 
-async fn find(caller: &Caller, id: &str) -> Result<(CertificateRow, Vec<u8>), Problem> {
+async fn find(caller: &Caller, id: &str) -> Result<StoredCertificate, Problem> {
     Ok(caller.services.ca.find_certificate(id).await?)
 }
