@@ -118,17 +118,6 @@ const BY_SERIAL: &str = select!(
 );
 /// A filter that is not given is an empty text or an extreme: one statement serves every
 /// combination, walking backwards from the page's key until the page is full.
-/// By the beginning of the SHA-256 or serial number; a second row shows ambiguity.
-const BY_SHA256_RANGE: &str = select!(
-    ", c.der FROM certificates c \
-    LEFT JOIN revocations r ON r.issuer = c.issuer AND r.serial = c.serial \
-    WHERE c.sha256 >= $1 AND c.sha256 <= $2 LIMIT 2"
-);
-const BY_SERIAL_RANGE: &str = select!(
-    ", c.der FROM certificates c \
-    LEFT JOIN revocations r ON r.issuer = c.issuer AND r.serial = c.serial \
-    WHERE c.issuer = $1 AND c.serial >= $2 AND c.serial <= $3 LIMIT 2"
-);
 const PAGE: &str = select!(
     " FROM certificates c \
     LEFT JOIN revocations r ON r.issuer = c.issuer AND r.serial = c.serial \
@@ -161,33 +150,6 @@ impl Ca {
             .query(BY_SERIAL, params![issuer, serial])
             .await?;
         rows.first().map(read_with_der).transpose()
-    }
-
-    /// The certificate that a person or program means: its SHA-256 or its serial number, in hex, or the beginning of
-    /// either where that is unambiguous (eight digits at least).
-    pub async fn find_certificate(&self, id: &str) -> Result<StoredCertificate> {
-        let missing = || CaError::not_found("certificate", id.escape_default().to_string());
-        let bytes = hex::decode(id.replace(':', "")).map_err(|_| missing())?;
-        if let Ok(sha256) = <[u8; 32]>::try_from(bytes.as_slice()) {
-            return self.certificate(&sha256).await?.ok_or_else(missing);
-        }
-        if !(4..32).contains(&bytes.len()) {
-            return Err(missing());
-        }
-        let mut above = bytes.clone();
-        above.extend([0xff; 32]);
-        let mut rows = self
-            .store()
-            .query(BY_SHA256_RANGE, params![bytes.clone(), above.clone()])
-            .await?;
-        for issuer in self.issuers() {
-            let range = params![issuer.name(), bytes.clone(), above.clone()];
-            rows.extend(self.store().query(BY_SERIAL_RANGE, range).await?);
-        }
-        match rows.as_slice() {
-            [row] => read_with_der(row),
-            _ => Err(missing()),
-        }
     }
 
     /// A page of certificates, the newest first.
