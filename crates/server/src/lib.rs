@@ -13,7 +13,7 @@ mod reply;
 mod tls;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use audit::Timestamp;
 use hyper::body::Incoming;
@@ -79,9 +79,7 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let _lock = store.lock_server()?;
-    let metrics = PrometheusBuilder::new()
-        .install_recorder()
-        .map_err(|error| ServeError::Metrics(error.to_string()))?;
+    let metrics = recorder()?;
     let services = Arc::new(Services {
         config,
         store,
@@ -135,6 +133,21 @@ pub async fn serve(
         }
     }
     Ok(())
+}
+
+/// The process has one recorder, however many servers it runs.
+fn recorder() -> Result<PrometheusHandle, ServeError> {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    if let Some(handle) = RECORDER.get() {
+        return Ok(handle.clone());
+    }
+    match PrometheusBuilder::new().install_recorder() {
+        Ok(handle) => Ok(RECORDER.get_or_init(|| handle).clone()),
+        Err(error) => RECORDER
+            .get()
+            .cloned()
+            .ok_or_else(|| ServeError::Metrics(error.to_string())),
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
