@@ -1,0 +1,96 @@
+//! Contracts held still by golden files: the OpenAPI document, and who may call what. A change to either is made on
+//! purpose: run with `WARD_BLESS=1` and read the difference before committing it.
+
+mod support;
+
+use std::path::Path;
+
+use access::{Role, Scope};
+use serde_json::{Value, json};
+use support::Ward;
+
+/// Compares with `tests/golden/{name}`, or writes it when blessed.
+fn golden(name: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    if std::env::var_os("WARD_BLESS").is_some() {
+        std::fs::write(&path, found).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        expected == found,
+        "{} differs; WARD_BLESS=1 writes it anew. Found:\n{found}",
+        path.display()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openapi_is_as_agreed() {
+    let ward = Ward::start().await;
+    let (status, document) = ward.curl("GET", "/api/v1/openapi.json", None, None).await;
+    assert_eq!(status, 200);
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    golden("openapi.json", &format!("{document:#}\n"));
+    ward.stop().await;
+}
+
+/// R37: every endpoint of the document, tried by every role and by nobody. What is not 401 or 403 was let in.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_call_what_is_as_agreed() {
+    let ward = Ward::start().await;
+    let (_, document) = ward.curl("GET", "/api/v1/openapi.json", None, None).await;
+    let mut tokens = vec![("nobody", None)];
+    for role in Role::ALL {
+        tokens.push((
+            role.name(),
+            Some(ward.token(role.name(), &[role], Scope::default()).await),
+        ));
+    }
+    let mut table = format!("{:<50}", "endpoint");
+    tokens
+        .iter()
+        .for_each(|(name, _)| table.push_str(&format!(" {name:<9}")));
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in operations
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|key| *key != "parameters")
+        {
+            let method = method.to_uppercase();
+            table.push_str(&format!("\n{:<50}", format!("{method} {path}")));
+            for (_, token) in &tokens {
+                let entered = enters(&ward, &method, path, token.as_deref()).await;
+                table.push_str(&format!(" {:<9}", if entered { "yes" } else { "-" }));
+            }
+        }
+    }
+    let table: Vec<&str> = table.lines().map(str::trim_end).collect();
+    golden("permissions.txt", &format!("{}\n", table.join("\n")));
+    ward.stop().await;
+}
+
+async fn enters(ward: &Ward, method: &str, path: &str, token: Option<&str>) -> bool {
+    let path = path
+        .replace("{id}", "00000000")
+        .replace("{name}", "nothing")
+        .replace("{issuer}", "nothing")
+        .replace("{seq}", "0");
+    let body = body_for(&path);
+    let (status, _) = ward
+        .curl(method, &path, token, (method == "POST").then_some(&body))
+        .await;
+    assert!(status < 500, "{method} {path} fails with {status}");
+    !matches!(status, 401 | 403)
+}
+
+/// Well-formed enough to come to the decision, wrong enough to change nothing.
+fn body_for(path: &str) -> Value {
+    match path.rsplit('/').next().unwrap_or_default() {
+        "certificates" => json!({ "profile": "nothing" }),
+        "tokens" => json!({ "name": "spare", "roles": ["read-only"], "days": 1 }),
+        "revoke" => json!({ "reason": "superseded" }),
+        _ => json!({}),
+    }
+}
