@@ -17,11 +17,9 @@ use crate::Issuer;
 use crate::profile::ProfileVersion;
 
 /// The extension that binds a session to a workstation: SHA-256 of its certificate as an OCTET
-/// STRING. The arc is 2.25 and a UUID (ITU-T X.667 §7), 9a7d7c2e-6f0b-4c55-9d0e-3a1c5b7e2f41.
-pub(crate) const WORKSTATION: Oid = Oid::from_bytes(&[
-    0x69, 0x82, 0xb4, 0xfd, 0xbe, 0x8b, 0xcd, 0xf0, 0xda, 0xb1, 0xab, 0x9d, 0x87, 0x8e, 0xc3, 0xc5,
-    0xdb, 0xf8, 0xde, 0x41,
-]);
+/// STRING, 1.3.6.1.4.1.32473.2.1. The arc is RFC 5612's for examples until the project has a number of
+/// its own; one under 2.25 and a UUID would need none, but GnuTLS rejects arcs above 64 bits.
+pub(crate) const WORKSTATION: Oid = Oid::from_bytes(&[0x2b, 6, 1, 4, 1, 0x81, 0xfd, 0x59, 2, 1]);
 
 /// status_request, the feature of "must staple" (RFC 7633 §4.2.3.1).
 const STATUS_REQUEST: u16 = 5;

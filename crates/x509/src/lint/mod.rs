@@ -59,10 +59,8 @@ enum Check {
     Certificate(fn(&Cert<'_>) -> Verdict),
     Crl(fn(&CrlView<'_>) -> Verdict),
     /// Whether an entry keeps the rule; all such rules share one walk over the entries.
-    Entry(EntryCheck),
+    Entry(fn(&ListTraits, &Entry<'_>) -> bool),
 }
-
-type EntryCheck = fn(&ListTraits, &Entry<'_>) -> bool;
 
 /// `None`: kept. Otherwise what is wrong; an empty text means that the rule's own text says it all.
 type Verdict = Option<Cow<'static, str>>;
@@ -164,7 +162,7 @@ pub fn lint_crl_der(der: &[u8]) -> Vec<Finding> {
 /// Names the first entry that breaks each rule.
 fn lint_entries(view: &CrlView<'_>, issued: Time) -> Vec<Finding> {
     let traits = view.traits();
-    let mut open: Vec<(&Rule, EntryCheck)> = rules()
+    let mut open: Vec<(&Rule, fn(&ListTraits, &Entry<'_>) -> bool)> = rules()
         .filter(|r| r.effective <= issued)
         .filter_map(|r| match r.check {
             Check::Entry(check) => Some((r, check)),

@@ -10,7 +10,10 @@ mod names;
 mod purposes;
 mod usage;
 
-use super::{Cert, Check, CrlView, EntryCheck, Rule, Scope, Severity, Verdict};
+use super::{
+    Cert, Check, CrlView, Rule, Scope, Severity, Verdict,
+    crl_view::{Entry, ListTraits},
+};
 use crate::Oid;
 
 pub(super) static TABLES: &[&[Rule]] = &[
@@ -44,6 +47,7 @@ pub(super) mod since {
 
 type CertCheck = fn(&Cert<'_>) -> Verdict;
 type CrlCheck = fn(&CrlView<'_>) -> Verdict;
+type EntryCheck = fn(&ListTraits, &Entry<'_>) -> bool;
 type Text = &'static str;
 
 const fn must(scope: Scope, name: Text, citation: Text, text: Text, check: CertCheck) -> Rule {

@@ -1,0 +1,355 @@
+//! `ward init` and what can be done to authorities afterwards (R01, R02, R29).
+
+use std::fs;
+
+use access::Action;
+use audit::Timestamp;
+use ca::{
+    AuthorityAnswers, AuthorityState, CaError, Constraints, CrossSign, IssuerState, KeyState,
+    ParentKey, RootKey,
+};
+use keys::{Backend, Signer};
+use x509::KeyAlgorithm;
+use x509::ext::{BasicConstraints, KeyUsage, NameConstraints};
+
+use crate::support::{House, NOW, PASSPHRASE, answers, on_both, rule, run, server};
+
+on_both!(
+    r01_init_carries_the_root_away,
+    r01_a_rotated_authority_lives_beside_its_past,
+    r01_a_root_rotates_and_is_cross_signed,
+    r01_authorities_are_created_with_the_carried_key_only,
+    r01_a_retired_authority_issues_nothing,
+    r02_keys_live_retire_and_end,
+    r29_a_foreign_ca_is_cross_signed_under_constraints,
+);
+
+const LATER: Timestamp = Timestamp(NOW.0 + 60_000);
+
+async fn r01_init_carries_the_root_away(postgres: bool) {
+    let house = House::bare(postgres).await;
+    let report = house.init(&answers()).await;
+    assert_eq!(report.issuers.len(), 4);
+    assert!(
+        report.log_key.starts_with("pki.example.org/log+"),
+        "{}",
+        report.log_key
+    );
+
+    // The root: offline, its key nowhere in the database, its files complete and sound.
+    let root = house.ca.issuer("root").unwrap();
+    assert_eq!(root.record().state, IssuerState::Offline);
+    assert!(root.record().key.is_none() && root.signer().is_none());
+    let keys = house.ca.keys().await.unwrap();
+    let purposes: Vec<&str> = keys.iter().map(|key| key.purpose.as_str()).collect();
+    assert_eq!(keys.len(), 4, "{purposes:?}");
+    let stick = house.carry().directory;
+    let pem = fs::read_to_string(stick.join("root-key.pem")).unwrap();
+    let signer = Signer::from_encrypted_pem(&pem, PASSPHRASE).unwrap();
+    assert_eq!(
+        signer.public_key().spki_der(),
+        root.certificate().spki_der()
+    );
+    let show = |name: &str| stick.join(name).display().to_string();
+    let password = format!("pass:{PASSPHRASE}");
+    let (good, said) = run(
+        "openssl",
+        &[
+            "pkey",
+            "-in",
+            &show("root-key.pem"),
+            "-passin",
+            &password,
+            "-noout",
+        ],
+    );
+    assert!(good, "{said}");
+    let (good, said) = run(
+        "openssl",
+        &[
+            "crl",
+            "-in",
+            &show("root.crl"),
+            "-inform",
+            "DER",
+            "-CAfile",
+            &show("root.pem"),
+            "-noout",
+        ],
+    );
+    assert!(good && said.contains("verify OK"), "{said}");
+
+    // The issuing CAs: least privilege, and a chain of one.
+    for name in ["servers", "devices", "people"] {
+        let issuer = house.ca.issuer(name).unwrap();
+        let certificate = issuer.certificate();
+        let constraints: BasicConstraints = certificate.ext().unwrap().unwrap();
+        assert_eq!(
+            (constraints.ca, constraints.path_len),
+            (true, Some(0)),
+            "{name}"
+        );
+        let usage: KeyUsage = certificate.ext().unwrap().unwrap();
+        assert_eq!(
+            usage,
+            KeyUsage::KEY_CERT_SIGN | KeyUsage::CRL_SIGN,
+            "{name}"
+        );
+        assert_eq!(issuer.chain().len(), 1);
+        assert!(issuer.signer().is_some());
+    }
+    // The same in another process; a second hierarchy is refused.
+    let again = house.again(LATER).await;
+    assert_eq!(again.authorities().len(), 4);
+    let refused = again
+        .init(
+            house.admin(Action::ManageAuthorities),
+            &answers(),
+            RootKey::Carry(house.carry()),
+            LATER,
+        )
+        .await
+        .unwrap_err();
+    assert_eq!(refused.refusal().unwrap().rule, "init.twice");
+    assert_eq!(house.events("certificate.issue").await.len(), 4);
+}
+
+async fn r01_a_rotated_authority_lives_beside_its_past(postgres: bool) {
+    let house = House::new(postgres).await;
+    let before = house.issue(server("a.example.org")).await.unwrap();
+    let permit = house.admin(Action::ManageAuthorities);
+    let key = ParentKey::Carried(house.carry());
+    let made = house
+        .ca
+        .rotate_authority(
+            permit,
+            "servers",
+            key,
+            Some(KeyAlgorithm::EcdsaP384),
+            None,
+            LATER,
+        )
+        .await
+        .unwrap();
+    assert_eq!((made.id.as_str(), made.generation), ("servers-g2", 2));
+    let authority = house.ca.authority("servers").unwrap();
+    assert_eq!(authority.issuer, "servers-g2");
+    assert_eq!(authority.generations, ["servers", "servers-g2"]);
+    let old = house.ca.issuer("servers").unwrap();
+    assert_eq!(old.record().state, IssuerState::Superseded);
+    assert!(
+        old.signer().is_some(),
+        "the old generation keeps its status services"
+    );
+    let after = house.issue(server("b.example.org")).await.unwrap();
+    assert_eq!(
+        (before.issuer.as_str(), after.issuer.as_str()),
+        ("servers", "servers-g2")
+    );
+    // Nothing was signed again.
+    let stored = house.ca.certificate(&before.sha256).await.unwrap().unwrap();
+    assert_eq!(stored.der, before.der);
+}
+
+async fn r01_a_root_rotates_and_is_cross_signed(postgres: bool) {
+    let house = House::new(postgres).await;
+    let permit = house.admin(Action::ManageAuthorities);
+    let key = || ParentKey::Carried(house.carry());
+    let new = house
+        .ca
+        .rotate_authority(permit, "root", key(), None, None, LATER)
+        .await
+        .unwrap();
+    assert_eq!(new.id, "root-g2");
+    assert!(house.carry().directory.join("root-g2-key.pem").exists());
+    // Issuing CAs still hang on the first root, until they rotate.
+    assert_eq!(
+        house
+            .ca
+            .issuer("servers")
+            .unwrap()
+            .record()
+            .parent
+            .as_deref(),
+        Some("root")
+    );
+    house.issue(server("a.example.org")).await.unwrap();
+    let permit = house.admin(Action::ManageAuthorities);
+    let made = house
+        .ca
+        .rotate_authority(permit, "servers", key(), None, None, LATER)
+        .await
+        .unwrap();
+    assert_eq!(made.parent.as_deref(), Some("root-g2"));
+}
+
+async fn r01_authorities_are_created_with_the_carried_key_only(postgres: bool) {
+    let house = House::new(postgres).await;
+    let wanted = AuthorityAnswers::new("radiology");
+    let create = |key: ParentKey| {
+        let permit = house.admin(Action::ManageAuthorities);
+        house
+            .ca
+            .create_authority(permit, "root", key, &wanted, LATER)
+    };
+    let refused = create(ParentKey::Online).await.unwrap_err();
+    assert_eq!(refused.refusal().unwrap().rule, "authority.offline");
+    let mut wrong = house.carry();
+    *wrong.passphrase = "not the passphrase".to_owned();
+    assert!(matches!(
+        create(ParentKey::Carried(wrong)).await.unwrap_err(),
+        CaError::Key(_)
+    ));
+    let made = create(ParentKey::Carried(house.carry())).await.unwrap();
+    assert_eq!(made.id, "radiology");
+    let refused = create(ParentKey::Carried(house.carry())).await.unwrap_err();
+    assert_eq!(refused.refusal().unwrap().rule, "authority.name");
+    // The database holds no root key before or after.
+    let keys = house.ca.keys().await.unwrap();
+    assert!(keys.iter().all(|key| !key.purpose.contains("root")));
+    let refusals: Vec<audit::Event> = house
+        .events("authority.create")
+        .await
+        .into_iter()
+        .filter(|event| event.outcome == audit::Outcome::Refused)
+        .collect();
+    assert_eq!(refusals.len(), 2);
+    assert_eq!(
+        house.ca.void_abandoned(true, LATER).await.unwrap(),
+        0,
+        "no intent is open"
+    );
+}
+
+async fn r01_a_retired_authority_issues_nothing(postgres: bool) {
+    let house = House::new(postgres).await;
+    let permit = house.admin(Action::ManageAuthorities);
+    house
+        .ca
+        .retire_authority(permit, "servers", "merged", LATER)
+        .await
+        .unwrap();
+    assert_eq!(
+        house.ca.authority("servers").unwrap().state,
+        AuthorityState::Retired
+    );
+    assert_eq!(
+        rule(house.issue(server("a.example.org")).await),
+        "authority.none"
+    );
+    let mut named = server("a.example.org");
+    named.authority = Some("servers".to_owned());
+    assert_eq!(rule(house.issue(named).await), "authority.retired");
+    assert!(
+        house.ca.issuer("servers").unwrap().signer().is_some(),
+        "status goes on"
+    );
+}
+
+async fn r02_keys_live_retire_and_end(postgres: bool) {
+    let house = House::new(postgres).await;
+    let id = house
+        .ca
+        .issuer("servers")
+        .unwrap()
+        .record()
+        .key
+        .clone()
+        .unwrap();
+    let log = house.ca.settings().unwrap().log_key;
+    let manage = || house.admin(Action::ManageKeys);
+    for key in [&id, &log] {
+        let refused = house
+            .ca
+            .retire_key(manage(), key, "no", LATER)
+            .await
+            .unwrap_err();
+        assert_eq!(refused.refusal().unwrap().rule, "key.in-use");
+    }
+    // A key that nothing uses: made, retired, destroyed; each step is an event.
+    let record = house
+        .ca
+        .generate_key(KeyAlgorithm::EcdsaP256, &Backend::Software, "spare", LATER)
+        .await
+        .unwrap();
+    let stored = ca::StoredKey::new(record, "spare");
+    let actor = audit::Actor::system("test");
+    let event = audit::Event::new(
+        LATER,
+        actor.clone(),
+        "test",
+        audit::Object::new("key", "spare"),
+    );
+    let write = stored
+        .put_new(store::Write::new(event).unwrap(), actor, LATER)
+        .unwrap();
+    house.ca.store().commit(write).await.unwrap();
+    let id = stored.record.id;
+    let refused = house
+        .ca
+        .destroy_key(manage(), &id, "early", LATER)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.refusal().unwrap().rule, "key.active");
+    house
+        .ca
+        .retire_key(manage(), &id, "done", LATER)
+        .await
+        .unwrap();
+    house
+        .ca
+        .destroy_key(manage(), &id, "done", LATER)
+        .await
+        .unwrap();
+    let keys = house.ca.keys().await.unwrap();
+    let ended = keys.iter().find(|key| key.record.id == id).unwrap();
+    assert_eq!(ended.state, KeyState::Destroyed);
+    assert!(ended.record.sealed.is_none());
+    assert!(house.ca.signer(&id).await.is_err());
+    assert_eq!(house.events("key.destroy").await.len(), 2);
+}
+
+async fn r29_a_foreign_ca_is_cross_signed_under_constraints(postgres: bool) {
+    let house = House::new(postgres).await;
+    let foreign = House::bare(false).await;
+    let mut theirs = answers();
+    theirs.organization = "Other Hospital".to_owned();
+    foreign.init(&theirs).await;
+    let subject = foreign.ca.issuer("root").unwrap().certificate().clone();
+    let cross = |constraints: Constraints| CrossSign {
+        subject: subject.clone(),
+        constraints,
+        path_length: 1,
+        validity: ca::profile::Duration::days(365),
+    };
+    let sign = async |wanted: CrossSign| {
+        let permit = house.admin(Action::ManageAuthorities);
+        let key = ParentKey::Carried(house.carry());
+        house
+            .ca
+            .cross_sign(permit, "root", key, &wanted, LATER)
+            .await
+    };
+    let refused = sign(cross(Constraints::default())).await.unwrap_err();
+    assert_eq!(
+        refused.refusal().unwrap().rule,
+        "authority.cross-unconstrained"
+    );
+    let limits = Constraints {
+        permitted_dns: vec!["other.example.net".to_owned()],
+        ..Constraints::default()
+    };
+    let made = sign(cross(limits)).await.unwrap();
+    let constraints: NameConstraints = made.ext().unwrap().unwrap();
+    assert_eq!(constraints.permitted.len(), 1);
+    assert_eq!(made.spki_der(), subject.spki_der());
+    let stored = house
+        .ca
+        .certificate(&made.fingerprint())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(stored.issuer, "root");
+    // The stick has a fresh CRL, and the certificate is accounted for.
+    assert_eq!(house.events("crl.publish").await.len(), 2);
+}

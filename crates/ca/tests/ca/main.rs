@@ -1,0 +1,14 @@
+//! The CA as its callers see it. What concerns the database runs on SQLite and on PostgreSQL; what a
+//! certificate says is judged by OpenSSL and pkilint, not by the code that made it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod approvals;
+mod crashes;
+mod hierarchy;
+mod issuance;
+mod profiles;
+mod refusals;
+mod repository;
+mod support;
+mod tools;
