@@ -43,8 +43,7 @@ pub async fn restore(backup: &Path, url: &str, migrations: &[Migration]) -> Resu
         return Err(crate::unknown_scheme());
     }
     let server = Server::parse(url)?;
-    let draft =
-        Draft::named(std::env::temp_dir().join(format!("ward-restore.{}", std::process::id())));
+    let draft = Draft::temporary();
     copy(backup, &draft.path).await?;
     let upgraded = format!("sqlite:{}", draft.path.display());
     Store::open(&upgraded, migrations).await?;

@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use rusqlite::{Connection, backup::Backup};
 
@@ -48,7 +49,7 @@ pub(crate) fn check(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// A file that is not finished; it goes away with this value.
+/// A file that is not finished; it and its companions go away with this value.
 pub(crate) struct Draft {
     pub(crate) path: PathBuf,
 }
@@ -61,14 +62,18 @@ impl Draft {
         }
         let mut path = to.as_os_str().to_owned();
         path.push(format!(".{}.partial", std::process::id()));
-        let draft = Draft::named(path.into());
+        let draft = Draft { path: path.into() };
         connect::create(&draft.path)?;
         Ok(draft)
     }
 
-    /// A file that somebody else makes, and its companions.
-    pub(crate) fn named(path: PathBuf) -> Self {
-        Draft { path }
+    /// A place for a file that `copy` will make, among the system's temporary files.
+    pub(crate) fn temporary() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let (process, number) = (std::process::id(), NEXT.fetch_add(1, Relaxed));
+        Draft {
+            path: std::env::temp_dir().join(format!("ward-restore.{process}.{number}")),
+        }
     }
 }
 
