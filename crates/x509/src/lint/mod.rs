@@ -59,8 +59,10 @@ enum Check {
     Certificate(fn(&Cert<'_>) -> Verdict),
     Crl(fn(&CrlView<'_>) -> Verdict),
     /// Whether an entry keeps the rule; all such rules share one walk over the entries.
-    Entry(fn(&ListTraits, &Entry<'_>) -> bool),
+    Entry(EntryCheck),
 }
+
+type EntryCheck = fn(&ListTraits, &Entry<'_>) -> bool;
 
 /// `None`: kept. Otherwise what is wrong; an empty text means that the rule's own text says it all.
 type Verdict = Option<Cow<'static, str>>;
@@ -162,7 +164,7 @@ pub fn lint_crl_der(der: &[u8]) -> Vec<Finding> {
 /// Names the first entry that breaks each rule.
 fn lint_entries(view: &CrlView<'_>, issued: Time) -> Vec<Finding> {
     let traits = view.traits();
-    let mut open: Vec<(&Rule, fn(&ListTraits, &Entry<'_>) -> bool)> = rules()
+    let mut open: Vec<(&Rule, EntryCheck)> = rules()
         .filter(|r| r.effective <= issued)
         .filter_map(|r| match r.check {
             Check::Entry(check) => Some((r, check)),

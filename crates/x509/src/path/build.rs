@@ -42,6 +42,9 @@ pub(super) struct Found {
     policies: Vec<crate::Oid>,
 }
 
+/// Steps that a walk down a complete path is charged with; it takes about as long as so many candidates.
+const WALK_COST: usize = 16;
+
 /// What is left of the budget.
 pub(super) struct Meter {
     left: Budget,
@@ -114,9 +117,12 @@ impl<'a> Search<'a> {
     }
 
     fn extend(&mut self, path: &mut Vec<usize>, goal: Goal) -> Result<Option<Found>, PathError> {
-        for issuer in self.candidates(path) {
-            let above = path.len();
-            self.meter.step().map_err(|f| f.at(above))?;
+        let candidates = self.candidates(path);
+        let above = path.len();
+        self.meter
+            .steps(candidates.len() + 1)
+            .map_err(|f| f.at(above))?;
+        for issuer in candidates {
             let outcome = match self.nodes[issuer].anchor {
                 Some(_) => self.finish(path, issuer, goal).map(Some),
                 None => match self.admit(path, issuer) {
@@ -209,6 +215,7 @@ impl<'a> Search<'a> {
                 .map_err(|f| f.at(path.len()))?;
         }
         self.verify_last(path, anchor)?;
+        self.meter.steps(WALK_COST).map_err(|f| f.at(path.len()))?;
         self.tried += 1;
         let walk = check::Walk {
             nodes: &self.nodes,
@@ -305,8 +312,9 @@ impl Meter {
         spend(&mut self.left.signatures, 1, "signature checks")
     }
 
-    pub(super) fn step(&mut self) -> Result<(), Fault> {
-        spend(&mut self.left.steps, 1, "paths to be tried")
+    pub(super) fn steps(&mut self, cost: usize) -> Result<(), Fault> {
+        let cost = u32::try_from(cost).unwrap_or(u32::MAX);
+        spend(&mut self.left.steps, cost, "paths to be tried")
     }
 
     pub(super) fn compare_names(&mut self, cost: u32) -> Result<(), Fault> {

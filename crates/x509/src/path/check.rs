@@ -215,28 +215,30 @@ impl<'a> Walk<'a> {
         if self.goal != Goal::Target {
             return Ok(());
         }
-        for (index, i) in self.path.iter().enumerate() {
-            let Some(node) = self.nodes.get(*i) else {
-                continue;
-            };
-            let facts = node.facts().map_err(|f| f.at(index))?;
-            let Some(allowed) = &facts.purposes else {
-                continue;
-            };
-            let any = allowed.contains(&oids::ANY_EXTENDED_KEY_USAGE);
-            let missing = self
-                .options
-                .purposes
-                .iter()
-                .find(|p| !any && !allowed.contains(p));
-            if let Some(purpose) = missing {
+        let is_bare = self.settings.is_some_and(|s| s.is_bare);
+        let path = self.path.iter().filter_map(|i| self.nodes.get(*i));
+        let anchor = (!is_bare).then_some(self.anchor);
+        for (index, node) in path.chain(anchor).enumerate() {
+            self.check_purposes_of(node).map_err(|f| f.at(index))?;
+        }
+        Ok(())
+    }
+
+    fn check_purposes_of(&self, node: &Node) -> Result<(), Fault> {
+        let Some(allowed) = &node.facts()?.purposes else {
+            return Ok(());
+        };
+        let any = allowed.contains(&oids::ANY_EXTENDED_KEY_USAGE);
+        let mut wanted = self.options.purposes.iter();
+        match wanted.find(|p| !any && !allowed.contains(p)) {
+            None => Ok(()),
+            Some(purpose) => {
                 let name = purpose
                     .name()
                     .map_or_else(|| purpose.to_string(), str::to_owned);
                 let message = format!("the certificate is not for {name}");
-                return Err(Fault::new(PathRule::Purpose, "RFC 5280 §4.2.1.12", message).at(index));
+                Err(Fault::new(PathRule::Purpose, "RFC 5280 §4.2.1.12", message))
             }
         }
-        Ok(())
     }
 }

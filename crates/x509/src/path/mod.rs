@@ -53,7 +53,7 @@ pub struct Budget {
     /// Signature verifications, about 30 µs each (RSA, in release). The most entangled honest bridge
     /// PKI needs a few dozen.
     pub signatures: u32,
-    /// Candidates looked at and paths walked.
+    /// Candidate issuers and CRLs looked at, about a microsecond each.
     pub steps: u32,
     /// Comparisons of a name with a name constraint; the number is webpki's.
     pub name_comparisons: u32,
@@ -65,7 +65,7 @@ impl Default for Budget {
     fn default() -> Self {
         Self {
             signatures: 128,
-            steps: 4_000,
+            steps: 20_000,
             name_comparisons: 250_000,
             policy_nodes: 20_000,
         }

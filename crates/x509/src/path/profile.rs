@@ -27,7 +27,7 @@ pub(super) fn check(node: &Node, role: Role, profile: Profile) -> Result<(), Fau
     if profile >= Profile::Rfc5280 {
         let facts = node.facts()?;
         check_frame(node, facts, role)?;
-        check_key_ids(facts, role)?;
+        check_key_ids(node, facts, role)?;
         check_authority(node, facts, role)?;
         check_names(node, facts)?;
         check_criticality(node, profile)?;
@@ -97,13 +97,15 @@ fn check_frame(node: &Node, facts: &Facts, role: Role) -> Result<(), Fault> {
     }
 }
 
-fn check_key_ids(facts: &Facts, role: Role) -> Result<(), Fault> {
+fn check_key_ids(node: &Node, facts: &Facts, role: Role) -> Result<(), Fault> {
     let named = facts
         .authority_key
         .as_ref()
         .is_some_and(|k| k.key_id.is_some());
+    // A self-issued target is one that is its own anchor, or its authority's, which then names the key.
+    let is_exempt = role == Role::Anchor || (role == Role::Target && node.is_self_issued());
     demand(
-        named || role == Role::Anchor,
+        named || is_exempt,
         "RFC 5280 §4.2.1.1",
         "the authority key identifier is missing",
     )?;

@@ -174,7 +174,7 @@ impl Search<'_> {
         let mut trouble = String::from("no CRL covers it");
         for point in own.iter().flatten().chain([&implicit]) {
             for list in 0..self.lists.len() {
-                self.meter.step()?;
+                self.meter.steps(1)?;
                 let Some(reasons) = self.scope(subject, point, list)? else {
                     continue;
                 };

@@ -161,8 +161,10 @@ fn explicit_false() -> Vec<u8> {
     })
 }
 
+type Spoil = fn(&mut List);
+
 #[rustfmt::skip]
-pub(crate) const CASES: &[(&str, fn(&mut List))] = &[
+pub(crate) const CASES: &[(&str, Spoil)] = &[
     ("crl-version-v2", |l| l.version = 0),
     ("crl-signature-algorithms-agree", |l| l.outer_algorithm = Some(SignatureAlgorithm::Ed25519.algorithm_identifier_der())),
     ("crl-signature-algorithm-strong", |l| l.algorithm = algorithm(oids::SHA1_RSA, true)),

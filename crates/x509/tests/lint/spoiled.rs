@@ -9,10 +9,11 @@ use x509::{
 
 use crate::draft::*;
 
+type Make = fn() -> Draft;
 type Spoil = fn(&mut Draft);
 
 #[rustfmt::skip]
-pub(crate) const CASES: &[(&str, fn() -> Draft, Spoil)] = &[
+pub(crate) const CASES: &[(&str, Make, Spoil)] = &[
     // frame.rs
     ("version-v3", server, |d| d.version = 1),
     ("serial-positive", server, |d| d.serial[0] = 0x80),
@@ -225,7 +226,7 @@ pub(crate) fn padded_length(good: &Draft) -> Vec<u8> {
     tbs
 }
 
-pub(crate) const GOOD: &[(&str, fn() -> Draft)] = &[
+pub(crate) const GOOD: &[(&str, Make)] = &[
     ("server", server),
     ("RSA server", rsa_server),
     ("RSA-PSS server", pss_server),

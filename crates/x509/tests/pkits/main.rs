@@ -3,6 +3,8 @@
 //! Every test is given all 405 certificates and all 173 CRLs of the suite at once, where the document
 //! hands over just the path: building must find it, and must not find a way around a flaw.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests are tests.
+
 mod table;
 
 use std::{

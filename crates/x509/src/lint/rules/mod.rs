@@ -10,10 +10,7 @@ mod names;
 mod purposes;
 mod usage;
 
-use super::{
-    Cert, Check, CrlView, Rule, Scope, Severity, Verdict,
-    crl_view::{Entry, ListTraits},
-};
+use super::{Cert, Check, CrlView, EntryCheck, Rule, Scope, Severity, Verdict};
 use crate::Oid;
 
 pub(super) static TABLES: &[&[Rule]] = &[
@@ -47,7 +44,6 @@ pub(super) mod since {
 
 type CertCheck = fn(&Cert<'_>) -> Verdict;
 type CrlCheck = fn(&CrlView<'_>) -> Verdict;
-type EntryCheck = fn(&ListTraits, &Entry<'_>) -> bool;
 type Text = &'static str;
 
 const fn must(scope: Scope, name: Text, citation: Text, text: Text, check: CertCheck) -> Rule {
