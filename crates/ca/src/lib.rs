@@ -20,11 +20,13 @@ pub mod ocsp;
 pub mod profile;
 mod repository;
 pub mod revocation;
+mod rewrap;
 mod schema;
 mod settings;
 mod state;
 mod status;
 mod to_ward;
+mod verification;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -52,6 +54,7 @@ pub use settings::{SETTINGS_RECORDS, Settings};
 pub use state::Issuer;
 pub use status::{ListStatus, ResponderStatus, StatusReport};
 pub use to_ward::OwnCertificate;
+pub use verification::{stored_log_key, verify_log};
 
 use issuance::Fault;
 use state::State;

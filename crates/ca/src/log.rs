@@ -4,22 +4,18 @@
 
 use std::path::Path as FilePath;
 
-use audit::merkle::Frontier;
 use audit::note::{Checkpoint, VerifierKey};
 use audit::proof::Plan;
 use audit::tile::{self, Index, Kind, Path, TileReader, WIDTH};
-use audit::verify::{Report, Verifier};
+use audit::verify::Report;
 use audit::{Hash, Timestamp};
 use store::{Store, params};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::{Ca, CaError};
+use crate::{Ca, CaError, verify_log};
 
 /// Entries or certificates read from the database at a time.
 const PAGE: u64 = 2048;
-
-/// Intents younger than this may belong to a server at work beside the verification.
-const IN_FLIGHT_MILLISECONDS: i64 = 60_000;
 
 /// Keeper of the log's key and of the hashes above its leaves.
 pub struct Notary {
@@ -133,46 +129,14 @@ impl Notary {
         }))
     }
 
-    /// Reads the whole log and every certificate, and names what does not fit: against the stored head, against every
-    /// checkpoint that was kept, and against one seen earlier elsewhere.
+    /// Reads the whole log and every certificate, and names what does not fit.
     pub async fn verify(
         &self,
         earlier: Option<&str>,
         now: Timestamp,
-        mut progress: impl FnMut(u64, u64),
+        progress: impl FnMut(u64, u64),
     ) -> Result<Report, CaError> {
-        let mut verifier = Verifier::new();
-        // Checkpoints are read before the head. One that covers more than the head is then no race with a server at
-        // work: the log was cut off.
-        let kept = self.store.checkpoints(0, u64::from(u32::MAX)).await?;
-        let (head, newest_certificate) = self.snapshot().await?;
-        if let Some(note) = earlier {
-            verifier.checkpoint("the earlier checkpoint", note, &self.key)?;
-        }
-        for kept in kept {
-            verifier.checkpoint(
-                &format!("the kept checkpoint of size {}", kept.size),
-                &kept.note,
-                &self.key,
-            )?;
-        }
-        // Certificates are fed beside their events: the two streams are in about the same order.
-        let mut certificates = CertificateReader::new(&self.store, newest_certificate);
-        let mut seq = 0;
-        while seq < head.size() {
-            let entries = self.store.events(seq, PAGE.min(head.size() - seq)).await?;
-            let Some(last) = entries.last() else { break };
-            seq = last.seq + 1;
-            for entry in &entries {
-                verifier.event(entry.seq, &entry.body, Some(&entry.leaf));
-            }
-            // Intent and issuance are two events, so this keeps step.
-            certificates.feed(&mut verifier, PAGE / 2).await?;
-            progress(seq, head.size());
-        }
-        while certificates.feed(&mut verifier, PAGE).await? > 0 {}
-        verifier.head(head.size(), &head.encode());
-        Ok(verifier.finish(Some(Timestamp(now.0 - IN_FLIGHT_MILLISECONDS))))
+        verify_log(&self.store, &self.key, earlier, now, progress).await
     }
 
     /// Writes or continues a folder that anybody can verify without Ward.
@@ -201,15 +165,6 @@ impl Notary {
             progress(exporter.size(), size);
         }
         Ok(exporter.finish(&note)?)
-    }
-
-    /// The head, and the newest certificate that it covers: both change in one transaction, so they are read in one
-    /// statement. What is stored later is neither missed nor held against the log.
-    async fn snapshot(&self) -> Result<(Frontier, i64), CaError> {
-        const SNAPSHOT: &str = "SELECT frontier, (SELECT COALESCE(MAX(id), 0) FROM certificates) FROM log_head WHERE id = 1";
-        let rows = self.store.query(SNAPSHOT, Vec::new()).await?;
-        let row = rows.first().ok_or(CaError::Damaged("log_head"))?;
-        Ok((Frontier::decode(row.blob(0)?)?, row.int(1)?))
     }
 
     async fn certificate(&self, digest: Hash) -> Result<Vec<u8>, CaError> {
@@ -274,41 +229,5 @@ impl Notary {
             }
         }
         Ok(index)
-    }
-}
-
-/// Reads certificates in the order in which they were stored.
-struct CertificateReader<'a> {
-    store: &'a Store,
-    after: i64,
-    up_to: i64,
-}
-
-impl<'a> CertificateReader<'a> {
-    fn new(store: &'a Store, up_to: i64) -> Self {
-        Self {
-            store,
-            after: 0,
-            up_to,
-        }
-    }
-
-    async fn feed(&mut self, verifier: &mut Verifier, limit: u64) -> Result<usize, CaError> {
-        let rows = self
-            .store
-            .query(
-                "SELECT id, der, sha256 FROM certificates WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3",
-                params![self.after, self.up_to, i64::try_from(limit).unwrap_or(i64::MAX)],
-            )
-            .await?;
-        for row in &rows {
-            self.after = row.int(0)?;
-            verifier.certificate(
-                &format!("certificate row {}", self.after),
-                row.blob(1)?,
-                Some(row.blob(2)?),
-            );
-        }
-        Ok(rows.len())
     }
 }

@@ -9,27 +9,54 @@ use clap::{Args, Parser, Subcommand};
     name = "ward",
     version,
     about = "A hospital's certificate authority: issues, revokes, and proves it.",
-    after_help = "Exit status: 0 done, 1 refused or not found, 2 wrong usage.\n\nExample:\n  ward init --data ./ward-data --organization \"Mercy Hospital\" --publish-url http://pki.example.org --root-out /media/usb\n  ward serve --data ./ward-data"
+    after_help = "Exit status: 0 done, 1 refused, not found or judged bad, 2 wrong usage.\n\nExamples:\n  ward init --organization \"Mercy Hospital\" --publish-url http://pki.example.org --root-out /media/usb\n  ward serve\n  ward cert issue --profile server-tls --csr web.csr --out web.pem",
+    propagate_version = true
 )]
 pub(crate) struct Cli {
-    /// Directory with ward.toml, the database and the key-encrypting key.
-    #[arg(long, global = true, env = "WARD_DATA", default_value = "./ward-data", value_name = "DIR")]
-    pub(crate) data: PathBuf,
-    /// Print one JSON document instead of text.
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Print one JSON document instead of text, also for errors.
     #[arg(long, global = true)]
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
+/// Which Ward is meant.
+#[derive(Args)]
+pub(crate) struct Place {
+    /// Directory with ward.toml, the database and the key-encrypting key; ./ward-data or else /var/lib/ward when absent.
+    #[arg(long, global = true, env = "WARD_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Database, `sqlite:PATH` or `postgres://USER@HOST/NAME`; wins over ward.toml, and `init` writes it there.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) database: Option<String>,
+}
+
+/// Reads `software` or `pkcs11:TOKEN-LABEL`.
+pub(crate) fn backend(text: &str) -> Result<keys::Backend, String> {
+    match text.split_once(':') {
+        None if text == "software" => Ok(keys::Backend::Software),
+        Some(("pkcs11", token)) if !token.is_empty() => Ok(keys::Backend::Pkcs11 {
+            token: token.to_owned(),
+        }),
+        _ => Err("expected `software` or `pkcs11:TOKEN-LABEL`".to_owned()),
+    }
+}
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Build the hierarchy: offline root, issuing authorities, audit log key.
-    Init(Init),
+    Init(crate::init::Init),
     /// Run the listeners and everything that happens by itself.
     Serve(Serve),
     /// What runs, how old everything is, what needs attention.
-    Status,
+    #[command(after_help = "Example, for a monitor:\n  ward status --check --json")]
+    Status {
+        /// Exit 1 if something needs attention.
+        #[arg(long)]
+        check: bool,
+    },
     /// Authorities: the hierarchy and its generations.
     #[command(subcommand)]
     Ca(Ca),
@@ -57,67 +84,32 @@ pub(crate) enum Command {
     /// Look at, check and convert anything that is DER or PEM.
     #[command(subcommand)]
     X509(X509),
-    /// Copy the running database to a file, consistent and verified by the log.
+    /// Copy the database to a file while it runs, and verify the copy by its log.
+    #[command(
+        after_help = "The copy holds everything but the key-encrypting key: keep `kek.json`, and `kek` or your passphrase, apart from it.\n\nExample:\n  ward backup /srv/backup/ward-2026-11-22.db"
+    )]
     Backup {
         /// File to write; must not exist.
         file: PathBuf,
     },
-    /// Build a database from a backup, verified by the log.
+    /// Build the database from a backup, and verify it by its log.
+    #[command(after_help = "Example:\n  ward restore /srv/backup/ward-2026-11-22.db --replace")]
     Restore {
         /// Backup file.
         file: PathBuf,
-        /// Replace a database that is not empty.
+        /// Put it in the place of a SQLite database, which is kept beside it under another name.
         #[arg(long)]
         replace: bool,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
     },
 }
 
 #[derive(Args)]
-#[command(after_help = "Example:\n  ward init --organization \"Mercy Hospital\" --publish-url http://pki.example.org --root-out /media/usb")]
-pub(crate) struct Init {
-    /// Answers file (TOML); flags win over it.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) answers: Option<PathBuf>,
-    /// O= of every authority.
-    #[arg(long)]
-    pub(crate) organization: Option<String>,
-    /// C= of every authority, two letters.
-    #[arg(long)]
-    pub(crate) country: Option<String>,
-    /// Where relying parties fetch CRLs, OCSP and issuer certificates: the plain HTTP listener as they see it.
-    #[arg(long, value_name = "URL")]
-    pub(crate) publish_url: Option<String>,
-    /// Directory, usually removable, that receives the encrypted root key.
-    #[arg(long, value_name = "DIR", conflicts_with = "keep_root_online")]
-    pub(crate) root_out: Option<PathBuf>,
-    /// File with the passphrase for the root key (at least 12 characters); without it one is made and written beside the data directory's key-encrypting key.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) root_passphrase_file: Option<PathBuf>,
-    /// Keep the root key in this machine's key store. Anybody who takes the machine takes the hierarchy.
-    #[arg(long)]
-    pub(crate) keep_root_online: bool,
-    /// Where keys live: `software` or `pkcs11:TOKEN-LABEL` (the token must be in ward.toml).
-    #[arg(long, default_value = "software")]
-    pub(crate) backend: String,
-    /// Key algorithm of issuing authorities: ecdsa-p256, ecdsa-p384, rsa-3072 …
-    #[arg(long)]
-    pub(crate) algorithm: Option<x509::KeyAlgorithm>,
-    /// `sqlite:PATH` or `postgres://USER@HOST/DB`; written to ward.toml.
-    #[arg(long)]
-    pub(crate) database: Option<String>,
-    /// HTTPS listener, written to ward.toml.
-    #[arg(long, value_name = "ADDR:PORT")]
-    pub(crate) listen: Option<String>,
-    /// Plain HTTP listener, written to ward.toml.
-    #[arg(long, value_name = "ADDR:PORT")]
-    pub(crate) http: Option<String>,
-    /// Show what would be made, make nothing.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-}
-
-#[derive(Args)]
-#[command(after_help = "Example:\n  ward serve --data /var/lib/ward --listen 0.0.0.0:8443 --http 0.0.0.0:80")]
+#[command(
+    after_help = "Example:\n  ward serve --data /var/lib/ward --listen 0.0.0.0:8443 --http 0.0.0.0:80"
+)]
 pub(crate) struct Serve {
     /// HTTPS listener; wins over ward.toml.
     #[arg(long, value_name = "ADDR:PORT")]
@@ -125,9 +117,6 @@ pub(crate) struct Serve {
     /// Plain HTTP listener; wins over ward.toml.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) http: Option<std::net::SocketAddr>,
-    /// Database; wins over ward.toml.
-    #[arg(long)]
-    pub(crate) database: Option<String>,
     /// Log lines as JSON.
     #[arg(long)]
     pub(crate) log_json: bool,
@@ -138,31 +127,48 @@ pub(crate) enum Ca {
     /// List authorities with their generations.
     List,
     /// Show one authority.
-    Show { name: String },
-    /// Write an authority's certificate chain as PEM.
+    Show {
+        /// An authority, such as `devices`.
+        name: String,
+    },
+    /// Write an authority's certificate as PEM.
+    #[command(after_help = "Example:\n  ward ca export servers --chain --out servers-chain.pem")]
     Export {
+        /// An authority, or one generation of it, such as `devices-g2`.
         name: String,
         #[arg(long, short, value_name = "FILE")]
         out: Option<PathBuf>,
-        /// With all issuers up to the root.
+        /// With all issuers above it, the root last.
         #[arg(long)]
         chain: bool,
     },
     /// Create an issuing authority under a parent.
-    #[command(after_help = "Example:\n  ward ca create imaging --root-key /media/usb/root.key.pem --root-passphrase-file /run/secrets/root")]
+    #[command(
+        after_help = "Example:\n  ward ca create imaging --permit-dns imaging.example.org --root-key /media/usb --root-passphrase-file /run/secrets/root"
+    )]
     Create {
+        /// Its name: part of URLs.
         name: String,
-        /// Common name; made from the organization and the name when absent.
+        /// Its common name; made from the organization and the name when absent.
         #[arg(long)]
-        subject: Option<String>,
+        title: Option<String>,
+        /// What it is for: profiles name the purposes that may issue them (`servers`, `devices`, `people`). Its name when absent.
+        #[arg(long)]
+        purpose: Option<String>,
+        /// The authority that signs it.
         #[arg(long, default_value = "root")]
         parent: String,
+        /// Its key, ecdsa-p256 when absent.
         #[arg(long)]
         algorithm: Option<x509::KeyAlgorithm>,
-        #[arg(long, default_value = "software")]
-        backend: String,
+        /// Where its key lives: `software` or `pkcs11:TOKEN-LABEL`.
+        #[arg(long, value_parser = backend, default_value = "software")]
+        backend: keys::Backend,
         #[arg(long, default_value_t = 10)]
         years: u32,
+        /// How many levels of authorities may stand below it.
+        #[arg(long, default_value_t = 0)]
+        path_length: u32,
         /// Restrict to these DNS subtrees (name constraints), repeatable.
         #[arg(long = "permit-dns", value_name = "DOMAIN")]
         permit_dns: Vec<String>,
@@ -170,20 +176,41 @@ pub(crate) enum Ca {
         root: RootKey,
     },
     /// Make a new generation with a new key; the old one keeps its certificates and its status services.
+    #[command(
+        after_help = "Example:\n  ward ca rotate servers --root-key /media/usb --root-passphrase-file /run/secrets/root"
+    )]
     Rotate {
         name: String,
+        /// The new key; as the old one when absent.
         #[arg(long)]
         algorithm: Option<x509::KeyAlgorithm>,
+        /// Where the new key lives; as the old one when absent.
+        #[arg(long, value_parser = backend)]
+        backend: Option<keys::Backend>,
         #[command(flatten)]
         root: RootKey,
     },
     /// Sign another authority's certificate, name-constrained (RFC 5280 §4.2.1.10).
+    #[command(
+        after_help = "Example:\n  ward ca cross-sign root partner-ca.pem --permit-dns partner.example --out partner-cross.pem --root-key /media/usb --root-passphrase-file /run/secrets/root"
+    )]
     CrossSign {
+        /// The authority that signs.
         name: String,
         /// The foreign authority's certificate.
         certificate: PathBuf,
+        /// What it may name: DNS zones; repeatable.
         #[arg(long = "permit-dns", value_name = "DOMAIN")]
         permit_dns: Vec<String>,
+        /// Mail domains it may name; repeatable.
+        #[arg(long = "permit-email", value_name = "DOMAIN")]
+        permit_email: Vec<String>,
+        /// Address ranges it may name; repeatable.
+        #[arg(long = "permit-ip", value_name = "CIDR")]
+        permit_ip: Vec<String>,
+        /// How many levels of authorities may stand below it.
+        #[arg(long, default_value_t = 0)]
+        path_length: u32,
         #[arg(long, default_value_t = 365)]
         days: u32,
         #[arg(long, short, value_name = "FILE")]
@@ -194,6 +221,10 @@ pub(crate) enum Ca {
     /// Stop issuing; status services go on until the last certificate has expired.
     Retire {
         name: String,
+        /// Goes into the log.
+        #[arg(long)]
+        why: Option<String>,
+        /// Do not ask.
         #[arg(long)]
         yes: bool,
     },
@@ -201,10 +232,11 @@ pub(crate) enum Ca {
 
 #[derive(Args)]
 pub(crate) struct RootKey {
-    /// The carried root key, when the parent is offline.
-    #[arg(long, value_name = "FILE")]
+    /// Where the carried key is, when the signing authority is offline: the directory, or the key file in it.
+    #[arg(long, value_name = "PATH", requires = "root_passphrase_file")]
     pub(crate) root_key: Option<PathBuf>,
-    #[arg(long, value_name = "FILE")]
+    /// File with the passphrase of the carried key.
+    #[arg(long, value_name = "FILE", requires = "root_key")]
     pub(crate) root_passphrase_file: Option<PathBuf>,
 }
 
@@ -218,9 +250,13 @@ pub(crate) enum Profile {
         #[arg(long)]
         version: Option<u64>,
     },
-    /// Check a TOML file without storing it.
+    /// Check a TOML file without storing it. Needs no data directory.
+    #[command(
+        after_help = "Example:\n  ward profile show server-tls > portal.toml\n  ward profile check portal.toml"
+    )]
     Check { file: PathBuf },
     /// Compare a file, or an older version, with the profile in force.
+    #[command(after_help = "Example:\n  ward profile diff server-tls server-tls.toml")]
     Diff {
         name: String,
         #[arg(conflicts_with = "version")]
@@ -235,12 +271,18 @@ pub(crate) enum Profile {
 #[derive(Subcommand)]
 pub(crate) enum Cert {
     /// Issue from a certification request, or with a key made here and given once.
-    #[command(after_help = "Examples:\n  ward cert issue --profile server-tls --csr web.csr --out web.pem\n  ward cert issue --profile device-ldevid --serial-number SN-4711 --p12 pump.p12 --p12-password-file pw")]
-    Issue(Issue),
+    #[command(
+        after_help = "Examples:\n  ward cert issue --profile server-tls --csr web.csr --out web.pem\n  ward cert issue --profile server-tls --generate --name dns:web.example.org --out web.pem\n  ward cert issue --profile device-ldevid --generate rsa-2048 --subject serialNumber=SN-4711 --p12 pump.p12 --p12-password-file pw"
+    )]
+    Issue(Box<crate::issue::Issue>),
     /// List certificates, newest first.
+    #[command(
+        after_help = "Example:\n  ward cert list --profile device-ldevid --expires-within 30"
+    )]
     List {
         #[arg(long)]
         profile: Option<String>,
+        /// An authority; with a generation such as `devices-g2`, only that one's.
         #[arg(long)]
         authority: Option<String>,
         /// Text in subject or names.
@@ -249,82 +291,80 @@ pub(crate) enum Cert {
         /// Only those that expire within this many days.
         #[arg(long, value_name = "DAYS")]
         expires_within: Option<u32>,
-        #[arg(long, default_value_t = 50)]
+        /// Only those that stand so.
+        #[arg(long, value_enum)]
+        state: Option<State>,
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
-        /// Continue after this row id.
+        /// Continue where the page before ended (its `next`).
         #[arg(long)]
         after: Option<i64>,
     },
-    /// Show a certificate, by SHA-256 or serial number.
+    /// Show a certificate and its status.
     Show {
+        /// SHA-256 or serial number in hex, as much of its beginning as is unambiguous, or a file with the certificate.
         id: String,
         /// Write the PEM chain here.
         #[arg(long, short, value_name = "FILE")]
         out: Option<PathBuf>,
     },
     /// Revoke for good (RFC 5280 §5.3.1).
-    #[command(after_help = "Example:\n  ward cert revoke 4f0a… --reason keyCompromise --why \"laptop stolen\"")]
+    #[command(
+        after_help = "Examples:\n  ward cert revoke 4f0a91 --reason keyCompromise --why \"laptop stolen\"\n  ward cert revoke web.pem --reason superseded"
+    )]
     Revoke {
+        /// SHA-256 or serial number in hex, as much of its beginning as is unambiguous, or a file with the certificate.
         id: String,
+        /// unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation, privilegeWithdrawn, aACompromise.
         #[arg(long, default_value = "unspecified")]
         reason: String,
+        /// Goes into the log.
         #[arg(long)]
         why: Option<String>,
         /// When the key is known or believed to have been compromised (RFC 3339).
-        #[arg(long)]
-        invalid_since: Option<String>,
+        #[arg(long, value_name = "TIME")]
+        invalid_since: Option<x509::Time>,
     },
     /// Suspend (certificateHold); can be released.
     Hold {
+        /// SHA-256 or serial number in hex, as much of its beginning as is unambiguous, or a file with the certificate.
         id: String,
+        /// Goes into the log.
         #[arg(long)]
         why: Option<String>,
     },
     /// End a hold.
     Release {
+        /// SHA-256 or serial number in hex, as much of its beginning as is unambiguous, or a file with the certificate.
         id: String,
+        /// Goes into the log.
         #[arg(long)]
         why: Option<String>,
     },
 }
 
-#[derive(Args)]
-pub(crate) struct Issue {
-    #[arg(long)]
-    pub(crate) profile: String,
-    #[arg(long)]
-    pub(crate) authority: Option<String>,
-    /// Certification request, PEM or DER.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) csr: Option<PathBuf>,
-    /// Make a key of this algorithm here, give it once, do not keep it.
-    #[arg(long, conflicts_with = "csr")]
-    pub(crate) generate: Option<x509::KeyAlgorithm>,
-    /// Subject, RFC 4514.
-    #[arg(long)]
-    pub(crate) subject: Option<String>,
-    /// Alternative name: dns:…, ip:…, email:…, uri:…, upn:…; repeatable.
-    #[arg(long = "name", value_name = "KIND:VALUE")]
-    pub(crate) names: Vec<String>,
-    #[arg(long)]
-    pub(crate) days: Option<u32>,
-    /// Certificate chain as PEM (with the key before it when generated).
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
-    /// Key and chain as PKCS#12.
-    #[arg(long, value_name = "FILE", requires = "p12_password_file")]
-    pub(crate) p12: Option<PathBuf>,
-    #[arg(long, value_name = "FILE")]
-    pub(crate) p12_password_file: Option<PathBuf>,
-    /// Reason or evidence, kept with the request.
-    #[arg(long)]
-    pub(crate) evidence: Option<String>,
+/// Where a certificate stands.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum State {
+    Issued,
+    Revoked,
+    Held,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Request {
-    List,
+    /// List requests; those that wait come first.
+    List {
+        /// Only those that wait.
+        #[arg(long)]
+        pending: bool,
+    },
+    /// Show a request with its evidence and what was said about it.
     Show { id: String },
+    /// Agree; with the last agreement the certificate is issued. Not for whoever asked.
+    #[command(
+        after_help = "Example:\n  ward request approve r0123456789abcdef --comment \"form seen\" --out chain.pem"
+    )]
     Approve {
         id: String,
         #[arg(long)]
@@ -333,6 +373,7 @@ pub(crate) enum Request {
         #[arg(long, short, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Refuse.
     Deny {
         id: String,
         #[arg(long)]
@@ -344,17 +385,25 @@ pub(crate) enum Request {
 pub(crate) enum Crl {
     /// Numbers, sizes and ages of what is published.
     List,
-    /// Write a CRL.
+    /// Show or write a list.
+    #[command(after_help = "Example:\n  ward crl show devices --out devices.crl")]
     Show {
+        /// An authority, or one generation of it, such as `devices-g2`.
         authority: String,
-        #[arg(long)]
+        /// A partition instead of the complete list.
+        #[arg(long, conflicts_with = "delta")]
         partition: Option<u32>,
+        /// What changed since the complete list.
         #[arg(long)]
         delta: bool,
+        /// Write the DER here.
         #[arg(long, short, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Publish now.
+    /// Publish now, due or not.
+    #[command(
+        after_help = "Examples:\n  ward crl publish\n  ward crl publish root --root-key /media/usb --root-passphrase-file /run/secrets/root"
+    )]
     Publish {
         /// All authorities when absent.
         authority: Option<String>,
@@ -365,16 +414,37 @@ pub(crate) enum Crl {
 
 #[derive(Subcommand)]
 pub(crate) enum Key {
+    /// List keys, destroyed ones included.
     List,
     /// Seal every software key again under a new key-encrypting key.
+    #[command(
+        after_help = "Example:\n  ward key rewrap --passphrase-file /etc/ward/passphrase-2027"
+    )]
     Rewrap {
-        /// Passphrase file of the new key-encrypting key; a generated key file when absent.
-        #[arg(long, value_name = "FILE")]
+        /// Passphrase file of the new key-encrypting key; a new generated key file when absent.
+        #[arg(long, value_name = "FILE", conflicts_with = "systemd_credential")]
         passphrase_file: Option<PathBuf>,
+        /// The new key-encrypting key is this systemd credential.
+        #[arg(long, value_name = "NAME")]
+        systemd_credential: Option<String>,
     },
-    /// Destroy a retired key for good.
+    /// Take a key out of use.
+    Retire {
+        id: String,
+        /// Goes into the log.
+        #[arg(long)]
+        why: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Destroy a retired key for good; its record remains.
     Destroy {
         id: String,
+        /// Goes into the log.
+        #[arg(long)]
+        why: String,
+        /// Do not ask.
         #[arg(long)]
         yes: bool,
     },
@@ -383,17 +453,26 @@ pub(crate) enum Key {
 #[derive(Subcommand)]
 pub(crate) enum Token {
     /// Create a token; it is printed once.
-    #[command(after_help = "Example:\n  ward token create --name ci --role issuer --profile server-tls --allow-name '*.apps.example.org' --days 90")]
+    #[command(
+        after_help = "Example:\n  ward token create --name ci --role issuer --profile server-tls --allow-name '*.apps.example.org' --days 90"
+    )]
     Create {
+        /// Who holds it. Two tokens of one holder are one person to approvals.
         #[arg(long)]
         name: String,
+        /// The holder is a person, not a machine.
+        #[arg(long)]
+        person: bool,
         /// admin, issuer, approver, auditor or read-only; repeatable.
         #[arg(long = "role", required = true)]
-        roles: Vec<String>,
-        #[arg(long = "profile")]
+        roles: Vec<access::Role>,
+        /// Only these profiles (`server-*`); repeatable.
+        #[arg(long = "profile", value_name = "GLOB")]
         profiles: Vec<String>,
-        #[arg(long = "authority")]
+        /// Only these authorities; repeatable.
+        #[arg(long = "authority", value_name = "GLOB")]
         authorities: Vec<String>,
+        /// Only names that match: `*.apps.example.org`, `ip:10.20.0.0/16`, `email:*@example.org`; repeatable.
         #[arg(long = "allow-name", value_name = "PATTERN")]
         allow_names: Vec<String>,
         #[arg(long, default_value_t = 90)]
@@ -402,13 +481,24 @@ pub(crate) enum Token {
         #[arg(long, short, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// List tokens, never their secrets.
     List,
-    Revoke { id: String },
+    /// End a token at once, also at servers that are running.
+    Revoke {
+        /// Its id, `t` and twelve digits.
+        id: String,
+        /// Goes into the log.
+        #[arg(long)]
+        why: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Audit {
     /// Verify the database, an exported folder, or either against an earlier checkpoint.
+    #[command(
+        after_help = "Examples:\n  ward audit verify --since checkpoint-of-june\n  ward audit verify --folder ./log --vkey 'ward.mercy.example+1a2b3c4d+AU…'"
+    )]
     Verify {
         /// An exported folder; the live database when absent.
         #[arg(long, value_name = "DIR")]
@@ -421,10 +511,12 @@ pub(crate) enum Audit {
         vkey: Option<String>,
     },
     /// Show events, newest last.
+    #[command(after_help = "Example:\n  ward audit show --action certificate.revoke --limit 10")]
     Show {
-        #[arg(long)]
+        /// Begin with this event instead of showing the newest.
+        #[arg(long, value_name = "SEQ")]
         from: Option<u64>,
-        #[arg(long, default_value_t = 50)]
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10000))]
         limit: u32,
         /// Only actions that begin with this.
         #[arg(long)]
@@ -433,9 +525,9 @@ pub(crate) enum Audit {
         #[arg(long)]
         object: Option<String>,
     },
-    /// Inclusion proof of one event.
+    /// Prove that an event is in the log that a signed checkpoint commits to (RFC 6962 §2.1.1).
     Prove { seq: u64 },
-    /// Write the log as a static folder that anybody can verify.
+    /// Write the log as a static folder that anybody can verify, or bring such a folder up to date.
     Export { folder: PathBuf },
     /// Sign and print a checkpoint of the log as it is.
     Checkpoint,
@@ -446,6 +538,7 @@ pub(crate) enum X509 {
     /// Describe certificates, requests, CRLs, OCSP messages, PKCS#7, PKCS#12 and public keys.
     Show { file: PathBuf },
     /// Check certificates and CRLs against the lint rules.
+    #[command(after_help = "Example:\n  ward x509 lint web.pem devices.crl")]
     Lint {
         files: Vec<PathBuf>,
         /// List the rules instead.
@@ -453,13 +546,13 @@ pub(crate) enum X509 {
         rules: bool,
     },
     /// Build and validate a certification path (RFC 5280 §6).
-    Verify(crate::x509::Verify),
+    Verify(Box<crate::x509::Verify>),
     /// Convert between PEM, DER and PKCS#7.
+    #[command(after_help = "Example:\n  ward x509 convert chain.pem --to p7b --out chain.p7b")]
     Convert {
         file: PathBuf,
-        /// pem, der or p7b.
-        #[arg(long, value_name = "FORMAT")]
-        to: String,
+        #[arg(long, value_enum)]
+        to: crate::x509::Format,
         #[arg(long, short, value_name = "FILE")]
         out: Option<PathBuf>,
     },

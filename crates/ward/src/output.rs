@@ -1,7 +1,10 @@
 //! What a command says: text for people, one JSON document for scripts, and an exit status for both.
 
 use std::fmt;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
@@ -41,9 +44,15 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(message) | Self::NotFound(message) | Self::Failed(message) => f.write_str(message),
+            Self::Usage(message) | Self::NotFound(message) | Self::Failed(message) => {
+                f.write_str(message)
+            }
             Self::Refused(refusal) => {
-                write!(f, "refused: {}\n  rule:     {}\n  source:   {}", refusal.message, refusal.rule, refusal.source)?;
+                write!(
+                    f,
+                    "refused: {}\n  rule:     {}\n  source:   {}",
+                    refusal.message, refusal.rule, refusal.source
+                )?;
                 match &refusal.accepted {
                     Some(accepted) => write!(f, "\n  accepted: {accepted}"),
                     None => Ok(()),
@@ -56,6 +65,48 @@ impl fmt::Display for Failure {
 impl From<access::Refusal> for Failure {
     fn from(refusal: access::Refusal) -> Self {
         Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<::ca::CaError> for Failure {
+    fn from(error: ::ca::CaError) -> Self {
+        use ::ca::CaError;
+        if let Some(refusal) = error.refusal() {
+            return refusal.clone().into();
+        }
+        match error {
+            CaError::NotFound { .. } | CaError::Access(access::AccessError::NotFound { .. }) => {
+                Self::NotFound(error.to_string())
+            }
+            CaError::Offline(issuer) => Self::Failed(format!(
+                "the key of {issuer} was carried away: give --root-key and --root-passphrase-file"
+            )),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+impl From<access::AccessError> for Failure {
+    fn from(error: access::AccessError) -> Self {
+        ::ca::CaError::from(error).into()
+    }
+}
+
+impl From<store::StoreError> for Failure {
+    fn from(error: store::StoreError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<keys::KeyError> for Failure {
+    fn from(error: keys::KeyError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<audit::Error> for Failure {
+    fn from(error: audit::Error) -> Self {
+        Self::Failed(error.to_string())
     }
 }
 
@@ -75,13 +126,51 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(json: Value, text: impl Into<String>) -> Self {
-        Self { json, text: text.into(), good: true }
+        Self {
+            json,
+            text: text.into(),
+            good: true,
+        }
+    }
+
+    /// As it is printed; a command that has said everything already has nothing to print.
+    fn in_form(self, json: bool) -> String {
+        match json {
+            true if self.json.is_null() => String::new(),
+            true => self.json.to_string(),
+            false => self.text,
+        }
     }
 
     pub(crate) fn judged(mut self, good: bool) -> Self {
         self.good = good;
         self
     }
+}
+
+/// Prints what came of a command, and gives its exit status.
+pub(crate) fn finish(done: Done, json: bool) -> ExitCode {
+    let (status, to_stdout, text) = match done {
+        Ok(report) => (u8::from(!report.good), true, report.in_form(json)),
+        Err(failure) if json => (failure.exit_status(), true, failure.to_json().to_string()),
+        Err(failure) => (failure.exit_status(), false, format!("ward: {failure}")),
+    };
+    let printed = match (to_stdout, text.is_empty()) {
+        (_, true) => Ok(()),
+        (true, false) => line_to(std::io::stdout().lock(), &text),
+        (false, false) => line_to(std::io::stderr().lock(), &text),
+    };
+    match printed {
+        // A reader that has seen enough (`| head`) is no failure.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ => ExitCode::from(status),
+    }
+}
+
+fn line_to(mut out: impl Write, text: &str) -> std::io::Result<()> {
+    out.write_all(text.as_bytes())?;
+    out.write_all(b"\n")?;
+    out.flush()
 }
 
 /// Columns under headings, as wide as their content.
@@ -93,7 +182,9 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
         }
     }
     let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let padded = cells.zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let padded = cells
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"));
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     let mut text = line(&mut headings.iter().copied());
@@ -107,30 +198,81 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     if path == Path::new("-") {
         let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map_err(failed)?;
+        std::io::stdin()
+            .lock()
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
         return Ok(bytes);
     }
     std::fs::read(path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
 }
 
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    std::fs::write(path, bytes).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    String::from_utf8(read(path)?)
+        .map_err(|_| Failure::Failed(format!("{}: not UTF-8", path.display())))
 }
 
-/// A file for one pair of eyes: created 0600, never overwriting.
-pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    file.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    std::fs::write(path, bytes)
         .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
+}
+
+/// A file for one pair of eyes: created 0600 and empty before the secret exists, so that there is a place for it when
+/// it does. Never overwrites; removed again if nothing was put into it.
+pub(crate) struct SecretFile {
+    path: PathBuf,
+    file: std::fs::File,
+    is_filled: bool,
+}
+
+impl SecretFile {
+    pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
+        let file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path);
+        let file = file.map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            is_filled: false,
+        })
+    }
+
+    pub(crate) fn fill(mut self, bytes: &[u8]) -> Result<(), Failure> {
+        // Whatever is written from here on stays: it may be the only copy.
+        self.is_filled = true;
+        let written = self
+            .file
+            .write_all(bytes)
+            .and_then(|()| self.file.sync_all());
+        written.map_err(|error| Failure::Failed(format!("{}: {error}", self.path.display())))
+    }
+}
+
+impl Drop for SecretFile {
+    fn drop(&mut self) {
+        if !self.is_filled {
+            // An empty file left behind would only be in the way.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Writes a secret to a new file, 0600.
+pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    SecretFile::create(path)?.fill(bytes)
 }
 
 /// First line of a file that holds a passphrase, password or PIN.
 pub(crate) fn read_secret(path: &Path) -> Result<zeroize::Zeroizing<String>, Failure> {
     let bytes = zeroize::Zeroizing::new(read(path)?);
-    let text = std::str::from_utf8(&bytes).map_err(|_| Failure::Failed(format!("{}: not UTF-8", path.display())))?;
-    Ok(zeroize::Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| Failure::Failed(format!("{}: not UTF-8", path.display())))?;
+    Ok(zeroize::Zeroizing::new(
+        text.lines().next().unwrap_or_default().to_owned(),
+    ))
 }
 
 /// Text to a file, or as the report itself when there is no file.
@@ -142,5 +284,8 @@ pub(crate) fn deliver(out: Option<&PathBuf>, content: &str, mut json: Value, tex
     if let Value::Object(fields) = &mut json {
         fields.insert("file".into(), json!(path));
     }
-    Ok(Report::new(json, format!("{text}\nwritten to {}", path.display())))
+    Ok(Report::new(
+        json,
+        format!("{text}\nwritten to {}", path.display()),
+    ))
 }
