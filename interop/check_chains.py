@@ -103,10 +103,10 @@ def own_verifier(hospital, checks, tokens):
 def main():
     checks = Checks("chains")
     with Hospital("chains") as hospital:
-        tokens = (hospital.token("chains", "issuer"), hospital.token("approver", "approver"))
+        tokens = (hospital.token("chains", "issuer", "admin"), hospital.token("approver", "approver"))
         for name in profiles.profile_names(hospital):
             if name in profiles.WANTED:
-                for algorithm in profiles.algorithms_to_try(profiles.profile(hospital, name)):
+                for algorithm in profiles.algorithms_to_try(profiles.profile(hospital, name, tokens[0])):
                     check_profile(hospital, checks, name, algorithm, tokens)
         refusals(hospital, checks, tokens)
         own_verifier(hospital, checks, tokens)

@@ -113,10 +113,12 @@ def profile_names(hospital):
     return sorted(row["name"] if isinstance(row, dict) else row for row in rows)
 
 
-def profile(hospital, name):
+def profile(hospital, name, token):
     """The profile's TOML as a dictionary."""
-    text = hospital.ward("profile", "show", name)
-    return tomllib.loads(text[text.index("name ="):] if "name =" in text else text)
+    status, _, text = hospital.rest("GET", f"/api/v1/profiles/{name}", token)
+    if status != 200:
+        raise SystemExit(f"profile {name}: status {status}: {text}")
+    return tomllib.loads(text.decode())
 
 
 def issue(hospital, name, algorithm, issuer_token, approver_token):
