@@ -10,6 +10,7 @@ mod own_certificate;
 mod problem;
 mod public;
 mod reply;
+mod request_body;
 mod tls;
 
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use tower::ServiceExt;
 use config::Config;
 use listener::{Door, Listener};
 use reply::Reply;
+use request_body::RequestBody;
 
 pub use clock::wall_clock;
 
@@ -179,7 +181,7 @@ impl Door for Front {
 async fn routed(router: &axum::Router, request: Request<Incoming>) -> Response<Reply> {
     match router
         .clone()
-        .oneshot(request.map(axum::body::Body::new))
+        .oneshot(request.map(|body| axum::body::Body::new(RequestBody::new(body))))
         .await
     {
         Ok(response) => Reply::routed(response),

@@ -106,11 +106,15 @@ async fn a_server_that_crashes_and_comes_back_is_used_again() {
     let directory = format!("/tmp/ward-pgc-{}", std::process::id());
     let url = start_cluster(&directory);
     let store = Store::open(&url, ROOM).await.unwrap();
+    let back = Arc::new(AtomicBool::new(false));
     let writers = (0..8).map(|writer| {
-        let store = store.clone();
+        let (store, back) = (store.clone(), back.clone());
         tokio::spawn(async move {
             let mut kept = Vec::new();
             for n in 0.. {
+                if back.load(SeqCst) {
+                    break; // the crash met a COMMIT, whose fate was looked up afterwards
+                }
                 let name = format!("{writer}-{n}");
                 match store.commit(thing(&name)).await {
                     Ok(_) => kept.push(name),
@@ -138,6 +142,7 @@ async fn a_server_that_crashes_and_comes_back_is_used_again() {
     tokio::task::spawn_blocking(move || script(&["again", &again]))
         .await
         .unwrap();
+    back.store(true, SeqCst);
     let (mut acknowledged, mut uncertain) = (Vec::new(), 0);
     for writer in writers {
         let (kept, unknown) = writer.await.unwrap();
@@ -232,4 +237,59 @@ async fn unverified_encryption_is_refused() {
         let refused = Store::open(url, ROOM).await.err();
         assert!(matches!(refused, Some(StoreError::Url(_))), "{refused:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn encryption_is_verified_name_and_issuer() {
+    let directory = format!("/tmp/ward-pgt-{}", std::process::id());
+    start_cluster(&directory);
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    script(&["tls", &directory, &port.to_string()]);
+
+    let verified =
+        format!("postgres://ward@localhost:{port}/postgres?sslrootcert={directory}/ca.crt");
+    let store = Store::open(&verified, ROOM).await.unwrap();
+    let used = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    assert_eq!(store.query(used, vec![]).await.unwrap()[0].int(0), Ok(1));
+    store.commit(thing("a")).await.unwrap();
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let another = elsewhere.path().join("other.crt");
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-subj",
+            "/CN=other",
+            "-keyout",
+        ])
+        .args([
+            another.with_extension("key"),
+            "-out".into(),
+            another.clone(),
+        ])
+        .output()
+        .unwrap();
+    assert!(made.status.success());
+    let misnamed = verified.replace("localhost", "127.0.0.1");
+    let foreign = format!(
+        "postgres://ward@localhost:{port}/postgres?sslrootcert={}",
+        another.display()
+    );
+    for url in [misnamed, foreign] {
+        let refused = Store::open(&url, ROOM).await.err();
+        assert!(
+            matches!(refused, Some(StoreError::Unavailable(_))),
+            "{refused:?}"
+        );
+    }
+    drop(store);
+    script(&["stop", &directory]);
 }

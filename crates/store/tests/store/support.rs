@@ -167,3 +167,27 @@ pub(crate) async fn check_log(store: &Store) -> u64 {
     assert_eq!(frontier, head);
     head.size()
 }
+
+/// A write that puts version `expected + 1` of the record `profile/tls`.
+pub(crate) fn put(expected: u64, body: &str, now: i64) -> Write {
+    let write = Write::new(event("tls")).unwrap();
+    write
+        .put_record("profile", "tls", expected, &body, Timestamp(now))
+        .unwrap()
+}
+
+/// Makes each test twice.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() { super::$name(crate::support::Place::sqlite()).await; })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() { super::$name(crate::support::Place::postgres().await).await; })*
+        }
+    };
+}
+
+pub(crate) use on_both;
