@@ -35,6 +35,10 @@ async fn main() {
         let taken = commits(&store, writers).await;
         report(&format!("{writers} writers"), taken);
     }
+    for readers in [1, 64] {
+        let taken = reads(&store, readers).await;
+        report(&format!("{readers} readers by number"), taken);
+    }
     println!("{}", memory());
 }
 
@@ -76,6 +80,31 @@ async fn commits(store: &Store, writers: u64) -> Vec<Duration> {
     all
 }
 
+async fn reads(store: &Store, readers: i64) -> Vec<Duration> {
+    let started = Instant::now();
+    let tasks: Vec<_> = (0..readers)
+        .map(|reader| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut taken = Vec::new();
+                while started.elapsed() < RUN {
+                    let before = Instant::now();
+                    let number = reader * 100 + taken.len() as i64 % 1000 + 1;
+                    let one = "SELECT serial, body FROM bench_rows WHERE id = $1";
+                    store.query(one, params![number]).await.unwrap();
+                    taken.push(before.elapsed());
+                }
+                taken
+            })
+        })
+        .collect();
+    let mut all = Vec::new();
+    for task in tasks {
+        all.extend(task.await.unwrap());
+    }
+    all
+}
+
 /// A row of a certificate's size with an event of the usual size.
 fn row(run: u64, writer: u64, n: u64) -> Write {
     let nanos = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
@@ -97,7 +126,7 @@ fn row(run: u64, writer: u64, n: u64) -> Write {
 }
 
 fn report(what: &str, mut taken: Vec<Duration>) {
-    let seconds = if what.contains("writers") {
+    let seconds = if !what.contains("fsync") {
         RUN.as_secs_f64()
     } else {
         1.0
@@ -105,7 +134,7 @@ fn report(what: &str, mut taken: Vec<Duration>) {
     taken.sort_unstable();
     let at = |part: usize| taken[(taken.len() - 1) * part / 1000].as_micros();
     println!(
-        "{what:>22}: {:>8.0}/s  p50 {:>6} µs  p99 {:>6} µs  p99.9 {:>6} µs  max {:>6} µs",
+        "{what:>24}: {:>8.0}/s  p50 {:>6} µs  p99 {:>6} µs  p99.9 {:>6} µs  max {:>6} µs",
         taken.len() as f64 / seconds,
         at(500),
         at(990),
