@@ -1,18 +1,17 @@
 //! CA certificates: roots, issuing CAs, cross-certificates (RFC 5280 §4.2.1.9, §4.2.1.10).
 
-use std::net::IpAddr;
-
 use access::Refusal;
 use audit::Timestamp;
 use keys::Signer;
 use x509::ext::{
-    AuthorityKeyId, BasicConstraints, Constraint, CrlDistributionPoints, DistributionPoint,
-    ExtensionValue, GeneralSubtree, IpRange, KeyUsage, NameConstraints, SubjectKeyId,
+    AuthorityKeyId, BasicConstraints, CrlDistributionPoints, DistributionPoint, ExtensionValue,
+    KeyUsage, SubjectKeyId,
 };
 use x509::lint::{IssuerFacts, LintContext, Severity};
 use x509::{Certificate, Name, PublicKey, StringKind, TbsCertificate, Time, oids};
 
 use crate::authority::Constraints;
+use crate::authority::constraints::name_constraints;
 use crate::issuance::{authority_info, policy_extension, serial, text::check_text};
 use crate::profile::Duration;
 use crate::{CaError, Issuer, Result};
@@ -179,67 +178,6 @@ fn constraints(wanted: &Wanted<'_>) -> x509::Extension {
 
 fn usage() -> x509::Extension {
     (KeyUsage::KEY_CERT_SIGN | KeyUsage::CRL_SIGN).encode()
-}
-
-impl Constraints {
-    /// Whether nothing is constrained.
-    pub fn is_empty(&self) -> bool {
-        *self == Constraints::default()
-    }
-}
-
-/// As an extension; the error names what cannot be read.
-pub(crate) fn name_constraints(wanted: &Constraints) -> Result<NameConstraints, Refusal> {
-    Ok(NameConstraints {
-        permitted: subtrees(
-            &wanted.permitted_dns,
-            &wanted.permitted_email,
-            &wanted.permitted_ip,
-        )?,
-        excluded: subtrees(
-            &wanted.excluded_dns,
-            &wanted.excluded_email,
-            &wanted.excluded_ip,
-        )?,
-    })
-}
-
-fn subtrees(
-    dns: &[String],
-    email: &[String],
-    ip: &[String],
-) -> Result<Vec<GeneralSubtree>, Refusal> {
-    let refuse = |what: &str| {
-        Refusal::new(
-            "authority.constraints",
-            "RFC 5280 §4.2.1.10",
-            format!("`{}` cannot constrain names", what.escape_default()),
-        )
-        .accepted("a DNS zone, a mail domain or address, a range such as 10.20.0.0/16")
-    };
-    let mut list = Vec::new();
-    for zone in dns {
-        let zone = zone.trim_start_matches('.').to_ascii_lowercase();
-        x509::dns::check(&zone).map_err(|_| refuse(&zone))?;
-        list.push(GeneralSubtree::new(Constraint::Dns(zone)));
-    }
-    for domain in email {
-        let host = domain
-            .rsplit('@')
-            .next()
-            .unwrap_or(domain)
-            .trim_start_matches('.');
-        x509::dns::check(host).map_err(|_| refuse(domain))?;
-        list.push(GeneralSubtree::new(Constraint::Email(domain.clone())));
-    }
-    for range in ip {
-        let (address, length) = range.split_once('/').ok_or_else(|| refuse(range))?;
-        let address: IpAddr = address.parse().map_err(|_| refuse(range))?;
-        let length: u8 = length.parse().map_err(|_| refuse(range))?;
-        let network = IpRange::from_prefix(address, length).map_err(|_| refuse(range))?;
-        list.push(GeneralSubtree::new(Constraint::Ip(network)));
-    }
-    Ok(list)
 }
 
 /// The subject of a CA: country, organisation, common name.

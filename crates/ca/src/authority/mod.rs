@@ -4,11 +4,17 @@
 
 pub(crate) mod carried;
 pub(crate) mod certify;
+mod constraints;
+mod cross;
 mod manage;
+mod root;
 pub(crate) mod rootcrl;
+mod rotate;
 pub(crate) mod rows;
 
-pub use manage::{CrossSign, ParentKey};
+pub use constraints::Constraints;
+pub use cross::CrossSign;
+pub use manage::ParentKey;
 
 use serde::{Deserialize, Serialize};
 use x509::{Certificate, KeyAlgorithm};
@@ -57,24 +63,6 @@ pub enum AuthorityState {
     Offline,
     /// Issues no more; its status goes on.
     Retired,
-}
-
-/// Name constraints as they are asked for (RFC 5280 §4.2.1.10): DNS zones, mail domains, ranges.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct Constraints {
-    /// Permitted DNS zones.
-    pub permitted_dns: Vec<String>,
-    /// Excluded DNS zones.
-    pub excluded_dns: Vec<String>,
-    /// Permitted mail domains.
-    pub permitted_email: Vec<String>,
-    /// Excluded mail domains.
-    pub excluded_email: Vec<String>,
-    /// Permitted address ranges in CIDR form.
-    pub permitted_ip: Vec<String>,
-    /// Excluded address ranges in CIDR form.
-    pub excluded_ip: Vec<String>,
 }
 
 /// One generation of an authority.

@@ -236,6 +236,7 @@ pub(crate) fn plan(
         ));
     }
     check_scope(permit, &subject, &names)?;
+    check_constraints(state, &route.issuer, &names)?;
     check_usage(profile, &route, request)?;
     let (not_before, not_after) = validity(profile, &route, request, now)?;
     Ok(Plan {
@@ -318,6 +319,23 @@ fn check_scope(permit: &Permit, subject: &Name, names: &Names) -> Result<(), Ref
         return permit.check_names([format!("cn:{common_name}").as_str()]);
     }
     permit.check_names(names.texts.iter().map(String::as_str))
+}
+
+/// The constraints of the issuing authority and of those above it.
+fn check_constraints(state: &State, issuer: &Issuer, names: &Names) -> Result<(), Refusal> {
+    let mut at = state.authorities.get(&issuer.record().authority);
+    // A hierarchy is two or three deep; a cycle in the records must not hang.
+    for _ in 0..8 {
+        let Some(authority) = at else { break };
+        authority
+            .name_constraints
+            .check(&authority.name, &names.texts)?;
+        at = authority
+            .parent
+            .as_ref()
+            .and_then(|parent| state.authorities.get(parent));
+    }
+    Ok(())
 }
 
 fn check_usage(profile: &Profile, route: &Route, request: &IssueRequest) -> Result<(), Refusal> {

@@ -4,11 +4,15 @@
 
 mod builtin;
 mod check;
+mod describe;
 mod diff;
 mod duration;
+mod identity;
+mod limits;
 mod names;
 mod raw;
 mod store;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::fmt;

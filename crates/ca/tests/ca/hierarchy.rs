@@ -21,6 +21,7 @@ on_both!(
     r01_authorities_are_created_with_the_carried_key_only,
     r01_a_retired_authority_issues_nothing,
     r02_keys_live_retire_and_end,
+    r29_a_constrained_authority_issues_within_its_constraints,
     r29_a_foreign_ca_is_cross_signed_under_constraints,
 );
 
@@ -352,4 +353,75 @@ async fn r29_a_foreign_ca_is_cross_signed_under_constraints(postgres: bool) {
     assert_eq!(stored.issuer, "root");
     // The stick has a fresh CRL, and the certificate is accounted for.
     assert_eq!(house.events("crl.publish").await.len(), 2);
+}
+
+async fn r29_a_constrained_authority_issues_within_its_constraints(postgres: bool) {
+    let house = House::new(postgres).await;
+    let mut wanted = AuthorityAnswers::new("clinic");
+    wanted.purpose = Some("servers".to_owned());
+    wanted.constraints = Constraints {
+        permitted_dns: vec!["clinic.example.org".to_owned()],
+        excluded_dns: vec!["hr.clinic.example.org".to_owned()],
+        permitted_ip: vec!["10.99.0.0/16".to_owned()],
+        ..Constraints::default()
+    };
+    let permit = house.admin(Action::ManageAuthorities);
+    let key = ParentKey::Carried(house.carry());
+    house
+        .ca
+        .create_authority(permit, "root", key, &wanted, NOW)
+        .await
+        .unwrap();
+    let ask = |name: &str, ip: &str| {
+        let names = vec![
+            crate::support::dns(name),
+            x509::GeneralName::Ip(ip.parse().unwrap()),
+        ];
+        let csr = crate::support::csr(KeyAlgorithm::EcdsaP256, "", names);
+        let mut request = ca::IssueRequest::from_csr("server-tls", csr);
+        request.authority = Some("clinic".to_owned());
+        house.issue(request)
+    };
+    let issued = ask("a.clinic.example.org", "10.99.1.1").await.unwrap();
+    for (name, ip) in [
+        ("a.example.org", "10.99.1.1"),
+        ("a.hr.clinic.example.org", "10.99.1.1"),
+        ("a.clinic.example.org", "10.98.1.1"),
+        ("evilclinic.example.org", "10.99.1.1"),
+    ] {
+        assert_eq!(
+            rule(ask(name, ip).await),
+            "authority.constraints",
+            "{name} {ip}"
+        );
+    }
+    // OpenSSL reads the constraints as we do.
+    let file = |name: &str, text: &str| {
+        let path = house.path(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let leaf = file(
+        "leaf.pem",
+        &x509::pem::encode(x509::pem::CERTIFICATE, &issued.der),
+    );
+    let chain = file("chain.pem", &issued.chain[0].to_pem());
+    let root = house.carry().directory.join("root.pem");
+    let root = root.display().to_string();
+    let at = (NOW.0 / 1000).to_string();
+    let (good, said) = run(
+        "openssl",
+        &[
+            "verify",
+            "-x509_strict",
+            "-attime",
+            &at,
+            "-CAfile",
+            &root,
+            "-untrusted",
+            &chain,
+            &leaf,
+        ],
+    );
+    assert!(good, "{said}");
 }

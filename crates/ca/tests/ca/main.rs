@@ -6,6 +6,7 @@
 mod approvals;
 mod crashes;
 mod hierarchy;
+mod hsm;
 mod issuance;
 mod profiles;
 mod refusals;

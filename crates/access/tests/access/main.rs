@@ -1,0 +1,7 @@
+//! The door: the matrix, tokens, refusals. What concerns the database runs on SQLite and PostgreSQL.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod matrix;
+mod support;
+mod tokens;

@@ -1,0 +1,57 @@
+//! R37: what each role may do, as a golden file, so that a change is seen in review.
+
+use access::{Action, Role};
+
+#[test]
+fn r37_the_permission_matrix_is_as_reviewed() {
+    let mut shown = format!("{:22}", "");
+    for role in Role::ALL {
+        shown.push_str(&format!("{:>10}", role.name()));
+    }
+    shown.push('\n');
+    for action in Action::ALL {
+        shown.push_str(&format!("{:22}", action.name()));
+        for role in Role::ALL {
+            let mark = if role.allows(*action) { "yes" } else { "-" };
+            shown.push_str(&format!("{mark:>10}"));
+        }
+        shown.push('\n');
+    }
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/access/matrix.golden");
+    if std::env::var_os("WARD_BLESS").is_some() {
+        std::fs::write(golden, &shown).unwrap();
+    }
+    let reviewed = std::fs::read_to_string(golden).unwrap();
+    assert_eq!(shown, reviewed, "run with WARD_BLESS=1 after a review");
+}
+
+/// Properties that no edit of the table may lose.
+#[test]
+fn r07_r37_duties_stay_separate() {
+    for action in Action::ALL {
+        let name = action.name();
+        let reads = name.starts_with("read-");
+        assert!(
+            reads || !Role::Auditor.allows(*action),
+            "auditors change nothing: {name}"
+        );
+        assert!(
+            reads || !Role::ReadOnly.allows(*action),
+            "readers change nothing: {name}"
+        );
+        assert!(Role::Admin.allows(*action), "{name}");
+    }
+    assert!(!Role::Approver.allows(Action::IssueCertificate));
+    assert!(!Role::Issuer.allows(Action::ApproveRequests));
+    assert!(!Role::Issuer.allows(Action::ManageTokens));
+    assert!(Role::Auditor.allows(Action::ReadAudit));
+    assert!(!Role::ReadOnly.allows(Action::ReadAudit));
+}
+
+#[test]
+fn names_of_roles_are_read_back() {
+    for role in Role::ALL {
+        assert_eq!(role.name().parse(), Ok(role));
+    }
+    assert!("root".parse::<Role>().is_err());
+}
