@@ -34,6 +34,10 @@ pub(crate) struct Issue {
     /// Instead of the CSR's: `dns:…`, `ip:…`, `email:…`, `uri:…`, `upn:…`.
     #[serde(default)]
     names: Vec<String>,
+    /// The account's SID, for Microsoft's strong mapping.
+    sid: Option<String>,
+    /// SHA-256, in hex, of the certificate of the workstation that a session is bound to.
+    workstation: Option<String>,
     /// Days of validity; the profile's default when absent.
     days: Option<u32>,
     /// Ticket, form or asset record that supports the request; kept with it.
@@ -146,12 +150,31 @@ fn read(wanted: Issue) -> Result<IssueRequest, access::Refusal> {
             .accepted("`csr` (PEM) or `generate` (a key algorithm)"));
         }
     };
+    request.sid = wanted.sid;
+    request.workstation = wanted
+        .workstation
+        .as_deref()
+        .map(parse_fingerprint)
+        .transpose()?;
     request.authority = wanted.authority;
     request.validity = wanted
         .days
         .map(|days| ca::profile::Duration::days(i64::from(days)));
     request.evidence = wanted.evidence;
     Ok(request)
+}
+
+fn parse_fingerprint(text: &str) -> Result<[u8; 32], access::Refusal> {
+    let mut fingerprint = [0; 32];
+    hex::decode_to_slice(text, &mut fingerprint).map_err(|_| {
+        access::Refusal::new(
+            "request.workstation",
+            "REST API",
+            format!("`{text}` is no SHA-256"),
+        )
+        .accepted("64 hexadecimal digits: the fingerprint of the workstation's certificate")
+    })?;
+    Ok(fingerprint)
 }
 
 /// A request that cannot become one is a refusal like any other: audited, then told.
