@@ -9,8 +9,7 @@ use clap::{Args, Parser, Subcommand};
     name = "ward",
     version,
     about = "A hospital's certificate authority: issues, revokes, and proves it.",
-    after_help = "Exit status: 0 done, 1 refused, not found or judged bad, 2 wrong usage.\n\nExamples:\n  ward init --organization \"Mercy Hospital\" --publish-url http://pki.example.org --root-out /media/usb\n  ward serve\n  ward cert issue --profile server-tls --csr web.csr --out web.pem",
-    propagate_version = true
+    after_help = "Exit status: 0 done, 1 refused, not found or judged bad, 2 wrong usage.\n\nExamples:\n  ward init --organization \"Mercy Hospital\" --publish-url http://pki.example.org --root-out /media/usb\n  ward serve\n  ward cert issue --profile server-tls --csr web.csr --out web.pem"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -556,4 +555,16 @@ pub(crate) enum X509 {
         #[arg(long, short, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_whole_tree_is_consistent() {
+        Cli::command().debug_assert();
+    }
 }

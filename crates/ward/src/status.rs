@@ -14,8 +14,8 @@ use crate::output::{Done, Failure, Report, table};
 const DAY: i64 = 86_400;
 /// An authority is rotated well before its end, because what it issued ends with it.
 const AUTHORITY_WARNING: i64 = 365 * DAY;
-/// A list with less than this left has missed its half-life by far: nothing publishes.
-const LIST_WARNING: i64 = 6 * 3600;
+/// Lists are replaced at half of their life. With less than this share of it left, nothing publishes.
+const LIST_SHARE_LEFT: i64 = 4;
 /// The list of an offline root needs its key brought back.
 const CARRIED_LIST_WARNING: i64 = 30 * DAY;
 
@@ -162,19 +162,15 @@ async fn attention(context: &Context) -> Result<Vec<String>, Failure> {
             .ca
             .issuer(&list.name.issuer)
             .is_ok_and(|issuer| issuer.key().is_some());
-        let left = list.next_update.0 - now;
-        if left
-            <= if here {
-                LIST_WARNING
-            } else {
-                CARRIED_LIST_WARNING
-            }
-        {
-            let hint = if here {
-                "is `ward serve` running?"
-            } else {
-                "ward crl publish with the carried key"
-            };
+        let life = list.next_update.0 - list.this_update.0;
+        let (least, hint) = match here {
+            true => (life / LIST_SHARE_LEFT, "is `ward serve` running?"),
+            false => (
+                CARRIED_LIST_WARNING,
+                "ward crl publish with the carried key",
+            ),
+        };
+        if list.next_update.0 - now < least {
             lines.push(format!(
                 "CRL {} of {} ends {}: {hint}",
                 list.name.kind, list.name.issuer, list.next_update
