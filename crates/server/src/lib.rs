@@ -80,7 +80,7 @@ pub async fn serve(
     started: impl FnOnce(Addresses),
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let _lock = store.lock_server()?;
+    let lock = store.lock_server()?;
     let metrics = recorder()?;
     let services = Arc::new(Services {
         config,
@@ -89,6 +89,12 @@ pub async fn serve(
         ca,
         metrics,
     });
+    if lock.is_exclusive() {
+        // A database that cannot be written now keeps them until it can: a loop tries again.
+        if let Err(error) = services.ca.void_abandoned(true, services.now()).await {
+            tracing::warn!(%error, "what a crash left open is not voided yet");
+        }
+    }
     let certificate = tls::CurrentCertificate::none();
     own_certificate::ensure(&services, &certificate).await?;
 

@@ -60,6 +60,16 @@ pub(crate) fn start(
         every(
             services,
             &stop,
+            "abandoned intents",
+            Duration::from_secs(15),
+            |services| async move {
+                services.ca.void_abandoned(false, services.now()).await?;
+                Ok(())
+            },
+        ),
+        every(
+            services,
+            &stop,
             "waiting requests",
             Duration::from_secs(60),
             |services| async move {

@@ -10,13 +10,19 @@ use crate::{Result, StoreError};
 /// ends, however it ends.
 #[derive(Debug)]
 pub struct ServerLock {
-    _file: Option<File>,
+    file: Option<File>,
 }
 
 impl ServerLock {
     /// For a database that is made for several servers.
     pub(crate) fn needless() -> Self {
-        ServerLock { _file: None }
+        ServerLock { file: None }
+    }
+
+    /// Whether it keeps other servers away: whoever holds it knows that what an earlier server left
+    /// unfinished is nobody's work any more.
+    pub fn is_exclusive(&self) -> bool {
+        self.file.is_some()
     }
 
     /// Locks `<database>.lock`.
@@ -32,7 +38,7 @@ impl ServerLock {
             .open(&path)
             .map_err(unavailable)?;
         match file.try_lock() {
-            Ok(()) => Ok(ServerLock { _file: Some(file) }),
+            Ok(()) => Ok(ServerLock { file: Some(file) }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Busy(format!(
                 "another server holds {shown}; two servers need PostgreSQL"
             ))),

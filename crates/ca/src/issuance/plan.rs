@@ -13,7 +13,7 @@ use super::names::{self, Names};
 use super::request::IssueRequest;
 use super::subject;
 use super::text::check_text;
-use crate::authority::{AuthorityState, IssuerState};
+use crate::authority::{Authority, AuthorityState, IssuerState};
 use crate::profile::{AttributeSource, NameKind, Profile, ProfileVersion};
 use crate::state::State;
 use crate::{Issuer, Settings};
@@ -83,55 +83,24 @@ fn issuer(
     source: &str,
     authority: Option<&str>,
 ) -> Result<Arc<Issuer>, Refusal> {
-    let serves = |purpose: &str| {
-        profile
-            .issued_by()
-            .iter()
-            .any(|wanted| wanted == purpose || wanted == "*")
-    };
+    if profile.usage().ocsp_no_check
+        && let Some(issuer) = authority.and_then(|name| state.issuers.get(name))
+    {
+        return for_status(issuer);
+    }
     let chosen = match authority {
-        Some(name) => state.authorities.get(name).ok_or_else(|| {
-            let known: Vec<&str> = state.authorities.keys().map(String::as_str).collect();
-            Refusal::new(
-                "authority.unknown",
-                "authorities",
-                format!("there is no authority `{}`", name.escape_default()),
-            )
-            .accepted(known.join(", "))
-        })?,
-        None => profile
-            .issued_by()
-            .iter()
-            .find_map(|purpose| {
-                state.authorities.values().find(|authority| {
-                    authority.purpose == *purpose && authority.state == AuthorityState::Active
-                })
-            })
-            .ok_or_else(|| {
-                Refusal::new(
-                    "authority.none",
-                    source.to_owned(),
-                    "no active authority has a purpose that this profile is issued by",
-                )
-                .accepted(format!(
-                    "an authority for {}",
-                    profile.issued_by().join(" or ")
-                ))
-            })?,
+        Some(name) => named(state, name)?,
+        None => usual(state, profile, source)?,
     };
-    if !serves(&chosen.purpose) {
+    let serves = |wanted: &String| *wanted == chosen.purpose || wanted == "*";
+    if !profile.issued_by().iter().any(serves) {
+        let (name, purpose) = (&chosen.name, &chosen.purpose);
         return Err(Refusal::new(
             "authority.purpose",
             source.to_owned(),
-            format!(
-                "{} is for {}, not for this profile",
-                chosen.name, chosen.purpose
-            ),
+            format!("{name} is for {purpose}, not for this profile"),
         )
-        .accepted(format!(
-            "an authority for {}",
-            profile.issued_by().join(" or ")
-        )));
+        .accepted(wanted(profile)));
     }
     let loaded = state.issuers.get(&chosen.issuer);
     match (chosen.state, loaded) {
@@ -143,13 +112,69 @@ fn issuer(
             "R01",
             format!("{} is retired and issues no more", chosen.name),
         )),
-        _ => Err(Refusal::new(
-            "authority.offline",
-            "R01",
-            format!("the key of {} is not here", chosen.name),
-        )
-        .accepted("the carried key: `ward ca create --root-key DIR`")),
+        _ => Err(offline(&chosen.name)),
     }
+}
+
+/// An OCSP responder is certified by the very key whose certificates it answers for (RFC 6960
+/// §4.2.2.2): this generation, however old, as long as its key is here.
+fn for_status(issuer: &Arc<Issuer>) -> Result<Arc<Issuer>, Refusal> {
+    match issuer.record().state {
+        IssuerState::Offline => Err(offline(issuer.name())),
+        IssuerState::Active | IssuerState::Superseded | IssuerState::Retired => {
+            Ok(Arc::clone(issuer))
+        }
+    }
+}
+
+/// An authority by its name, or by the id of the generation that issues now.
+fn named<'a>(state: &'a State, name: &str) -> Result<&'a Authority, Refusal> {
+    let by_generation = || {
+        state
+            .authorities
+            .values()
+            .find(|authority| authority.issuer == name)
+    };
+    let found = state.authorities.get(name).or_else(by_generation);
+    found.ok_or_else(|| {
+        let known: Vec<&str> = state.authorities.keys().map(String::as_str).collect();
+        Refusal::new(
+            "authority.unknown",
+            "authorities",
+            format!("there is no authority `{}`", name.escape_default()),
+        )
+        .accepted(known.join(", "))
+    })
+}
+
+/// The first active authority with the first purpose that has one.
+fn usual<'a>(state: &'a State, profile: &Profile, source: &str) -> Result<&'a Authority, Refusal> {
+    let active = |purpose: &String| {
+        state.authorities.values().find(|authority| {
+            authority.purpose == *purpose && authority.state == AuthorityState::Active
+        })
+    };
+    profile.issued_by().iter().find_map(active).ok_or_else(|| {
+        Refusal::new(
+            "authority.none",
+            source.to_owned(),
+            "no active authority has a purpose that this profile is issued by",
+        )
+        .accepted(wanted(profile))
+    })
+}
+
+fn wanted(profile: &Profile) -> String {
+    format!("an authority for {}", profile.issued_by().join(" or "))
+}
+
+fn offline(name: &str) -> Refusal {
+    Refusal::new(
+        "authority.offline",
+        "R01",
+        format!("the key of {name} is not here"),
+    )
+    .accepted("an act with the carried key: create, rotate, cross-sign")
 }
 
 /// Names and subject as the request brings them.

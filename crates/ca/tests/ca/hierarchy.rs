@@ -17,6 +17,7 @@ use crate::support::{House, NOW, PASSPHRASE, answers, on_both, rule, run, server
 on_both!(
     r01_init_carries_the_root_away,
     r01_a_rotated_authority_lives_beside_its_past,
+    r13_every_generation_has_its_own_responder,
     r01_a_root_rotates_and_is_cross_signed,
     r01_authorities_are_created_with_the_carried_key_only,
     r01_a_retired_authority_issues_nothing,
@@ -150,6 +151,45 @@ async fn r01_a_rotated_authority_lives_beside_its_past(postgres: bool) {
     // Nothing was signed again.
     let stored = house.ca.certificate(&before.sha256).await.unwrap().unwrap();
     assert_eq!(stored.der, before.der);
+}
+
+/// RFC 6960 §4.2.2.2: a delegated responder is certified by the key it answers for, also after that
+/// key was superseded or its authority retired.
+async fn r13_every_generation_has_its_own_responder(postgres: bool) {
+    let house = House::new(postgres).await;
+    let manage = || house.admin(Action::ManageAuthorities);
+    let key = ParentKey::Carried(house.carry());
+    let rotated = house
+        .ca
+        .rotate_authority(manage(), "servers", key, None, None, NOW);
+    rotated.await.unwrap();
+    house
+        .ca
+        .retire_authority(manage(), "people", "merged", NOW)
+        .await
+        .unwrap();
+    house.ca.ensure_responders(NOW).await.unwrap();
+    let all = ca::CertificateFilter {
+        profile: Some("ocsp-responder".to_owned()),
+        ..ca::CertificateFilter::default()
+    };
+    let mut found = Vec::new();
+    for row in house.ca.certificates(&all).await.unwrap().certificates {
+        let stored = house.ca.certificate(&row.sha256).await.unwrap().unwrap();
+        let certificate = x509::Certificate::from_der(&stored.der).unwrap();
+        let issuer = house.ca.issuer(&row.issuer).unwrap();
+        let key = issuer.certificate().public_key().unwrap();
+        certificate.verify_signed_by(&key).unwrap();
+        found.push(row.issuer);
+    }
+    found.sort();
+    assert_eq!(found, ["devices", "people", "servers", "servers-g2"]);
+    // Anything else comes from the generation that issues now, by either name.
+    for name in ["servers", "servers-g2"] {
+        let mut request = server("a.example.org");
+        request.authority = Some(name.to_owned());
+        assert_eq!(house.issue(request).await.unwrap().issuer, "servers-g2");
+    }
 }
 
 async fn r01_a_root_rotates_and_is_cross_signed(postgres: bool) {
