@@ -139,8 +139,15 @@ impl Default for Lifetimes {
 /// What is known in memory about publication; the database is the truth.
 #[derive(Default)]
 pub(crate) struct Lists {
-    kept: RwLock<HashMap<ListName, Arc<PublishedList>>>,
+    kept: RwLock<Kept>,
     dirty: Mutex<BTreeSet<(String, u32)>>,
+}
+
+/// Lists in memory, and how often some were forgotten.
+#[derive(Default)]
+struct Kept {
+    lists: HashMap<ListName, Arc<PublishedList>>,
+    forgotten: u64,
 }
 
 impl Lists {
@@ -151,7 +158,9 @@ impl Lists {
 
     /// Somebody published: whatever is kept may be old.
     pub(crate) fn forget(&self, issuer: &str) {
-        self.kept.write().retain(|name, _| name.issuer != issuer);
+        let mut kept = self.kept.write();
+        kept.lists.retain(|name, _| name.issuer != issuer);
+        kept.forgotten += 1;
     }
 
     fn take_dirty(&self, issuer: &str) -> BTreeSet<u32> {
@@ -164,6 +173,15 @@ impl Lists {
         mine.into_iter().map(|(_, partition)| partition).collect()
     }
 }
+
+/// A change is stamped shortly before it is committed: who looks for changes since a list looks back so much further.
+const STAMPED_BEFORE_SECONDS: i64 = 60;
+
+/// Partitions with a change since their list: one look into the index for each.
+const OVERTAKEN: &str = "SELECT issuer, partition FROM crls WHERE partition >= 0 AND EXISTS (\
+    SELECT 1 FROM revocations WHERE revocations.issuer = crls.issuer \
+    AND revocations.partition = crls.partition \
+    AND revocations.changed_at >= (crls.this_update - $1) * 1000)";
 
 /// What one call of [`Ca::publish_due`] did for one issuer.
 #[derive(Debug, serde::Serialize)]
@@ -187,6 +205,23 @@ impl Ca {
         Ok(published)
     }
 
+    /// Marks every partition in which a status has changed since its list was made, for a process that has just begun:
+    /// what the one before it knew to be due died with it.
+    pub async fn mark_overtaken(&self) -> Result<(), CaError> {
+        let rows = self
+            .store()
+            .query(OVERTAKEN, params![STAMPED_BEFORE_SECONDS])
+            .await?;
+        for row in &rows {
+            let partition = u32::try_from(row.int(1)?).unwrap_or_default();
+            self.status_services().lists.mark(row.text(0)?, partition);
+        }
+        if !rows.is_empty() {
+            self.status_services().nudge.notify_one();
+        }
+        Ok(())
+    }
+
     /// Publishes all lists of an issuer, due or not.
     pub async fn publish_now(
         &self,
@@ -199,9 +234,14 @@ impl Ca {
 
     /// A published list, from memory where it is small enough to be kept.
     pub async fn crl(&self, name: &ListName) -> Result<Option<Arc<PublishedList>>, CaError> {
-        if let Some(list) = self.status_services().lists.kept.read().get(name) {
-            return Ok(Some(Arc::clone(list)));
-        }
+        let kept = &self.status_services().lists.kept;
+        let forgotten = {
+            let kept = kept.read();
+            if let Some(list) = kept.lists.get(name) {
+                return Ok(Some(Arc::clone(list)));
+            }
+            kept.forgotten
+        };
         let rows = self
             .store()
             .query(
@@ -215,11 +255,11 @@ impl Ca {
         };
         let list = Arc::new(read_list(row, Bytes::from(row.blob(8)?.to_vec()))?);
         if list.size <= KEPT_IN_MEMORY {
-            self.status_services()
-                .lists
-                .kept
-                .write()
-                .insert(name.clone(), Arc::clone(&list));
+            let mut kept = kept.write();
+            // What was published while this one was read must not be hidden behind it.
+            if kept.forgotten == forgotten {
+                kept.lists.insert(name.clone(), Arc::clone(&list));
+            }
         }
         Ok(Some(list))
     }
@@ -416,8 +456,9 @@ impl Ca {
             ListKind::Partition(number) => (i64::from(number), i64::from(number)),
             ListKind::Complete | ListKind::Delta => (i64::MIN, i64::MAX),
         };
-        // A change is stamped shortly before it is committed: look back a little further than the base.
-        let since = base.map_or(i64::MIN, |base| (base.this_update.0 - 60) * 1000);
+        let since = base.map_or(i64::MIN, |base| {
+            (base.this_update.0 - STAMPED_BEFORE_SECONDS) * 1000
+        });
         // Released holds appear in deltas only, as removeFromCRL (§5.3.1). §3.3: an entry stays until it has appeared on a list published after the certificate's expiry.
         let expired = now.seconds() - 2 * Lifetimes::default().complete_seconds;
         let (mut der, mut count, mut after) = (Vec::new(), 0, Vec::new());

@@ -37,6 +37,8 @@ pub(crate) struct Services {
     pub(crate) store: store::Store,
     pub(crate) access: access::Access,
     pub(crate) ca: ca::Ca,
+    /// No other server works on this database.
+    pub(crate) alone: bool,
     metrics: PrometheusHandle,
 }
 
@@ -87,9 +89,10 @@ pub async fn serve(
         store,
         access,
         ca,
+        alone: lock.is_exclusive(),
         metrics,
     });
-    if lock.is_exclusive() {
+    if services.alone {
         // A database that cannot be written now keeps them until it can: a loop tries again.
         if let Err(error) = services.ca.void_abandoned(true, services.now()).await {
             tracing::warn!(%error, "what a crash left open is not voided yet");

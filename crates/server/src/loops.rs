@@ -90,6 +90,14 @@ pub(crate) fn start(
 /// The log is the change feed: what this or another process did to the database becomes visible here.
 async fn follow_log(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
     let mut seen = services.store.log_size().await.unwrap_or_default();
+    // What happened before this was not followed by anybody who is still alive.
+    while let Err(error) = services.ca.mark_overtaken().await {
+        tracing::warn!(%error, "cannot find out which lists are overtaken; trying again");
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(500)) => {}
+            _ = stop.wait_for(|stopped| *stopped) => return,
+        }
+    }
     loop {
         let grown = tokio::select! {
             grown = services.store.wait_for_growth(seen, Duration::from_millis(500)) => grown,
@@ -145,7 +153,11 @@ fn noteworthy(body: &[u8]) -> Option<audit::Event> {
 
 /// CRLs: at once after a status change, otherwise at half-life.
 async fn publish(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
-    let holder = format!("{}-{:x}", std::process::id(), services.now().0);
+    // The only server takes over at once what it held before a crash.
+    let holder = match services.alone {
+        true => "the only server".to_owned(),
+        false => format!("{}-{:x}", std::process::id(), services.now().0),
+    };
     loop {
         let now = services.now();
         let result = match services.store.lease("publisher", &holder, LEASE, now).await {
