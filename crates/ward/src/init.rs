@@ -86,6 +86,7 @@ pub(crate) async fn run(place: &Place, init: &Init) -> Done {
             data.display()
         )));
     }
+    check_tokens(&context, &answers)?;
     let permit = context.permit(Action::ManageAuthorities).await?;
     let (root_key, made_passphrase) = root.prepare()?;
     let report = context
@@ -93,6 +94,30 @@ pub(crate) async fn run(place: &Place, init: &Init) -> Done {
         .init(permit, &answers, root_key, clock::now())
         .await?;
     Ok(made(&data, &root, made_passphrase.as_deref(), &report))
+}
+
+/// Before anything is made: a token that is missing halfway would leave a root key that belongs to nothing.
+fn check_tokens(context: &Context, answers: &Answers) -> Result<(), Failure> {
+    let known = context.keyring.token_status();
+    for authority in &answers.authorities {
+        let Backend::Pkcs11 { token } = &authority.backend else {
+            continue;
+        };
+        match known.iter().find(|status| status.label == *token) {
+            Some(status) if status.available => {}
+            Some(status) => {
+                let problem = status.problem.as_deref().unwrap_or("not available");
+                return Err(failed(format!("token {token}: {problem}")));
+            }
+            None => {
+                return Err(failed(format!(
+                    "token {token} is not in {}: add it under [[keys.pkcs11]]",
+                    context.config.data.join("ward.toml").display()
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The answers file, then the flags over it.

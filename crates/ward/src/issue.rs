@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ::ca::profile::Duration;
 use ::ca::{Exception, GeneratedKey, IssueRequest, Issued, KeyPackage, Outcome};
-use access::{Action, Evidence, RequestId, Target};
+use access::{Action, Evidence, Refusal, RequestId, Target};
 use clap::Args;
 use serde_json::{Value, json};
 use x509::{CertificationRequest, GeneralName, Name};
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::args::Place;
 use crate::clock;
 use crate::context::Context;
-use crate::output::{Done, Failure, Report, SecretFile, failed, read, read_secret, write};
+use crate::output::{Done, Failure, Report, SecretFile, read, read_secret, write};
 
 #[derive(Args)]
 pub(crate) struct Issue {
@@ -69,8 +69,11 @@ pub(crate) struct Issue {
 }
 
 pub(crate) async fn run(place: &Place, issue: &Issue) -> Done {
-    let request = request(issue)?;
     let context = Context::open(place).await?;
+    let request = match request(issue) {
+        Err(Failure::Refused(refusal)) => return Err(refused(&context, issue, *refusal).await),
+        other => other?,
+    };
     let written: Vec<String> = request
         .names
         .iter()
@@ -97,6 +100,23 @@ pub(crate) async fn run(place: &Place, issue: &Issue) -> Done {
             issue.p12.as_deref().or(issue.out.as_deref()),
             secret,
         ),
+    }
+}
+
+/// What is refused before it could be read in full is in the log like everything else that is refused.
+async fn refused(context: &Context, issue: &Issue, refusal: Refusal) -> Failure {
+    let object = audit::Object::new("profile", &issue.profile);
+    let recorded = context.access.record_refusal(
+        &refusal,
+        &context.principal,
+        "certificate.refuse",
+        object,
+        None,
+        clock::now(),
+    );
+    match recorded.await {
+        Ok(()) => refusal.into(),
+        Err(error) => error.into(),
     }
 }
 
@@ -252,7 +272,14 @@ fn csr(file: &Path) -> Result<CertificationRequest, Failure> {
         true => CertificationRequest::from_pem(&bytes),
         false => CertificationRequest::from_der(&bytes),
     };
-    csr.map_err(|error| failed(format!("{}: {error}", file.display())))
+    csr.map_err(|error| {
+        let message = format!("{}: {}", file.display(), error.message);
+        let refusal = Refusal::new(error.rule, error.clause, message);
+        match error.accepted {
+            Some(accepted) => refusal.accepted(accepted).into(),
+            None => refusal.into(),
+        }
+    })
 }
 
 fn package(issue: &Issue) -> Result<KeyPackage, Failure> {

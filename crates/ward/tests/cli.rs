@@ -1,5 +1,7 @@
 //! The binary as people and scripts meet it: exit status, what is printed where, and rules that refuse by name.
 
+#![allow(clippy::unwrap_used)] // Helpers may fail like tests.
+
 mod hospital;
 
 use std::io::Write;
@@ -125,6 +127,51 @@ fn init_says_what_is_missing_and_a_dry_run_makes_nothing() {
     assert!(!folder.path().join("nowhere").exists());
 }
 
+/// The answers file of docs/first-hour.md.
+#[test]
+fn r01_the_documented_answers_make_the_hierarchy_they_describe() {
+    let document = include_str!("../../../docs/first-hour.md");
+    let answers = document
+        .split("```toml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("answers.toml"), answers).unwrap();
+    let run = |command: &str| ward(folder.path(), &command.split(' ').collect::<Vec<_>>());
+    let shown = run("init --data d --answers answers.toml --root-out usb --dry-run");
+    assert_eq!(shown.status, 0, "{}", shown.stderr);
+    let made = run("init --data d --answers answers.toml --root-out usb --country DE");
+    assert_eq!(made.status, 0, "{}", made.stderr);
+    let imaging = run("ca show imaging --data d --json").json();
+    assert_eq!(imaging["issuers"][0]["algorithm"], "rsa-3072");
+    assert!(
+        imaging["subject"].as_str().unwrap().contains("C=DE"),
+        "flags win over the file: {imaging}"
+    );
+    let certificate = folder.path().join("imaging.pem");
+    assert_eq!(
+        run("ca export imaging --data d --out imaging.pem").status,
+        0
+    );
+    let text = openssl(&[
+        "x509",
+        "-in",
+        certificate.to_str().unwrap(),
+        "-noout",
+        "-text",
+    ]);
+    assert!(text.contains("DNS:imaging.mercy.example"), "{text}");
+    std::fs::write(folder.path().join("wrong.toml"), "organisation = 1\n").unwrap();
+    let wrong = run("init --data e --answers wrong.toml --root-out usb2");
+    assert_eq!(wrong.status, 2);
+    assert!(
+        wrong.stderr.contains("wrong.toml") && wrong.stderr.contains("organisation"),
+        "{}",
+        wrong.stderr
+    );
+}
+
 #[test]
 fn r03_a_request_becomes_a_certificate_that_openssl_accepts() {
     let hospital = Hospital::new();
@@ -195,6 +242,78 @@ fn r03_a_request_becomes_a_certificate_that_openssl_accepts() {
         web,
         web,
     ]);
+}
+
+#[test]
+fn r03_a_request_that_cannot_be_accepted_is_refused_by_rule_and_in_the_log() {
+    let hospital = Hospital::new();
+    hospital.request("web", "/CN=web.example.org", "DNS:web.example.org");
+    let mut bytes = openssl_der(&hospital, "web");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(hospital.path("forged.csr"), &bytes).unwrap();
+    std::fs::write(hospital.path("noise.csr"), "noise").unwrap();
+    let weak = [
+        "req",
+        "-new",
+        "-newkey",
+        "rsa:1024",
+        "-nodes",
+        "-subj",
+        "/CN=web.example.org",
+    ];
+    let (key, csr) = (hospital.path("weak.key"), hospital.path("weak.csr"));
+    openssl(
+        &[
+            &weak[..],
+            &[
+                "-keyout",
+                key.to_str().unwrap(),
+                "-out",
+                csr.to_str().unwrap(),
+            ],
+        ]
+        .concat(),
+    );
+    for file in ["forged.csr", "noise.csr", "weak.csr"] {
+        let ran = hospital.ward(&format!(
+            "cert issue --profile server-tls --csr {file} --json"
+        ));
+        assert_eq!(
+            (ran.status, ran.json()["error"].as_str()),
+            (1, Some("refused")),
+            "{file}: {}",
+            ran.stdout
+        );
+        assert!(
+            ran.json()["rule"]
+                .as_str()
+                .is_some_and(|rule| rule.starts_with("csr")),
+            "{file}: {}",
+            ran.stdout
+        );
+    }
+    let log = hospital
+        .ward("audit show --action certificate.refuse --json")
+        .json();
+    assert_eq!(log.as_array().unwrap().len(), 3, "{log}");
+}
+
+fn openssl_der(hospital: &Hospital, name: &str) -> Vec<u8> {
+    let (csr, der) = (
+        hospital.path(&format!("{name}.csr")),
+        hospital.path(&format!("{name}.der")),
+    );
+    openssl(&[
+        "req",
+        "-in",
+        csr.to_str().unwrap(),
+        "-outform",
+        "DER",
+        "-out",
+        der.to_str().unwrap(),
+    ]);
+    std::fs::read(der).unwrap()
 }
 
 #[test]

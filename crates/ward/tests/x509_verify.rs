@@ -1,5 +1,7 @@
 //! `ward x509 verify` beside `openssl verify`, on chains that OpenSSL made: both must say the same.
 
+#![allow(clippy::unwrap_used)] // Helpers may fail like tests.
+
 mod hospital;
 
 use std::path::{Path, PathBuf};
