@@ -11,8 +11,8 @@ use crate::authority::{AUTHORITY_RECORDS, Authority, ISSUER_RECORDS, IssuerRecor
 use crate::{Ca, Result};
 
 const ANNOUNCE: &str = "INSERT INTO intents\
-    (serial, issuer, partition, profile, tbs, actor, idempotency, created) \
-    VALUES($1, $2, 0, $3, $4, $5, NULL, $6)";
+    (serial, issuer, partition, profile, actor, idempotency, created) \
+    VALUES($1, $2, 0, $3, $4, NULL, $5)";
 const SETTLE: &str = "DELETE FROM intents WHERE serial = $1";
 const RECORD: &str = "INSERT INTO certificates\
     (issuer, serial, sha256, profile, profile_version, subject, names, not_before, not_after, \
@@ -147,7 +147,6 @@ impl Ca {
                 &unsigned.serial,
                 issuer,
                 CA_PROFILE,
-                &unsigned.tbs,
                 actor.id.as_str(),
                 now
             ],

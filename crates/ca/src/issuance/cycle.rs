@@ -42,8 +42,8 @@ struct Signed {
 }
 
 const INTEND: &str = "INSERT INTO intents\
-    (serial, issuer, partition, profile, tbs, actor, idempotency, created) \
-    VALUES($1, $2, $3, $4, $5, $6, $7, $8)";
+    (serial, issuer, partition, profile, actor, idempotency, created) \
+    VALUES($1, $2, $3, $4, $5, $6, $7)";
 const SETTLE: &str = "DELETE FROM intents WHERE serial = $1";
 const RECORD: &str = "INSERT INTO certificates\
     (issuer, serial, sha256, profile, profile_version, subject, names, not_before, not_after, \
@@ -150,7 +150,6 @@ impl Ca {
                 route.issuer.name(),
                 draft.partition,
                 route.profile.profile.name(),
-                &draft.tbs,
                 permit.actor().id.as_str(),
                 idempotency.map(str::to_owned),
                 now,

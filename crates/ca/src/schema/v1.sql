@@ -1,10 +1,9 @@
--- What is about to be signed. A row that outlives its process is voided.
+-- What is about to be signed; the bytes' SHA-256 is in the event. A row that outlives its process is voided.
 CREATE TABLE intents(
     serial BLOB PRIMARY KEY,
     issuer TEXT NOT NULL,
     partition INTEGER NOT NULL,
     profile TEXT NOT NULL,
-    tbs BLOB NOT NULL,
     actor TEXT NOT NULL,
     idempotency TEXT,
     created INTEGER NOT NULL
