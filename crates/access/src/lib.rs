@@ -111,7 +111,7 @@ impl Access {
         now: Timestamp,
     ) -> Result<Permit, AccessError> {
         match permit::decide(principal, action, target) {
-            Ok(permit) => Ok(permit),
+            Ok(permit) => Ok(permit.with_request_id(request_id)),
             Err(refusal) => {
                 let object = match (target.profile, target.authority) {
                     (Some(profile), _) => Object::new("profile", profile),

@@ -82,6 +82,7 @@ pub struct Permit {
     principal: Arc<Principal>,
     action: Action,
     actor: Actor,
+    request_id: Option<String>,
 }
 
 impl Permit {
@@ -93,6 +94,24 @@ impl Permit {
     /// The actor for events, with the role that decided.
     pub fn actor(&self) -> &Actor {
         &self.actor
+    }
+
+    /// What joins the events of this act with the answer to whoever asked for it.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    pub(crate) fn with_request_id(mut self, id: Option<&str>) -> Self {
+        self.request_id = id.map(str::to_owned);
+        self
+    }
+
+    /// `event`, with the request's id if there is one.
+    pub(crate) fn joined(&self, event: audit::Event) -> audit::Event {
+        match &self.request_id {
+            Some(id) => event.request_id(id.as_str()),
+            None => event,
+        }
     }
 
     /// What was allowed.
@@ -171,6 +190,7 @@ pub(crate) fn decide(
         principal: Arc::clone(principal),
         action,
         actor: principal.actor.clone().with_role(role.name()),
+        request_id: None,
     })
 }
 

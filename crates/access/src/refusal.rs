@@ -7,6 +7,9 @@ use std::fmt;
 use audit::{Actor, Event, Object, Outcome, Timestamp};
 use serde::Serialize;
 
+/// Longest message in bytes.
+const LONGEST: usize = 1000;
+
 /// Why something is not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Refusal {
@@ -31,7 +34,7 @@ impl Refusal {
         Refusal {
             rule: rule.into(),
             source: source.into(),
-            message: message.into(),
+            message: shortened(message.into()),
             accepted: None,
         }
     }
@@ -56,6 +59,15 @@ impl Refusal {
             .outcome(Outcome::Refused)
             .why(self.to_string())
     }
+}
+
+/// A refusal quotes what it refuses, and that can be as long as a request's body.
+fn shortened(mut message: String) -> String {
+    if message.len() > LONGEST {
+        message.truncate(message.floor_char_boundary(LONGEST));
+        message.push('…');
+    }
+    message
 }
 
 impl fmt::Display for Refusal {

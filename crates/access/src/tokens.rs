@@ -55,7 +55,14 @@ impl Access {
         now: Timestamp,
     ) -> Result<(TokenId, Zeroizing<String>), AccessError> {
         permit.require(Action::ManageTokens)?;
-        check_new(&permit, &new, now)?;
+        if let Err(refusal) = check_new(&permit, &new, now) {
+            let object = Object::new("action", "token.create");
+            let principal = permit.principal();
+            let id = permit.request_id();
+            self.record_refusal(&refusal, principal, "token.create", object, id, now)
+                .await?;
+            return Err(refusal.into());
+        }
         let id = TokenId(format!("t{}", hex::encode(random::<6>()?)));
         let bytes = Zeroizing::new(random::<32>()?);
         let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice()));
@@ -80,7 +87,13 @@ impl Access {
             Object::new("token", id.as_str()),
         )
         .after(json!(stored.token));
-        let write = Write::new(event)?.put_record(TOKEN_RECORDS, id.as_str(), 0, &stored, now)?;
+        let write = Write::new(permit.joined(event))?.put_record(
+            TOKEN_RECORDS,
+            id.as_str(),
+            0,
+            &stored,
+            now,
+        )?;
         self.store.commit(write).await?;
         let bearer = Zeroizing::new(format!("ward_{id}_{}", secret.as_str()));
         Ok((id, bearer))
@@ -110,8 +123,13 @@ impl Access {
         )
         .why(why)
         .after(json!({ "revoked": now.0 }));
-        let write =
-            Write::new(event)?.put_record(TOKEN_RECORDS, id.as_str(), version, &stored, now)?;
+        let write = Write::new(permit.joined(event))?.put_record(
+            TOKEN_RECORDS,
+            id.as_str(),
+            version,
+            &stored,
+            now,
+        )?;
         self.store.commit(write).await?;
         self.tokens.known.lock().remove(id);
         Ok(())

@@ -194,9 +194,7 @@ impl Access {
             "request.deny"
         };
         if let Err(refusal) = check_decider(&permit, &request, now) {
-            self.record_refusal(&refusal, permit.principal(), verb, object(id), None, now)
-                .await?;
-            return Err(refusal.into());
+            return Err(self.undecided(refusal, &permit, verb, id, now).await);
         }
         request.decisions.push(Decision {
             by: permit.actor().clone(),
@@ -210,11 +208,18 @@ impl Access {
             request.state = RequestState::Approved;
         }
         let next = match request.state {
-            RequestState::Approved => Some(self.requester_permit(&request, now).await?),
+            RequestState::Approved => match self.requester_permit(&request, now).await {
+                Ok(next) => Some(next),
+                Err(AccessError::Refused(refusal)) => {
+                    return Err(self.undecided(refusal, &permit, verb, id, now).await);
+                }
+                Err(error) => return Err(error),
+            },
             _ => None,
         };
-        let mut event = Event::new(now, permit.actor().clone(), verb, object(id))
+        let event = Event::new(now, permit.actor().clone(), verb, object(id))
             .after(json!({ "state": request.state, "approvals": request.approvals() }));
+        let mut event = permit.joined(event);
         if let Some(why) = why {
             event = event.why(why);
         }
@@ -226,6 +231,24 @@ impl Access {
             (RequestState::Denied, _) => Decided::Denied(request),
             _ => Decided::Waiting(request),
         })
+    }
+
+    /// The refusal of a decision, once it is in the log.
+    async fn undecided(
+        &self,
+        refusal: Refusal,
+        permit: &Permit,
+        verb: &'static str,
+        id: &RequestId,
+        now: Timestamp,
+    ) -> AccessError {
+        let request_id = permit.request_id();
+        let principal = permit.principal();
+        let recorded = self.record_refusal(&refusal, principal, verb, object(id), request_id, now);
+        match recorded.await {
+            Ok(()) => refusal.into(),
+            Err(error) => error.into(),
+        }
     }
 
     async fn requester_permit(

@@ -31,7 +31,7 @@ pub struct Config {
 pub struct Limits {
     /// Open connections over both listeners.
     pub connections: usize,
-    /// Seconds for the TLS handshake and for each request head.
+    /// Seconds for the TLS handshake, for each request's head, and for its body.
     pub head_seconds: u64,
     /// Largest request body in bytes. The largest lawful body is a CSR of 64 KiB in JSON.
     pub body_bytes: usize,

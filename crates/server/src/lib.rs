@@ -8,6 +8,7 @@ mod listener;
 mod loops;
 mod own_certificate;
 mod problem;
+mod prompt;
 mod public;
 mod reply;
 mod request_body;

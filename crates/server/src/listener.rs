@@ -5,20 +5,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::service::service_fn;
+use hyper::server::conn::{http1, http2};
+use hyper::service::{HttpService, service_fn};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::Limits;
+use crate::prompt::Prompt;
 use crate::reply::Reply;
 
 /// How long open requests may take once shutdown has begun.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// Most header fields of a request, and most bytes of its head.
+const HEADERS: usize = 64;
+const HEAD_BYTES: usize = 32 * 1024;
+
+/// The client's preface of HTTP/2 (RFC 9113 §3.4): 24 octets, and the head of its SETTINGS frame.
+const PREFACE: usize = 24 + 9;
 
 /// What answers requests on a listener.
 pub(crate) trait Door: Send + Sync + 'static {
@@ -42,7 +51,7 @@ impl<D: Door> Listener<D> {
     pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
         let graceful = GracefulShutdown::new();
         let head = Duration::from_secs(self.limits.head_seconds);
-        let http = http(head);
+        let http = Http::new(head);
         loop {
             let accepted = tokio::select! {
                 accepted = self.socket.accept() => accepted,
@@ -64,23 +73,13 @@ impl<D: Door> Listener<D> {
                     async move { Ok::<_, Infallible>(door.answer(request).await) }
                 });
                 let ended = match tls {
-                    None => {
-                        watcher
-                            .watch(
-                                http.serve_connection(TokioIo::new(stream), service)
-                                    .into_owned(),
-                            )
-                            .await
-                    }
+                    None => watcher.watch(http.one(stream, service)).await,
                     Some(tls) => match tokio::time::timeout(head, tls.accept(stream)).await {
-                        Ok(Ok(stream)) => {
-                            watcher
-                                .watch(
-                                    http.serve_connection(TokioIo::new(stream), service)
-                                        .into_owned(),
-                                )
-                                .await
+                        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                            let stream = Prompt::new(stream, PREFACE, head);
+                            watcher.watch(http.two(stream, service)).await
                         }
+                        Ok(Ok(stream)) => watcher.watch(http.one(stream, service)).await,
                         Ok(Err(_)) | Err(_) => {
                             metrics::counter!("ward_tls_handshakes_failed_total").increment(1);
                             Ok(())
@@ -105,18 +104,47 @@ impl<D: Door> Listener<D> {
     }
 }
 
-fn http(head: Duration) -> auto::Builder<TokioExecutor> {
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head)
-        .max_headers(64)
-        .pipeline_flush(true);
-    http.http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(128)
-        .keep_alive_interval(Some(head));
-    http
+/// HTTP in its two versions. TLS says which one it is (ALPN); plain HTTP is version 1.1, since guessing from the first
+/// bytes would be waiting without a deadline.
+#[derive(Clone)]
+struct Http {
+    one: http1::Builder,
+    two: http2::Builder<TokioExecutor>,
+}
+
+impl Http {
+    fn new(head: Duration) -> Self {
+        let mut one = http1::Builder::new();
+        one.timer(TokioTimer::new())
+            .header_read_timeout(head)
+            .max_headers(HEADERS)
+            .max_buf_size(HEAD_BYTES)
+            .pipeline_flush(true);
+        let mut two = http2::Builder::new(TokioExecutor::new());
+        two.timer(TokioTimer::new())
+            .max_concurrent_streams(128)
+            .max_header_list_size(HEAD_BYTES as u32)
+            .keep_alive_interval(Some(head));
+        Self { one, two }
+    }
+
+    fn one<I, S>(&self, stream: I, service: S) -> http1::Connection<TokioIo<I>, S>
+    where
+        I: AsyncRead + AsyncWrite + Unpin,
+        S: HttpService<Incoming, ResBody = Reply>,
+        S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.one.serve_connection(TokioIo::new(stream), service)
+    }
+
+    fn two<I, S>(&self, stream: I, service: S) -> http2::Connection<TokioIo<I>, S, TokioExecutor>
+    where
+        I: AsyncRead + AsyncWrite + Unpin,
+        S: HttpService<Incoming, ResBody = Reply, Future: Send + 'static>,
+        S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.two.serve_connection(TokioIo::new(stream), service)
+    }
 }
 
 /// A failed accept (out of descriptors, peer gone) is no reason to stop, nor to spin.

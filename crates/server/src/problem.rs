@@ -7,7 +7,7 @@ use hyper::{StatusCode, header};
 use serde::Serialize;
 
 /// An answer that is not a success.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Problem {
     /// Stable identifier, for example `urn:ward:problem:refused`.
     #[serde(rename = "type")]
@@ -26,6 +26,9 @@ pub(crate) struct Problem {
     pub(crate) accepted: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) request_id: Option<String>,
+    /// Whether the audit log has it already.
+    #[serde(skip)]
+    pub(crate) recorded: bool,
 }
 
 impl Problem {
@@ -44,6 +47,7 @@ impl Problem {
             source: None,
             accepted: None,
             request_id: None,
+            recorded: false,
         }
     }
 
@@ -52,6 +56,42 @@ impl Problem {
             StatusCode::BAD_REQUEST,
             "urn:ward:problem:malformed",
             "The request cannot be read",
+            detail,
+        )
+    }
+
+    pub(crate) fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "urn:ward:problem:too-large",
+            "The request is larger than Ward reads",
+            detail,
+        )
+    }
+
+    pub(crate) fn media_type(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "urn:ward:problem:media-type",
+            "The body is of a kind that Ward does not read",
+            detail,
+        )
+    }
+
+    pub(crate) fn method(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "urn:ward:problem:method",
+            "The path has no such method",
+            detail,
+        )
+    }
+
+    pub(crate) fn too_slow(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "urn:ward:problem:too-slow",
+            "The request did not arrive in time",
             detail,
         )
     }
@@ -113,14 +153,27 @@ impl Problem {
         problem.rule = Some(refusal.rule.to_string());
         problem.source = Some(refusal.source.to_string());
         problem.accepted = refusal.accepted.clone();
+        problem.recorded = true;
         problem
+    }
+
+    /// The rule, or the kind of problem where no rule was asked.
+    pub(crate) fn rule_name(&self) -> String {
+        match &self.rule {
+            Some(rule) => rule.clone(),
+            None => self.kind.rsplit(':').next().unwrap_or_default().to_owned(),
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let body = self.to_json();
         let mut response = (
             status,
             [(header::CONTENT_TYPE, "application/problem+json")],
@@ -133,6 +186,7 @@ impl IntoResponse for Problem {
                 header::HeaderValue::from_static("Bearer"),
             );
         }
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -4,6 +4,7 @@
 //! Dispatch is by hand: these are the hottest paths, and there are six of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -26,7 +27,10 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Reply>, Request<Incoming>> {
     let path = request.uri().path();
-    if let Some(rest) = path.strip_prefix("/ocsp") {
+    if let Some(rest) = path
+        .strip_prefix("/ocsp")
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+    {
         return match *request.method() {
             Method::POST if rest.len() <= 1 => Ok(ocsp_post(services, request).await),
             Method::GET if rest.len() > 1 => Ok(ocsp_get(services, &rest[1..]).await),
@@ -53,7 +57,15 @@ pub(crate) async fn answer(
 }
 
 async fn ocsp_post(services: &Arc<Services>, request: Request<Incoming>) -> Response<Reply> {
-    let Ok(body) = Limited::new(request.into_body(), OCSP_BODY).collect().await else {
+    let body = Limited::new(request.into_body(), OCSP_BODY).collect();
+    let patience = Duration::from_secs(services.config.limits.head_seconds);
+    let Ok(body) = tokio::time::timeout(patience, body).await else {
+        return plain(
+            StatusCode::REQUEST_TIMEOUT,
+            "the request did not arrive in time\n",
+        );
+    };
+    let Ok(body) = body else {
         return ocsp_reply(Bytes::from_static(&x509::ocsp::errors::MALFORMED_REQUEST));
     };
     let body = body.to_bytes();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use access::{Permit, Refusal};
 use audit::Timestamp;
-use x509::ext::{BasicConstraints, SubjectAltName};
+use x509::ext::{BasicConstraints, KeyUsage, SubjectAltName};
 use x509::{CertificationRequest, GeneralName, KeyAlgorithm, Name, PublicKey, Time};
 
 use super::names::{self, Names};
@@ -198,6 +198,18 @@ pub(crate) fn asked_by_csr(
             "the request asks to become a CA",
         )
         .accepted("a request without CA:true, or the profile sub-ca"));
+    }
+    let usage: Option<KeyUsage> = requested(csr)?;
+    let signs = |usage: KeyUsage| {
+        usage.contains(KeyUsage::KEY_CERT_SIGN) || usage.contains(KeyUsage::CRL_SIGN)
+    };
+    if usage.is_some_and(signs) && !profile.is_authority() {
+        return Err(Refusal::new(
+            "csr.ca",
+            "RFC 5280 §4.2.1.3",
+            "the request asks for a key that signs certificates or CRLs",
+        )
+        .accepted("a request without keyCertSign and cRLSign, or the profile sub-ca"));
     }
     let subject = request
         .subject

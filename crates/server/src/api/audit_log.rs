@@ -5,19 +5,20 @@ use std::sync::Arc;
 use access::Action;
 use audit::tile::{Kind, Path as TilePath};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::header;
 use serde::{Deserialize, Serialize};
 
 use crate::Services;
-use crate::api::caller::{Asked, Caller};
+use crate::api::caller::{Asked, At, Caller};
 use crate::problem::Problem;
 
 /// Events in one answer at most.
 const PAGE: u64 = 1000;
 
 #[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct EventsQuery {
     /// First event; the newest events when absent.
     from: Option<u64>,
@@ -63,7 +64,7 @@ pub(crate) async fn events(
     responses((status = 200, body = Object), (status = 404, body = Problem)))]
 pub(crate) async fn prove(
     caller: Caller,
-    Path(seq): Path<u64>,
+    At(seq): At<u64>,
 ) -> Result<Json<ca::log::InclusionProof>, Problem> {
     caller.may_read(Action::ReadAudit)?;
     match caller
@@ -102,7 +103,7 @@ pub(crate) async fn verifier_key(
 /// Hash tiles. They never change once full; partial ones are addressed by their width, so neither do they.
 pub(crate) async fn tile(
     State(services): State<Arc<Services>>,
-    Path(rest): Path<String>,
+    At(rest): At<String>,
 ) -> Result<Response, Problem> {
     let path = parse(&rest)?;
     if path.kind == Kind::Entries {
@@ -114,7 +115,7 @@ pub(crate) async fn tile(
 }
 
 /// Entry bundles: the events themselves.
-pub(crate) async fn entries(caller: Caller, Path(rest): Path<String>) -> Result<Response, Problem> {
+pub(crate) async fn entries(caller: Caller, At(rest): At<String>) -> Result<Response, Problem> {
     caller.may_read(Action::ReadAudit)?;
     send(&caller.services, parse(&format!("entries/{rest}"))?).await
 }

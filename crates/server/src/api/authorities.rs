@@ -2,10 +2,9 @@
 
 use access::{Action, Target};
 use axum::Json;
-use axum::extract::Path;
 use serde::Serialize;
 
-use crate::api::caller::Caller;
+use crate::api::caller::{At, Caller};
 use crate::problem::Problem;
 
 /// Authorities with their generations.
@@ -20,7 +19,7 @@ pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<ca::Authority>>, Pro
     responses((status = 200, body = Object), (status = 404, body = Problem)))]
 pub(crate) async fn show(
     caller: Caller,
-    Path(name): Path<String>,
+    At(name): At<String>,
 ) -> Result<Json<ca::Authority>, Problem> {
     caller.may_read(Action::ReadAuthorities)?;
     let found = caller
@@ -69,7 +68,7 @@ pub(crate) async fn crls(caller: Caller) -> Result<Json<Vec<ListView>>, Problem>
     responses((status = 200, body = Object), (status = 403, body = Problem)))]
 pub(crate) async fn publish(
     caller: Caller,
-    Path(issuer): Path<String>,
+    At(issuer): At<String>,
 ) -> Result<Json<Option<ca::crl::Publication>>, Problem> {
     let target = Target {
         authority: Some(&issuer),

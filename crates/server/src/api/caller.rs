@@ -2,21 +2,20 @@
 //! body or a query.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use access::{Action, Permit, Principal, Target};
 use audit::Timestamp;
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
-use hyper::header::AUTHORIZATION;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use hyper::StatusCode;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::Services;
+use crate::api::answer::Exchange;
 use crate::problem::Problem;
-
-/// Longest `X-Request-Id` that is taken over from the caller.
-const REQUEST_ID: usize = 64;
 
 /// An authenticated request.
 pub(crate) struct Caller {
@@ -34,7 +33,7 @@ impl Caller {
             .services
             .access
             .decide(&self.principal, action, &Target::default());
-        decided.map_err(|refusal| Problem::refused(hyper::StatusCode::FORBIDDEN, &refusal))
+        decided.map_err(|refusal| Problem::refused(StatusCode::FORBIDDEN, &refusal))
     }
 
     /// For acting: a no is an event too.
@@ -64,40 +63,31 @@ impl FromRequestParts<Arc<Services>> for Caller {
             .headers
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
-        let bearer = header.and_then(|value| value.strip_prefix("Bearer "));
+        let bearer = header.and_then(bearer);
         let Some(bearer) = bearer else {
             return Err(Problem::unauthenticated(
                 "send `Authorization: Bearer ward_…`",
             ));
         };
         let principal = services.access.authenticate(bearer, now).await?;
+        let exchange = parts.extensions.get::<Arc<Exchange>>();
+        let request_id = exchange.map_or_else(String::new, |exchange| {
+            exchange.principal.set(Arc::clone(&principal)).ok();
+            exchange.request_id.clone()
+        });
         Ok(Self {
             services: Arc::clone(services),
             principal,
-            request_id: request_id(parts, now),
+            request_id,
             now,
         })
     }
 }
 
-/// The caller's own id when it is harmless, else one that is unique in this process.
-fn request_id(parts: &Parts, now: Timestamp) -> String {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let given = parts
-        .headers
-        .get("x-request-id")
-        .and_then(|value| value.to_str().ok());
-    let harmless = |id: &&str| {
-        !id.is_empty()
-            && id.len() <= REQUEST_ID
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
-    };
-    match given.filter(harmless) {
-        Some(id) => id.to_owned(),
-        None => format!("{:x}-{:x}", now.0, COUNTER.fetch_add(1, Ordering::Relaxed)),
-    }
+/// The token of `Bearer TOKEN`; the scheme's name in any case (RFC 9110 §11.1).
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then_some(token)
 }
 
 /// A JSON body, or a problem that says where it stops making sense.
@@ -107,11 +97,57 @@ impl<T: DeserializeOwned> FromRequest<Arc<Services>> for Sent<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, services: &Arc<Services>) -> Result<Self, Problem> {
-        let body = Bytes::from_request(request, services).await;
-        let body = body.map_err(|rejection| Problem::malformed(rejection.body_text()))?;
+        if let Some(kind) = request.headers().get(CONTENT_TYPE)
+            && !is_json(kind.as_bytes())
+        {
+            let kind = String::from_utf8_lossy(kind.as_bytes());
+            return Err(Problem::media_type(format!(
+                "`Content-Type: {}`; send application/json",
+                kind.escape_default()
+            )));
+        }
+        let patience = Duration::from_secs(services.config.limits.head_seconds);
+        let body = Bytes::from_request(request, services);
+        let Ok(body) = tokio::time::timeout(patience, body).await else {
+            return Err(Problem::too_slow(format!(
+                "the body did not come within {} s",
+                patience.as_secs()
+            )));
+        };
+        let body = body.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(format!(
+                "bodies have at most {} bytes",
+                services.config.limits.body_bytes
+            )),
+            _ => Problem::malformed(rejection.body_text()),
+        })?;
         serde_json::from_slice(&body)
             .map(Self)
             .map_err(|error| Problem::malformed(error.to_string()))
+    }
+}
+
+/// `application/json`, with or without parameters (RFC 8259 §11 defines none, clients send `charset`).
+fn is_json(kind: &[u8]) -> bool {
+    let essence = kind.split(|byte| *byte == b';').next().unwrap_or_default();
+    essence
+        .trim_ascii()
+        .eq_ignore_ascii_case(b"application/json")
+}
+
+/// A part of the path, likewise.
+pub(crate) struct At<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Services>> for At<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        services: &Arc<Services>,
+    ) -> Result<Self, Problem> {
+        let path = Path::<T>::from_request_parts(parts, services).await;
+        path.map(|Path(path)| Self(path))
+            .map_err(|rejection| Problem::malformed(rejection.body_text()))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use access::{Action, Evidence, Target};
 use axum::Json;
-use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use ca::revocation::Revocation;
 use ca::{
@@ -14,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use x509::crl::Reason;
 use x509::{CertificationRequest, GeneralName, KeyAlgorithm, Name, Time};
 
-use crate::api::caller::{Asked, Caller, Sent};
+use crate::api::caller::{Asked, At, Caller, Sent};
 use crate::problem::Problem;
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -88,8 +87,7 @@ pub(crate) async fn issue(
     let permit = caller.permit(Action::IssueCertificate, &target).await?;
     let key = headers
         .get("idempotency-key")
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let mut request = match read(wanted) {
         Ok(request) => request,
         Err(refusal) => return Err(refused(&caller, &refusal).await),
@@ -291,7 +289,7 @@ struct CertificateView {
     responses((status = 200, body = Object), (status = 404, body = Problem)))]
 pub(crate) async fn show(
     caller: Caller,
-    Path(id): Path<String>,
+    At(id): At<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.may_read(Action::ReadCertificates)?;
@@ -347,7 +345,7 @@ pub(crate) struct Why {
     request_body = Revoke, responses((status = 200, body = Object), (status = 422, body = Problem)))]
 pub(crate) async fn revoke(
     caller: Caller,
-    Path(id): Path<String>,
+    At(id): At<String>,
     Sent(wanted): Sent<Revoke>,
 ) -> Result<Json<serde_json::Value>, Problem> {
     let invalid_since = wanted
@@ -365,7 +363,7 @@ pub(crate) async fn revoke(
     request_body = Why, responses((status = 200, body = Object), (status = 422, body = Problem)))]
 pub(crate) async fn hold(
     caller: Caller,
-    Path(id): Path<String>,
+    At(id): At<String>,
     Sent(wanted): Sent<Why>,
 ) -> Result<Json<serde_json::Value>, Problem> {
     change(caller, &id, Reason::CertificateHold, None, wanted.why).await
@@ -376,7 +374,7 @@ pub(crate) async fn hold(
     request_body = Why, responses((status = 200, body = Object), (status = 422, body = Problem)))]
 pub(crate) async fn release(
     caller: Caller,
-    Path(id): Path<String>,
+    At(id): At<String>,
     Sent(wanted): Sent<Why>,
 ) -> Result<Json<serde_json::Value>, Problem> {
     let permit = caller
@@ -425,6 +423,11 @@ async fn change(
     ))
 }
 
+/// An id that fits several certificates is refused without an event, since it may only have been looked up.
 async fn find(caller: &Caller, id: &str) -> Result<StoredCertificate, Problem> {
-    Ok(caller.services.ca.find_certificate(id).await?)
+    let found = caller.services.ca.find_certificate(id).await;
+    found.map_err(|error| Problem {
+        recorded: false,
+        ..error.into()
+    })
 }

@@ -1,5 +1,6 @@
 //! REST `/api/v1`: read the request, ask `access` for a permit, hand it to the room that acts, say what came of it.
 
+mod answer;
 mod audit_log;
 mod authorities;
 mod caller;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 
 use crate::Services;
@@ -56,13 +58,18 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .route("/api/v1/openapi.json", get(openapi::document))
         .route("/log/tile/entries/{*rest}", get(audit_log::entries))
         .merge(public_routes())
+        .method_not_allowed_fallback(wrong_method)
         .layer(limit)
+        .layer(from_fn_with_state(Arc::clone(&services), answer::accompany))
         .with_state(services)
 }
 
 /// What plain HTTP serves beside the hot public documents: the log's hashes, nothing that needs a token.
 pub(crate) fn public_router(services: Arc<Services>) -> Router {
-    public_routes().with_state(services)
+    public_routes()
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::clone(&services), answer::accompany))
+        .with_state(services)
 }
 
 fn public_routes() -> Router<Arc<Services>> {
@@ -76,4 +83,9 @@ fn public_routes() -> Router<Arc<Services>> {
                 "no such path; /api/v1/openapi.json on the HTTPS port lists what there is",
             )
         })
+}
+
+/// The `Allow` header says which methods there are.
+async fn wrong_method() -> Problem {
+    Problem::method("see the `Allow` header and /api/v1/openapi.json")
 }

@@ -2,10 +2,9 @@
 
 use access::Action;
 use axum::Json;
-use axum::extract::Path;
 use serde::Serialize;
 
-use crate::api::caller::Caller;
+use crate::api::caller::{At, Caller};
 use crate::problem::Problem;
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -37,7 +36,7 @@ pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<ProfileView>>, Probl
     responses((status = 200, content_type = "application/toml", body = String), (status = 404, body = Problem)))]
 pub(crate) async fn show(
     caller: Caller,
-    Path(name): Path<String>,
+    At(name): At<String>,
 ) -> Result<([(hyper::header::HeaderName, &'static str); 1], String), Problem> {
     caller.may_read(Action::ReadProfiles)?;
     let text = caller.services.ca.profile(&name)?.toml.clone();

@@ -2,12 +2,11 @@
 
 use access::{Action, Request, RequestId, Target};
 use axum::Json;
-use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use serde::Deserialize;
 
-use crate::api::caller::{Caller, Sent};
+use crate::api::caller::{At, Caller, Sent};
 use crate::api::certificates::issued_answer;
 use crate::problem::Problem;
 
@@ -27,7 +26,7 @@ pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<Request>>, Problem> 
 /// One request. `result` is the certificate's SHA-256 once it exists.
 #[utoipa::path(get, path = "/api/v1/requests/{id}", tag = "requests", params(("id" = String, Path)),
     responses((status = 200, body = Object), (status = 404, body = Problem)))]
-pub(crate) async fn show(caller: Caller, Path(id): Path<String>) -> Result<Json<Request>, Problem> {
+pub(crate) async fn show(caller: Caller, At(id): At<String>) -> Result<Json<Request>, Problem> {
     caller.may_read(Action::ReadRequests)?;
     Ok(Json(caller.services.access.request(&parse(&id)?).await?))
 }
@@ -38,7 +37,7 @@ pub(crate) async fn show(caller: Caller, Path(id): Path<String>) -> Result<Json<
     responses((status = 201, body = Object), (status = 202, body = Object), (status = 403, body = Problem)))]
 pub(crate) async fn approve(
     caller: Caller,
-    Path(id): Path<String>,
+    At(id): At<String>,
     Sent(said): Sent<Comment>,
 ) -> Result<Response, Problem> {
     let permit = caller
@@ -58,7 +57,7 @@ pub(crate) async fn approve(
     request_body = Comment, responses((status = 200, body = Object), (status = 403, body = Problem)))]
 pub(crate) async fn deny(
     caller: Caller,
-    Path(id): Path<String>,
+    At(id): At<String>,
     Sent(said): Sent<Comment>,
 ) -> Result<Response, Problem> {
     let permit = caller

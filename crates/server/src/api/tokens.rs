@@ -2,11 +2,10 @@
 
 use access::{Action, NewToken, Role, Scope, Target, TokenId};
 use axum::Json;
-use axum::extract::Path;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::api::caller::{Caller, Sent};
+use crate::api::caller::{At, Caller, Sent};
 use crate::problem::Problem;
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -76,7 +75,7 @@ pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<access::Token>>, Pro
 /// Ends a token; requests that use it are refused within a second on every node.
 #[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "tokens", params(("id" = String, Path)),
     responses((status = 204), (status = 404, body = Problem)))]
-pub(crate) async fn revoke(caller: Caller, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+pub(crate) async fn revoke(caller: Caller, At(id): At<String>) -> Result<StatusCode, Problem> {
     let permit = caller
         .permit(Action::ManageTokens, &Target::default())
         .await?;

@@ -1,5 +1,6 @@
 #![allow(
     unreachable_pub,
+    dead_code,
     reason = "shared by several test programs, none of which uses all of it"
 )]
 
@@ -29,42 +30,46 @@ pub struct Ward {
 impl Ward {
     /// Starts on free ports, with a hierarchy whose root key was carried to `dir/usb`.
     pub async fn start() -> Self {
-        let dir = TempDir::new().unwrap();
-        let url = format!("sqlite:{}", dir.path().join("ward.db").display());
-        let migrations: Vec<_> = ca::MIGRATIONS
-            .iter()
-            .chain(access::MIGRATIONS)
-            .copied()
-            .collect();
-        let store = store::Store::open(&url, &migrations).await.unwrap();
-        let access = Access::open(store.clone());
-        let keyring = keys::Keyring::open(keys::KeyringConfig::new(dir.path())).unwrap();
-        let now = server::wall_clock();
-        let ca = ca::Ca::open(store.clone(), keyring, access.clone(), now)
-            .await
-            .unwrap();
-        let status_port = free_port();
-        let mut answers = ca::Answers::new("Mercy Hospital");
-        answers.base_url = format!("http://127.0.0.1:{status_port}");
-        let permit = permit(&access, Action::ManageAuthorities);
-        let carry = ca::Carry {
-            directory: dir.path().join("usb"),
-            passphrase: "correct horse battery".to_owned().into(),
-        };
-        ca.init(permit, &answers, ca::RootKey::Carry(carry), now)
-            .await
-            .unwrap();
+        Self::start_with(|_| ()).await
+    }
 
+    /// The same with another configuration.
+    pub async fn start_with(configure: impl FnOnce(&mut Config)) -> Self {
+        Self::serve(TempDir::new().unwrap(), "", configure).await
+    }
+
+    /// Serves what is in `dir`, or founds it there; `options` are the database's.
+    pub async fn serve(dir: TempDir, options: &str, configure: impl FnOnce(&mut Config)) -> Self {
+        let (store, ca) = open(dir.path(), options).await.unwrap();
+        let access = ca.access().clone();
         let mut config = Config::load(dir.path()).unwrap();
         config.api = "127.0.0.1:0".parse().unwrap();
-        config.status = format!("127.0.0.1:{status_port}").parse().unwrap();
+        config.status = "127.0.0.1:0".parse().unwrap();
+        if ca.settings().is_none() {
+            let port = free_port();
+            config.status = format!("127.0.0.1:{port}").parse().unwrap();
+            let mut answers = ca::Answers::new("Mercy Hospital");
+            answers.base_url = format!("http://127.0.0.1:{port}");
+            let carry = ca::Carry {
+                directory: dir.path().join("usb"),
+                passphrase: "correct horse battery".to_owned().into(),
+            };
+            let permit = permit(&access, Action::ManageAuthorities);
+            let now = server::wall_clock();
+            ca.init(permit, &answers, ca::RootKey::Carry(carry), now)
+                .await
+                .unwrap();
+        }
+        configure(&mut config);
         let stop = Arc::new(Notify::new());
         let (started, addresses) = oneshot::channel();
         let (ended, stopped) = oneshot::channel();
         let (serving_access, serving_ca, stopping) =
             (access.clone(), ca.clone(), Arc::clone(&stop));
         tokio::spawn(async move {
-            let started = |addresses| drop(started.send(addresses));
+            let started = |addresses| {
+                started.send(addresses).ok();
+            };
             let stop = async move { stopping.notified().await };
             server::serve(config, store, serving_access, serving_ca, started, stop)
                 .await
@@ -84,9 +89,11 @@ impl Ward {
         ward
     }
 
-    pub async fn stop(mut self) {
+    /// Ends as a signal would end it, and gives back what is on disk.
+    pub async fn stop(mut self) -> TempDir {
         self.stop.notify_one();
         self.stopped.take().unwrap().await.unwrap();
+        self.dir
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -184,6 +191,22 @@ impl Ward {
         run(command).await;
         std::fs::read_to_string(csr).unwrap()
     }
+}
+
+/// Opens the database and the CA of a directory, as the program does.
+pub async fn open(dir: &Path, options: &str) -> Result<(store::Store, ca::Ca), ca::CaError> {
+    let url = format!("sqlite:{}{options}", dir.join("ward.db").display());
+    let migrations: Vec<_> = ca::MIGRATIONS
+        .iter()
+        .chain(access::MIGRATIONS)
+        .copied()
+        .collect();
+    let store = store::Store::open(&url, &migrations).await?;
+    let access = Access::open(store.clone());
+    let keyring = keys::Keyring::open(keys::KeyringConfig::new(dir))?;
+    let now = server::wall_clock();
+    let ca = ca::Ca::open(store.clone(), keyring, access, now).await?;
+    Ok((store, ca))
 }
 
 pub fn permit(access: &Access, action: Action) -> access::Permit {
