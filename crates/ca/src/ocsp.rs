@@ -82,9 +82,12 @@ impl Ca {
         let Some(first) = request.cert_ids.first() else {
             return Ok(Answer::Error(&errors::MALFORMED_REQUEST));
         };
-        // Not an issuer of ours (RFC 5019 §2.2.3).
         let Some(responder) = self.status_services().responders.for_certificate(first) else {
-            return Ok(Answer::Error(&errors::UNAUTHORIZED));
+            return Ok(Answer::Error(match self.will_answer_for(first) {
+                true => &errors::TRY_LATER,
+                // Not an issuer of ours (RFC 5019 §2.2.3).
+                false => &errors::UNAUTHORIZED,
+            }));
         };
         let issuer = &responder.issuer;
         let changes = self.status_services().answers.changes();

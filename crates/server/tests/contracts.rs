@@ -1,4 +1,4 @@
-//! Contracts held still by golden files: the OpenAPI document, who may call what, the page of profiles. A change to either is made on
+//! Contracts held still by golden files: the OpenAPI document, and who may call what. A change to either is made on
 //! purpose: run with `WARD_BLESS=1` and read the difference before committing it.
 
 mod support;
@@ -11,15 +11,13 @@ use support::Ward;
 
 /// Compares with `tests/golden/{name}`, or writes it when blessed.
 fn golden(name: &str, found: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    held_still(&folder.join(name), found);
-}
-
-fn held_still(path: &Path, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
     if std::env::var_os("WARD_BLESS").is_some() {
-        std::fs::write(path, found).unwrap();
+        std::fs::write(&path, found).unwrap();
     }
-    let expected = std::fs::read_to_string(path).unwrap_or_default();
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         expected == found,
         "{} differs; WARD_BLESS=1 writes it anew. Found:\n{found}",
@@ -95,138 +93,4 @@ fn body_for(path: &str) -> Value {
         "revoke" => json!({ "reason": "superseded" }),
         _ => json!({}),
     }
-}
-
-/// R04: docs/profiles.md says of every built-in profile what the profile itself says.
-#[test]
-fn the_page_of_profiles_is_as_the_profiles_are() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/profiles.md");
-    let page = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = page.split_once("<!-- profiles -->\n").unwrap();
-    let (_, after) = rest.split_once("<!-- end of profiles -->\n").unwrap();
-    let profiles: Vec<Value> = ca::profile::BUILT_IN
-        .iter()
-        .map(|(_, toml)| ca::Profile::parse(toml).unwrap().to_json().clone())
-        .collect();
-    let mut found = format!("{before}<!-- profiles -->\n");
-    found.push_str("| Profile | For | Keys | Key usage | Extended key usage | Days, at most | Who asks | Approvals |\n");
-    found.push_str("| --- | --- | --- | --- | --- | --- | --- | --- |\n");
-    profiles
-        .iter()
-        .for_each(|profile| found.push_str(&row(profile)));
-    profiles
-        .iter()
-        .for_each(|profile| found.push_str(&section(profile)));
-    found.push_str("\n<!-- end of profiles -->\n");
-    found.push_str(after);
-    held_still(&path, &found);
-}
-
-fn row(profile: &Value) -> String {
-    let (usage, validity, permission) = (
-        &profile["usage"],
-        &profile["validity"],
-        &profile["permission"],
-    );
-    let mut key = words(&usage["key"]);
-    for (member, kind) in [("key-rsa", "RSA"), ("key-ec", "EC")] {
-        let more = words(&usage[member]);
-        if !more.is_empty() {
-            key.push_str(&format!("; {kind}: {more}"));
-        }
-    }
-    let extended = words(&usage["extended"]);
-    let mut days = format!("{}, {}", text(&validity["default"]), text(&validity["max"]));
-    if let Some(exception) = validity["exception-max"].as_str() {
-        days.push_str(&format!(" ({exception} with an exception)"));
-    }
-    format!(
-        "| [`{name}`](#{name}) | {} | {} | {key} | {} | {days} | {} | {} |\n",
-        text(&profile["title"]),
-        words(&profile["keys"]["algorithms"]),
-        if extended.is_empty() {
-            "none"
-        } else {
-            &extended
-        },
-        words(&permission["roles"]),
-        permission["approvals"],
-        name = text(&profile["name"]),
-    )
-}
-
-fn section(profile: &Value) -> String {
-    let mut out = format!("\n### {}\n", text(&profile["name"]));
-    let subject = profile["subject"].as_object().unwrap().iter();
-    let subject: Vec<String> = subject
-        .map(|(attribute, rule)| {
-            let required = if rule["required"] == true {
-                ", required"
-            } else {
-                ""
-            };
-            format!("{attribute} ({}{required})", text(&rule["from"]))
-        })
-        .collect();
-    let names = profile["names"].as_object().unwrap().iter();
-    let names: Vec<String> = names
-        .filter(|(kind, _)| *kind != "min")
-        .map(|(kind, rule)| name_rule(kind, rule))
-        .collect();
-    let or_none = |list: Vec<String>| {
-        if list.is_empty() {
-            "none".to_owned()
-        } else {
-            list.join("; ")
-        }
-    };
-    let notes = [
-        ("evidence", "asks for evidence"),
-        ("authority", "makes a CA"),
-        ("ocsp-no-check", "id-pkix-ocsp-nocheck"),
-        ("tls-feature-on-request", "must-staple on request"),
-        ("extended-critical", "extended key usage is critical"),
-    ];
-    let notes = notes.iter().filter(|(member, _)| {
-        profile["usage"][member] == true || profile["permission"][member] == true
-    });
-    let notes: Vec<String> = notes.map(|(_, note)| (*note).to_owned()).collect();
-    out.push_str(&format!(
-        "- Issued by: {}; class {}; renewal {}\n",
-        words(&profile["issued-by"]),
-        text(&profile["class"]),
-        text(&profile["validity"]["renewal"])
-    ));
-    out.push_str(&format!(
-        "- Subject: {}\n- Names: {} (at least {} in all)\n",
-        or_none(subject),
-        or_none(names),
-        profile["names"]["min"]
-    ));
-    if !notes.is_empty() {
-        out.push_str(&format!("- {}\n", notes.join("; ")));
-    }
-    out.push_str(&format!("- Source: {}\n", words(&profile["citations"])));
-    out
-}
-
-fn name_rule(kind: &str, rule: &Value) -> String {
-    let mut out = format!("{kind} {} to {}", rule["min"], rule["max"]);
-    if rule["wildcard"] == true {
-        out.push_str(", wildcards");
-    }
-    let patterns = words(&rule["patterns"]);
-    if !patterns.is_empty() {
-        out.push_str(&format!(", only `{}`", patterns.replace(", ", "`, `")));
-    }
-    out
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
-fn words(list: &Value) -> String {
-    let list: Vec<&str> = list.as_array().into_iter().flatten().map(text).collect();
-    list.join(", ")
 }

@@ -74,6 +74,18 @@ impl Responders {
 }
 
 impl Ca {
+    /// Whether a certificate is of an issuer that has a responder, though it may not have it yet: a server that has
+    /// just been started must not say for good that it does not know its own certificates.
+    pub(crate) fn will_answer_for(&self, id: &CertId) -> bool {
+        self.issuers().iter().any(|issuer| {
+            let certificate = issuer.certificate();
+            let key = certificate.public_key();
+            issuer.key().is_some()
+                && issuer.record().parent.is_some()
+                && key.is_ok_and(|key| IssuerId::new(certificate.subject(), &key).matches(id))
+        })
+    }
+
     /// Every issuer with a key online gets a responder whose certificate is in the first half of its life.
     pub async fn ensure_responders(&self, now: Timestamp) -> Result<(), CaError> {
         for issuer in self.issuers() {
