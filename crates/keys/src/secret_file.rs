@@ -104,20 +104,36 @@ fn write_draft(path: &Path, bytes: &[u8]) -> Result<std::path::PathBuf, KeyError
         .mode(0o600)
         .open(&draft)
         .map_err(io_error("cannot create", &draft))?;
-    file.write_all(bytes)
+    give_to_owner_of_directory(&file, &draft)
+        .and_then(|()| file.write_all(bytes))
         .and_then(|()| file.sync_all())
         .map_err(io_error("cannot write", &draft))?;
     Ok(draft)
 }
 
+/// A command that root runs beside the service must leave files that the service can read: they belong to whoever the
+/// directory belongs to.
+fn give_to_owner_of_directory(file: &File, path: &Path) -> std::io::Result<()> {
+    let directory = fs::metadata(parent(path))?;
+    let own = file.metadata()?;
+    match (directory.uid(), directory.gid()) == (own.uid(), own.gid()) || own.uid() != 0 {
+        true => Ok(()),
+        false => std::os::unix::fs::fchown(file, Some(directory.uid()), Some(directory.gid())),
+    }
+}
+
 fn sync_directory(path: &Path) -> Result<(), KeyError> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let directory = parent(path);
     File::open(directory)
         .and_then(|directory| directory.sync_all())
         .map_err(io_error("cannot sync", directory))
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 fn problem(path: &Path, problem: &'static str) -> KeyError {

@@ -1,5 +1,6 @@
 //! `ward backup` and `ward restore`: a copy is worth something only when it has been read back and verified.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use access::Action;
@@ -58,6 +59,9 @@ pub(crate) async fn restore(place: &Place, file: &Path, replace: bool, yes: bool
     if let Err(error) = store::restore(file, &config.database, &migrations()).await {
         put_back(kept.as_ref());
         return Err(error.into());
+    }
+    if let Some(database) = sqlite_file(&config.database) {
+        give_to_owner_of_directory(database)?;
     }
     let store = Store::open(&config.database, &migrations()).await?;
     let (key, verdict) = verify(&store, "restored events verified:").await?;
@@ -140,6 +144,22 @@ fn set_aside(database: &Path, replace: bool, yes: bool) -> Result<Kept, Failure>
         }
     }
     Ok(kept)
+}
+
+/// Restored by root, used by the service: the database belongs to whoever its directory belongs to.
+fn give_to_owner_of_directory(database: &Path) -> Result<(), Failure> {
+    let directory = match database.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let (to, own) = (
+        std::fs::metadata(directory).map_err(failed)?,
+        std::fs::metadata(database).map_err(failed)?,
+    );
+    if own.uid() != 0 || (own.uid(), own.gid()) == (to.uid(), to.gid()) {
+        return Ok(());
+    }
+    std::os::unix::fs::chown(database, Some(to.uid()), Some(to.gid())).map_err(failed)
 }
 
 fn put_back(kept: Option<&Kept>) {
