@@ -22,6 +22,8 @@ class Target:
     arguments: list = field(default_factory=list)
     # For a server whose accept queue holds one: more connections would measure the kernel's retries.
     at_most: int = 1000
+    # Some peers turn requests away under load; those are not counted as answers.
+    may_fail: bool = False
 
 
 def load(binaries, target, connections, seconds, warm_up=1.0):
@@ -29,11 +31,12 @@ def load(binaries, target, connections, seconds, warm_up=1.0):
                "--warm-up", warm_up, *target.arguments]
     for pid in target.pids:
         command += ["--pid", pid]
-    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=seconds + warm_up + 60)
     if done.returncode != 0:
         raise SystemExit(f"{target.name}: {done.stderr}")
     outcome = json.loads(done.stdout)
-    if outcome["failures"] or not outcome["answers"]:
+    if (outcome["failures"] and not target.may_fail) or not outcome["answers"]:
         raise SystemExit(f"{target.name}: {outcome['failures']} failures, {outcome['answers']} answers: {outcome['first_failure']}")
     return outcome
 

@@ -96,7 +96,12 @@ def run(command, **options):
 
 
 def build(ward=True):
-    """Builds the load generator, and Ward, with the release profile; returns the folder of the binaries."""
+    """Builds the load generator, and Ward, with the release profile; returns the folder of the binaries.
+
+    BENCH_BINARIES names a folder with `ward`, `loadgen` and `bare` built before, to compare two versions.
+    """
+    if os.environ.get("BENCH_BINARIES"):
+        return pathlib.Path(os.environ["BENCH_BINARIES"])
     packages = ["-p", "bench"] + (["-p", "ward"] if ward else [])
     subprocess.run(["cargo", "build", "--release", "--locked", *packages], cwd=ROOT, check=True)
     metadata = json.loads(run(["cargo", "metadata", "--no-deps", "--format-version", "1", "--offline"], cwd=ROOT))
