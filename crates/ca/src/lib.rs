@@ -9,6 +9,7 @@
 //! - What changes rarely (authorities, profiles) is one immutable snapshot, swapped whole.
 
 mod authority;
+mod clock;
 pub mod crl;
 mod error;
 mod find;
@@ -29,7 +30,6 @@ mod to_ward;
 mod verification;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use access::{Access, Principal, Refusal};
 use audit::{Object, Timestamp};
@@ -70,8 +70,7 @@ struct Inner {
     keyring: Keyring,
     access: Access,
     state: RwLock<Arc<State>>,
-    /// The latest instant that the log is known to hold, Unix milliseconds.
-    latest: AtomicI64,
+    clock: clock::Clock,
     status: status::StatusServices,
     notary: tokio::sync::OnceCell<log::Notary>,
     fault: Fault,
@@ -88,14 +87,14 @@ impl Ca {
     ) -> Result<Ca> {
         profile::follow_built_in(&store, now).await?;
         let state = State::load(&store, &keyring, None).await?;
-        let latest = latest_event(&store).await?;
+        let clock = clock::Clock::load(&store).await?;
         let ca = Ca {
             inner: Arc::new(Inner {
                 store,
                 keyring,
                 access,
                 state: RwLock::new(Arc::new(state)),
-                latest: AtomicI64::new(latest),
+                clock,
                 status: status::StatusServices::new(),
                 notary: tokio::sync::OnceCell::new(),
                 fault: Fault::default(),
@@ -210,12 +209,8 @@ impl Ca {
         &self.inner.fault
     }
 
-    pub(crate) fn latest(&self) -> i64 {
-        self.inner.latest.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn saw(&self, now: Timestamp) {
-        self.inner.latest.fetch_max(now.0, Ordering::Relaxed);
+    pub(crate) fn clock(&self) -> &clock::Clock {
+        &self.inner.clock
     }
 
     pub(crate) fn state(&self) -> Arc<State> {
@@ -241,15 +236,5 @@ impl Ca {
             Ok(()) => CaError::Refused(refusal),
             Err(error) => error.into(),
         }
-    }
-}
-
-/// When the last thing in the log happened; 0 for an empty log.
-async fn latest_event(store: &Store) -> Result<i64> {
-    let size = store.log_size().await?;
-    let last = store.events(size.saturating_sub(1), 1).await?;
-    match last.first() {
-        Some(entry) => Ok(audit::Event::parse(&entry.body)?.time.0),
-        None => Ok(0),
     }
 }

@@ -99,6 +99,7 @@ impl Ca {
                 let issuer = self.issuer(&event.object.id)?;
                 self.load_responder(&issuer).await?;
             }
+            "clock.accept" => self.reload_clock().await?,
             action => {
                 let noun = action.split('.').next().unwrap_or_default();
                 if matches!(

@@ -217,6 +217,15 @@ pub(crate) enum Ca {
         #[command(flatten)]
         root: RootKey,
     },
+    /// Vouch for the clock: it is right now, and certificates of later dates were made while it was wrong.
+    AcceptClock {
+        /// Goes into the log.
+        #[arg(long)]
+        why: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Stop issuing; status services go on until the last certificate has expired.
     Retire {
         name: String,

@@ -111,6 +111,7 @@ pub(crate) async fn run(place: &Place, command: Ca) -> Done {
                 format!("{} certified by {name}", made.subject()),
             )
         }
+        Ca::AcceptClock { why, yes } => accept_clock(&context, &why, yes).await,
         Ca::Retire { name, why, yes } => retire(&context, &name, why.as_deref(), yes).await,
     }
 }
@@ -311,6 +312,19 @@ fn made_issuer(what: &str, issuer: &IssuerRecord) -> Report {
         certificate.not_after()
     );
     Report::new(issuer_json(issuer), text)
+}
+
+async fn accept_clock(context: &Context, why: &str, yes: bool) -> Done {
+    let now = clock::now();
+    confirm(yes, &format!("From now on {now} counts as right."))?;
+    let permit = context.permit(Action::ManageAuthorities).await?;
+    context.ca.accept_clock(permit, why, now).await?;
+    Ok(Report::new(
+        json!({ "clock": now.to_string() }),
+        format!(
+            "{now} counts as right; look at the certificates that were issued for a later date"
+        ),
+    ))
 }
 
 async fn retire(context: &Context, name: &str, why: Option<&str>, yes: bool) -> Done {

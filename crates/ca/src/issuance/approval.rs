@@ -1,7 +1,7 @@
 //! Issuance that a second person has to agree to (R07): the checked request is put away with its
 //! CSR, and issued from there when enough people have said yes.
 
-use access::{Action, Decided, Evidence, NewRequest, Permit, RequestId};
+use access::{Action, Decided, Evidence, NewRequest, Permit, RequestId, RequestState};
 use audit::Timestamp;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -84,6 +84,9 @@ impl Ca {
         needed: u8,
         now: Timestamp,
     ) -> Result<RequestId> {
+        if let Some(id) = self.already_waiting(permit, &request, now).await? {
+            return Ok(id);
+        }
         let authority = route.issuer.record().authority.clone();
         let given = (request.subject.clone(), request.names.clone());
         let planned = super::plan_of_csr(state, permit, route, &mut request, now)?;
@@ -101,6 +104,32 @@ impl Ca {
             request_id: request.request_id.clone(),
         };
         Ok(self.access().submit(permit, new, now).await?.id)
+    }
+}
+
+impl Ca {
+    /// The request that this caller has made already under the same idempotency key.
+    async fn already_waiting(
+        &self,
+        permit: &Permit,
+        request: &IssueRequest,
+        now: Timestamp,
+    ) -> Result<Option<RequestId>> {
+        let Some(key) = &request.idempotency_key else {
+            return Ok(None);
+        };
+        let all = self.access().requests().await?;
+        let same = all.into_iter().find(|stored| {
+            stored.state_at(now) == RequestState::Pending
+                && stored.profile == request.profile
+                && permit.principal().is_same_holder(stored.requester.actor())
+                && stored
+                    .payload
+                    .get("idempotency_key")
+                    .and_then(|v| v.as_str())
+                    == Some(key)
+        });
+        Ok(same.map(|stored| stored.id))
     }
 }
 

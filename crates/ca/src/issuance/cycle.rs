@@ -233,7 +233,7 @@ impl Ca {
             }
             Err(error) => return Err(error.into()),
         }
-        self.saw(now);
+        self.clock().saw(now);
         metrics::counter!("ward_certificates_issued_total").increment(1);
         Ok(Issued {
             serial: draft.serial.clone(),

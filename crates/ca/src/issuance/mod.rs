@@ -84,7 +84,7 @@ impl Ca {
         now: Timestamp,
     ) -> Result<Outcome> {
         permit.require(Action::IssueCertificate)?;
-        plan::check_clock(self.latest(), now)?;
+        self.clock().check(now)?;
         let state = self.state();
         let idempotency = idempotency(&permit, &request)?;
         if let Some(key) = &idempotency

@@ -18,9 +18,6 @@ use crate::profile::{AttributeSource, NameKind, Profile, ProfileVersion};
 use crate::state::State;
 use crate::{Issuer, Settings};
 
-/// How far back the clock may go before nothing is issued: larger than what NTP corrects at once.
-pub(crate) const CLOCK_TOLERANCE_MS: i64 = 300_000;
-
 /// Who issues what under which profile: decided before the key is looked at.
 pub(crate) struct Route {
     pub(crate) profile: Arc<ProfileVersion>,
@@ -466,21 +463,4 @@ fn validity(
         ));
     }
     Ok((not_before, not_after))
-}
-
-/// Refuses when the clock has run back behind what the log already holds: certificates would begin
-/// before their own requests, and serial numbers and CRLs would run backwards.
-pub(crate) fn check_clock(latest: i64, now: Timestamp) -> Result<(), Refusal> {
-    if now.0 >= latest - CLOCK_TOLERANCE_MS {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        "clock",
-        "R36",
-        format!(
-            "the clock says {now}, and the log already has {}",
-            Timestamp(latest)
-        ),
-    )
-    .accepted("a clock that has been set right; at most five minutes back are tolerated"))
 }

@@ -27,6 +27,7 @@ pub(crate) fn build(
             )
             .accepted(format!("a subject with {attribute}")));
         }
+        check_repetition(*attribute, values.len())?;
         for value in values {
             check_value(*attribute, &value)?;
             builder = builder
@@ -100,6 +101,23 @@ fn one_of(
         .map(|value| value.to_ascii_lowercase())
         .or_else(|| names.values(kind).find(fits).map(str::to_owned));
     Ok(chosen.into_iter().collect())
+}
+
+/// Departments nest; nothing else is said twice.
+fn check_repetition(attribute: Attribute, found: usize) -> Result<(), Refusal> {
+    let most = match attribute {
+        Attribute::OU => 4,
+        _ => 1,
+    };
+    if found <= most {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        "subject.repeated",
+        "docs/profiles.md",
+        format!("{attribute} stands {found} times"),
+    )
+    .accepted(format!("at most {most}")))
 }
 
 fn check_value(attribute: Attribute, value: &str) -> Result<(), Refusal> {

@@ -10,6 +10,7 @@ use crate::support::{House, NOW, csr, dns, on_both, rule};
 on_both!(
     r07_a_second_person_approves_and_it_is_issued,
     r07_nobody_approves_their_own_request,
+    r07_a_retry_makes_no_second_request,
     r07_a_denied_or_lapsed_request_is_over,
     r11_a_revoked_requester_gets_nothing,
 );
@@ -109,6 +110,23 @@ async fn r07_nobody_approves_their_own_request(postgres: bool) {
     );
     generated.evidence = evidence();
     assert_eq!(rule(house.issue(generated).await), "approval.csr");
+}
+
+async fn r07_a_retry_makes_no_second_request(postgres: bool) {
+    let house = House::new(postgres).await;
+    let ada = house.person("ada", &[Role::Issuer], Scope::default()).await;
+    let eve = house.person("eve", &[Role::Issuer], Scope::default()).await;
+    let ask = async |who: &std::sync::Arc<access::Principal>| {
+        let mut request = gateway();
+        request.idempotency_key = Some("job-1".to_owned());
+        let permit = house.permit(who, Action::IssueCertificate);
+        match house.ca.issue(permit, request, NOW).await.unwrap() {
+            Outcome::Pending(id) => id,
+            Outcome::Issued(_) => panic!("issued without approval"),
+        }
+    };
+    assert_eq!(ask(&ada).await, ask(&ada).await);
+    assert_ne!(ask(&ada).await, ask(&eve).await);
 }
 
 async fn r07_a_denied_or_lapsed_request_is_over(postgres: bool) {

@@ -100,6 +100,7 @@ async fn a_request_that_breaks_a_rule_is_refused_by_its_name(postgres: bool) {
             ),
         ),
         ("subject.required", named("device-ldevid", vec![])),
+        ("subject.repeated", with_subject("CN=a,CN=b")),
         ("text.confusable", with_subject("CN=\u{0430}dmin")),
         ("text.invisible", with_subject("CN=ad\u{200b}min")),
         ("usage.must-staple", {
@@ -230,27 +231,38 @@ async fn requests_without_possession_or_with_ca_true_are_refused() {
 async fn a_clock_that_runs_back_issues_nothing(postgres: bool) {
     let house = House::new(postgres).await;
     house.issue(server("a.example.org")).await.unwrap();
-    let at = |ms: i64| {
+    let issue = async |ca: &ca::Ca, ms: i64| {
         let permit = house.admin(Action::IssueCertificate);
-        house
-            .ca
-            .issue(permit, server("b.example.org"), Timestamp(NOW.0 + ms))
+        let now = Timestamp(NOW.0 + ms);
+        let issued = ca.issue(permit, server("b.example.org"), now).await;
+        issued.map_err(|error| error.refusal().unwrap().rule.to_string())
     };
-    at(-299_000).await.unwrap();
-    let refused = at(-301_000).await.unwrap_err();
-    assert_eq!(refused.refusal().unwrap().rule, "clock");
-    // Another process learns the time from the log.
-    let again = house.again(Timestamp(NOW.0 - 86_400_000)).await;
-    let permit = house.admin(Action::IssueCertificate);
-    let refused = again
-        .issue(
-            permit,
-            server("b.example.org"),
-            Timestamp(NOW.0 - 86_400_000),
-        )
+    let clock = Err("clock".to_owned());
+    let ok = |issued: Result<ca::Outcome, String>| issued.map(|_| ());
+    assert_eq!(ok(issue(&house.ca, -299_000).await), Ok(()));
+    assert_eq!(ok(issue(&house.ca, -301_000).await), clock);
+    // Another process learns the time from the database, whatever has been logged since.
+    let day = 86_400_000;
+    let again = house.again(Timestamp(NOW.0 - day)).await;
+    assert_eq!(ok(issue(&again, -day).await), clock);
+    let again = house.again(Timestamp(NOW.0 - day)).await;
+    assert_eq!(ok(issue(&again, -day).await), clock);
+    // The clock had jumped ahead and is right now: somebody says so, here and for the others.
+    assert_eq!(ok(issue(&house.ca, 30 * day).await), Ok(()));
+    assert_eq!(ok(issue(&house.ca, day).await), clock);
+    let permit = house.admin(Action::ManageAuthorities);
+    let right = Timestamp(NOW.0 + day);
+    again
+        .accept_clock(permit, "NTP was wrong", right)
         .await
-        .unwrap_err();
-    assert_eq!(refused.refusal().unwrap().rule, "clock");
+        .unwrap();
+    assert_eq!(ok(issue(&again, day).await), Ok(()));
+    let event = house.events("clock.accept").await.pop().unwrap();
+    house.ca.observe(&event).await.unwrap();
+    assert_eq!(ok(issue(&house.ca, day + 1).await), Ok(()));
+    let third = house.again(right).await;
+    assert_eq!(ok(issue(&third, day + 2).await), Ok(()));
+    assert_eq!(ok(issue(&third, 0).await), clock);
 }
 
 async fn a_request_for_nothing_that_exists_is_refused(postgres: bool) {
