@@ -101,6 +101,10 @@ pub async fn serve(
     }
     let certificate = tls::CurrentCertificate::none();
     own_certificate::ensure(&services, &certificate).await?;
+    // Ready before the first question. Where it fails (a full disk), the loop tries again and the rest is served.
+    if let Err(error) = services.ca.ensure_responders(services.now()).await {
+        tracing::error!(%error, "OCSP responders are not ready");
+    }
 
     let (stopping, stopped) = watch::channel(false);
     let slots = Arc::new(Semaphore::new(services.config.limits.connections));
