@@ -143,13 +143,7 @@ impl Ca {
         }));
         let write = Write::new(event)?.run(
             ANNOUNCE,
-            params![
-                &unsigned.serial,
-                issuer,
-                CA_PROFILE,
-                actor.id.as_str(),
-                now
-            ],
+            params![&unsigned.serial, issuer, CA_PROFILE, actor.id.as_str(), now],
         );
         self.store().commit(write).await?;
         Ok(())

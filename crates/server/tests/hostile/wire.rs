@@ -206,7 +206,11 @@ async fn heads_that_are_too_large_or_wrong() {
             format!("GET /{long} HTTP/1.1\r\nHost: w\r\n\r\n"),
             &[414, 431, 0],
         ),
-        ("no HTTP", "EHLO mercy.example\r\n\r\n".to_owned(), &[400, 0]),
+        (
+            "no HTTP",
+            "EHLO mercy.example\r\n\r\n".to_owned(),
+            &[400, 0],
+        ),
         (
             "two lengths",
             "POST /ocsp HTTP/1.1\r\nHost: w\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx"
