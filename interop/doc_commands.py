@@ -71,7 +71,8 @@ def run(path, environment):
     wanted = list(commands(path.read_text()))
     if not wanted:
         return 0, 0
-    script = ["exec 2>&1"]
+    # Servers that a document starts in the background end with it.
+    script = ["exec 2>&1", "trap 'jobs -p | xargs -r kill' EXIT"]
     for index, (_, _, command, _) in enumerate(wanted):
         script.append(f"{command}\nprintf '\\n%s %d %d\\n' '{MARK}' {index} $?")
     with tempfile.TemporaryDirectory(prefix="ward-docs-") as folder:
