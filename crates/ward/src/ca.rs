@@ -350,7 +350,7 @@ async fn retire(context: &Context, name: &str, why: Option<&str>, yes: bool) -> 
     ))
 }
 
-fn one_certificate(file: &Path) -> Result<Certificate, Failure> {
+pub(crate) fn one_certificate(file: &Path) -> Result<Certificate, Failure> {
     let bytes = read(file)?;
     let certificate = match x509::pem::is_pem(&bytes) {
         true => Certificate::from_pem(&bytes),

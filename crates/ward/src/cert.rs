@@ -10,11 +10,11 @@ use x509::crl::Reason;
 use x509::{Certificate, Time};
 
 use crate::args::{Cert, Place, State};
-use crate::ca::word;
+use crate::ca::{one_certificate, word};
 use crate::clock;
 use crate::context::Context;
 use crate::issue;
-use crate::output::{Done, Failure, Report, deliver, failed, read, table};
+use crate::output::{Done, Failure, Report, deliver, failed, table};
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
@@ -282,12 +282,7 @@ async fn find(context: &Context, id: &str) -> Result<StoredCertificate, Failure>
     if !path.is_file() {
         return Ok(context.ca.find_certificate(id).await?);
     }
-    let bytes = read(path)?;
-    let certificate = match x509::pem::is_pem(&bytes) {
-        true => Certificate::from_pem(&bytes),
-        false => Certificate::from_der(&bytes),
-    };
-    let certificate = certificate.map_err(|error| failed(format!("{id}: {error}")))?;
+    let certificate = one_certificate(path)?;
     let stored = context.ca.certificate(&certificate.fingerprint()).await?;
     stored.ok_or_else(|| Failure::NotFound(format!("the certificate in {id} was not issued here")))
 }

@@ -11,6 +11,7 @@ use x509::{CertificationRequest, GeneralName, Name};
 use zeroize::Zeroizing;
 
 use crate::args::Place;
+use crate::ca::one_certificate;
 use crate::clock;
 use crate::context::Context;
 use crate::output::{Done, Failure, Report, SecretFile, read, read_secret, write};
@@ -40,6 +41,9 @@ pub(crate) struct Issue {
     /// The account's SID, for Microsoft's strong mapping.
     #[arg(long)]
     sid: Option<String>,
+    /// The workstation that a session is bound to: a file with its certificate, or its SHA-256 in hex.
+    #[arg(long, value_name = "FILE|SHA256")]
+    workstation: Option<String>,
     /// Have clients insist on a stapled OCSP answer (RFC 7633).
     #[arg(long)]
     must_staple: bool,
@@ -244,6 +248,7 @@ fn request(issue: &Issue) -> Result<IssueRequest, Failure> {
     };
     request.authority.clone_from(&issue.authority);
     request.sid.clone_from(&issue.sid);
+    request.workstation = issue.workstation.as_deref().map(fingerprint).transpose()?;
     request.validity = issue.days.map(|days| Duration::days(i64::from(days)));
     request.must_staple = issue.must_staple;
     request.service_life_ends = issue.service_life_ends;
@@ -280,6 +285,20 @@ fn csr(file: &Path) -> Result<CertificationRequest, Failure> {
             None => refusal.into(),
         }
     })
+}
+
+fn fingerprint(text: &str) -> Result<[u8; 32], Failure> {
+    let path = Path::new(text);
+    if path.is_file() {
+        return Ok(one_certificate(path)?.fingerprint());
+    }
+    let mut sha256 = [0; 32];
+    match hex::decode_to_slice(text, &mut sha256) {
+        Ok(()) => Ok(sha256),
+        Err(_) => Err(Failure::Usage(format!(
+            "--workstation {text}: neither a file nor a SHA-256 in hex"
+        ))),
+    }
 }
 
 fn package(issue: &Issue) -> Result<KeyPackage, Failure> {
