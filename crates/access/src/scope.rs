@@ -87,6 +87,7 @@ fn list(patterns: &[NamePattern]) -> String {
 /// | `.example.org` | DNS names any number of labels below |
 /// | `10.20.0.0/16`, `ip:2001:db8::/32` | addresses in the range |
 /// | `email:*@example.org`, `uri:urn:uuid:*`, `hw:*`, … | a glob over the values of that kind |
+/// | `cn:engine-*`, `dn:serialNumber=*`, `dn:UID=*` | of the subject: a common name that is no other name, … |
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NamePattern {

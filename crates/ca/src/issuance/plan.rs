@@ -7,7 +7,7 @@ use std::sync::Arc;
 use access::{Permit, Refusal};
 use audit::Timestamp;
 use x509::ext::{BasicConstraints, KeyUsage, SubjectAltName};
-use x509::{CertificationRequest, GeneralName, KeyAlgorithm, Name, PublicKey, Time};
+use x509::{CertificationRequest, GeneralName, KeyAlgorithm, Name, PublicKey, Time, oids};
 
 use super::names::{self, Names};
 use super::request::IssueRequest;
@@ -346,13 +346,29 @@ fn adopt_common_name(profile: &Profile, asked: &mut Asked) {
     }
 }
 
-/// A token's names bind every name; where there are none, the common name is the name.
+/// A token's names bind everything that a peer may take for a name: the alternative names, and of the
+/// subject what databases and brokers read as a user: a common name that is none of them, a serial
+/// number, a user id.
 fn check_scope(permit: &Permit, subject: &Name, names: &Names) -> Result<(), Refusal> {
-    if names.texts.is_empty() {
-        let common_name = subject.common_name().unwrap_or_default();
-        return permit.check_names([format!("cn:{common_name}").as_str()]);
+    if permit.principal().scope().names.is_empty() {
+        return Ok(());
     }
-    permit.check_names(names.texts.iter().map(String::as_str))
+    permit.check_names(names.texts.iter().map(String::as_str))?;
+    for attribute in subject.attributes() {
+        let value = attribute.text();
+        let known = |text: &String| {
+            text.split_once(':')
+                .is_some_and(|(_, name)| name.eq_ignore_ascii_case(&value))
+        };
+        let name = match attribute.oid {
+            oids::COMMON_NAME if !names.texts.iter().any(known) => format!("cn:{value}"),
+            oids::SERIAL_NUMBER => format!("dn:serialNumber={value}"),
+            oids::USER_ID => format!("dn:UID={value}"),
+            _ => continue,
+        };
+        permit.check_names([name.as_str()])?;
+    }
+    Ok(())
 }
 
 /// The constraints of the issuing authority and of those above it.

@@ -368,3 +368,55 @@ async fn r37_a_token_issues_within_its_scope() {
             .contains("ehr.example.org")
     );
 }
+
+/// Databases and brokers take the common name for a user: a scope binds it too.
+#[tokio::test(flavor = "multi_thread")]
+async fn r37_a_scope_binds_the_subject_too() {
+    let house = House::new(false).await;
+    let ask = async |patterns: &[&str], profile: &str, subject: &str| {
+        let names = patterns
+            .iter()
+            .map(|text| access::NamePattern::parse(text).unwrap())
+            .collect();
+        let scope = Scope {
+            names,
+            ..Scope::default()
+        };
+        let principal = house.person("ci", &[Role::Issuer], scope).await;
+        let csr = csr(
+            KeyAlgorithm::EcdsaP256,
+            subject,
+            vec![dns("a.icu.example.org")],
+        );
+        let permit = house.permit(&principal, Action::IssueCertificate);
+        let request = IssueRequest::from_csr(profile, csr);
+        match house.ca.issue(permit, request, NOW).await {
+            Ok(_) => "issued".to_owned(),
+            Err(error) => error.refusal().unwrap().rule.to_string(),
+        }
+    };
+    let icu = "*.icu.example.org";
+    let table: &[(&[&str], &str, &str, &str)] = &[
+        (&[icu], "client-tls", "CN=A.icu.example.org", "issued"),
+        (&[icu], "client-tls", "CN=postgres", "scope.name"),
+        (&[icu, "cn:engine-*"], "client-tls", "CN=engine-7", "issued"),
+        (
+            &[icu, "cn:engine-*"],
+            "client-tls",
+            "CN=postgres",
+            "scope.name",
+        ),
+        (&[icu], "dicom-node", "serialNumber=1", "scope.name"),
+        (
+            &[icu, "dn:serialNumber=*"],
+            "dicom-node",
+            "serialNumber=1",
+            "issued",
+        ),
+        (&[], "client-tls", "CN=postgres", "issued"),
+    ];
+    for (patterns, profile, subject, expected) in table {
+        let became = ask(patterns, profile, subject).await;
+        assert_eq!(became, *expected, "{patterns:?} {subject}");
+    }
+}
