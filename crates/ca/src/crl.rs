@@ -5,8 +5,9 @@
 //! consecutively issued certificates as [`crate::PARTITION_SIZE`] says and is what certificates point to: however many are revoked, the list that a
 //! device fetches stays under 4 MB, and a revocation re-publishes one partition, not everything.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 
 use audit::{Actor, Event, Object, Timestamp};
 use bytes::Bytes;
@@ -140,7 +141,8 @@ impl Default for Lifetimes {
 #[derive(Default)]
 pub(crate) struct Lists {
     kept: RwLock<Kept>,
-    dirty: Mutex<BTreeSet<(String, u32)>>,
+    /// Overtaken partitions, and since when.
+    dirty: Mutex<BTreeMap<(String, u32), Instant>>,
 }
 
 /// Lists in memory, and how often some were forgotten.
@@ -153,7 +155,14 @@ struct Kept {
 impl Lists {
     /// A certificate of this issuer and partition changed its status.
     pub(crate) fn mark(&self, issuer: &str, partition: u32) {
-        self.dirty.lock().insert((issuer.to_owned(), partition));
+        self.mark_since(issuer, partition, Instant::now());
+    }
+
+    /// The earliest mark counts: it is what relying parties have been waiting for.
+    fn mark_since(&self, issuer: &str, partition: u32, since: Instant) {
+        let mut dirty = self.dirty.lock();
+        let mark = dirty.entry((issuer.to_owned(), partition)).or_insert(since);
+        *mark = since.min(*mark);
     }
 
     /// Somebody published: whatever is kept may be old.
@@ -163,14 +172,15 @@ impl Lists {
         kept.forgotten += 1;
     }
 
-    fn take_dirty(&self, issuer: &str) -> BTreeSet<u32> {
+    fn take_dirty(&self, issuer: &str) -> BTreeMap<u32, Instant> {
         let mut dirty = self.dirty.lock();
-        let (mine, others) = std::mem::take(&mut *dirty)
+        let (mine, others): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut *dirty)
             .into_iter()
-            .partition(|(name, _)| name == issuer);
+            .partition(|((name, _), _)| name == issuer);
         *dirty = others;
-        let mine: BTreeSet<(String, u32)> = mine;
-        mine.into_iter().map(|(_, partition)| partition).collect()
+        mine.into_iter()
+            .map(|((_, partition), since)| (partition, since))
+            .collect()
     }
 }
 
@@ -285,18 +295,24 @@ impl Ca {
         now: Timestamp,
         all: bool,
     ) -> Result<Option<Publication>, CaError> {
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let dirty = self.status_services().lists.take_dirty(issuer.name());
         let result = self.publish_kinds(issuer, &dirty, now, all).await;
         if result.is_err() {
             // Nothing is lost: the next round tries again.
+            let lists = &self.status_services().lists;
             dirty
                 .iter()
-                .for_each(|partition| self.status_services().lists.mark(issuer.name(), *partition));
+                .for_each(|(partition, since)| lists.mark_since(issuer.name(), *partition, *since));
         }
         let lists = result?;
         if lists.is_empty() {
             return Ok(None);
+        }
+        // R26: from the acknowledged revocation to the list that says so.
+        for since in dirty.values() {
+            metrics::histogram!("ward_revocation_publication_seconds")
+                .record(since.elapsed().as_secs_f64());
         }
         metrics::histogram!("ward_crl_publication_seconds").record(started.elapsed().as_secs_f64());
         Ok(Some(Publication {
@@ -318,7 +334,7 @@ impl Ca {
     async fn publish_kinds(
         &self,
         issuer: &Arc<Issuer>,
-        dirty: &BTreeSet<u32>,
+        dirty: &BTreeMap<u32, Instant>,
         now: Timestamp,
         all: bool,
     ) -> Result<Vec<PublishedList>, CaError> {
@@ -360,7 +376,7 @@ impl Ca {
         &self,
         issuer: &Issuer,
         known: &HashMap<ListKind, PublishedList>,
-        dirty: &BTreeSet<u32>,
+        dirty: &BTreeMap<u32, Instant>,
         now: Timestamp,
         all: bool,
     ) -> Result<Vec<ListKind>, CaError> {
@@ -386,7 +402,7 @@ impl Ca {
         // The partition that the next certificates will name must exist before they do.
         for number in 0..partitions {
             let kind = ListKind::Partition(number);
-            if all || dirty.contains(&number) || past_half(kind) {
+            if all || dirty.contains_key(&number) || past_half(kind) {
                 kinds.push(kind);
             }
         }

@@ -200,12 +200,16 @@ impl Ca {
             ],
             "the certificate's status was changed by somebody else at the same moment",
         );
-        self.store().commit(write).await?;
-        self.status_changed(
-            &certificate.issuer,
-            &certificate.serial,
-            certificate.partition,
-        );
+        let own = (certificate.issuer.clone(), certificate.serial.clone());
+        self.status_services()
+            .own_changes
+            .lock()
+            .insert(own.clone());
+        if let Err(error) = self.store().commit(write).await {
+            self.status_services().own_changes.lock().remove(&own);
+            return Err(error.into());
+        }
+        self.status_changed(&own.0, &own.1, certificate.partition);
         Ok(())
     }
 

@@ -1,7 +1,10 @@
 //! What the status services share in memory: published lists, signed answers, responders, and the bell that wakes the
 //! publisher. The database is the truth; all of this can be forgotten at any moment.
 
+use std::collections::HashSet;
+
 use audit::{Event, Timestamp};
+use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::Notify;
 
@@ -13,6 +16,8 @@ pub(crate) struct StatusServices {
     pub(crate) answers: AnswerCache,
     pub(crate) responders: Responders,
     pub(crate) nudge: Notify,
+    /// Changes that this process made and has not met in the log yet: they need not be acted on twice.
+    pub(crate) own_changes: Mutex<HashSet<(String, Vec<u8>)>>,
 }
 
 impl StatusServices {
@@ -22,6 +27,7 @@ impl StatusServices {
             answers: AnswerCache::new(),
             responders: Responders::default(),
             nudge: Notify::new(),
+            own_changes: Mutex::default(),
         }
     }
 }
@@ -69,14 +75,18 @@ impl Ca {
                 next_update: list.next_update.to_string(),
                 overdue: list.next_update.0 <= now.seconds(),
             });
-        let responders = self.status_services().responders.ends().into_iter();
-        let responders = responders.map(|(issuer, end)| ResponderStatus {
-            issuer,
-            not_after: end.to_string(),
-        });
+        let mut responders = Vec::new();
+        for issuer in self.issuers() {
+            if let Some(not_after) = self.responder_end(issuer.name()).await? {
+                responders.push(ResponderStatus {
+                    issuer: issuer.name().to_owned(),
+                    not_after: not_after.to_string(),
+                });
+            }
+        }
         Ok(StatusReport {
             lists: lists.collect(),
-            responders: responders.collect(),
+            responders,
         })
     }
 
@@ -121,11 +131,10 @@ impl Ca {
         if let (Some(issuer), Some(partition), Ok(serial)) =
             (issuer, partition, hex::decode(&event.object.id))
         {
-            self.status_changed(
-                issuer,
-                &serial,
-                u32::try_from(partition).unwrap_or_default(),
-            );
+            let key = (issuer.to_owned(), serial);
+            if !self.status_services().own_changes.lock().remove(&key) {
+                self.status_changed(&key.0, &key.1, u32::try_from(partition).unwrap_or_default());
+            }
         }
     }
 }

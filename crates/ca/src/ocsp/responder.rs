@@ -63,14 +63,6 @@ impl Responders {
     fn of_issuer(&self, issuer: &str) -> Option<Arc<Responder>> {
         self.0.read().get(issuer).cloned()
     }
-
-    /// When each responder's certificate ends.
-    pub(crate) fn ends(&self) -> Vec<(String, Time)> {
-        let all = self.0.read();
-        all.iter()
-            .map(|(issuer, responder)| (issuer.clone(), responder.certificate.not_after()))
-            .collect()
-    }
 }
 
 impl Ca {
@@ -94,6 +86,15 @@ impl Ca {
             }
         }
         Ok(())
+    }
+
+    /// When the responder's certificate ends, from the database: commands load no responders.
+    pub(crate) async fn responder_end(&self, issuer: &str) -> Result<Option<Time>, CaError> {
+        let Some(record) = self.store().record(RESPONDER_RECORDS, issuer).await? else {
+            return Ok(None);
+        };
+        let stored: StoredResponder = record.parse()?;
+        Ok(Some(stored.certificate.not_after()))
     }
 
     async fn ensure_responder(&self, issuer: &Issuer, now: Timestamp) -> Result<(), CaError> {
