@@ -39,7 +39,9 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
     let verb = std::env::args().nth(1).unwrap_or_default();
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    // Asked of cargo at run time: a build folder may be shared by several checkouts.
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| "xtask".into());
+    let root = PathBuf::from(manifest).join("..");
     let run = match verb.as_str() {
         "tidy" => tidy::run(&root),
         "deny" => deny::run(&root),
