@@ -223,6 +223,8 @@ fn chain(issuer: &IssuerRecord, all: &BTreeMap<String, IssuerRecord>) -> Vec<Cer
             break;
         };
         if parent.parent.is_none() && parent.foreign_chain.is_empty() {
+            // Whoever trusts only the root before this one needs its cross-certificate.
+            chain.extend(parent.cross.last().cloned());
             break;
         }
         chain.push(parent.certificate.clone());

@@ -1,5 +1,7 @@
 //! Cross-certificates: another CA's key, or our own new root's, under our name and our limits (R29).
 
+use std::sync::Arc;
+
 use access::{Action, Permit, Refusal};
 use audit::{Object, Timestamp};
 use store::Write;
@@ -9,7 +11,7 @@ use super::certify::Wanted;
 use super::rows::{put_certificate, settle};
 use super::{Constraints, ISSUER_RECORDS, ParentKey};
 use crate::profile::Duration;
-use crate::{Ca, Result};
+use crate::{Ca, Issuer, Result};
 
 /// A certificate for somebody else's CA, or for our own new root by the old one.
 #[derive(Clone, Debug)]
@@ -67,7 +69,12 @@ impl Ca {
             .accepted("at least one permitted or excluded zone, domain or range")
             .into());
         }
-        let signing = self.signing(by, key).await?;
+        let signing = match &own {
+            Some(own) if own.record().authority == by => {
+                self.signing_by(self.generation_before(own)?, key).await?
+            }
+            _ => self.signing(by, key).await?,
+        };
         let wanted = Wanted {
             subject: cross.subject.subject().clone(),
             key: &public,
@@ -96,6 +103,28 @@ impl Ca {
         }
         self.finish(write, &signing, actor, now).await?;
         Ok(certificate)
+    }
+
+    /// A new root is cross-signed by the generation before it: whoever trusts only the old root can
+    /// then follow.
+    fn generation_before(&self, issuer: &Issuer) -> Result<Arc<Issuer>> {
+        let authority = self.authority(&issuer.record().authority)?;
+        let at = authority
+            .generations
+            .iter()
+            .position(|id| id == issuer.name());
+        let before = at
+            .and_then(|at| at.checked_sub(1))
+            .and_then(|at| authority.generations.get(at));
+        let before = before.ok_or_else(|| {
+            Refusal::new(
+                "authority.cross-self",
+                "RFC 5280 §3.2",
+                format!("{} has no generation before it to sign it", issuer.name()),
+            )
+            .accepted("the certificate of a newer generation, or of another CA")
+        })?;
+        self.issuer(before)
     }
 }
 

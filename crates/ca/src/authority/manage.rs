@@ -1,6 +1,8 @@
 //! What can be done to authorities: create, rotate, cross-sign, retire. Each act that signs takes the
 //! parent's key where it is: in the keyring, or in a directory that somebody has carried here.
 
+use std::sync::Arc;
+
 use access::{Action, Permit, Refusal};
 use audit::{Object, Timestamp};
 use keys::{Backend, Signer};
@@ -29,7 +31,7 @@ pub enum ParentKey {
 
 /// The parent of a new CA certificate, with its key at hand.
 pub(super) struct Signing {
-    pub(super) issuer: std::sync::Arc<Issuer>,
+    pub(super) issuer: Arc<Issuer>,
     pub(super) signer: Signer,
     pub(super) carry: Option<Carry>,
 }
@@ -146,7 +148,8 @@ impl Ca {
         self.refresh().await
     }
 
-    /// Signs the CRL of a root anew, with its carried key.
+    /// Signs the CRLs of a root anew, with its carried key: of every generation whose key is here.
+    /// Gives the current generation's.
     pub async fn sign_root_crl(
         &self,
         permit: Permit,
@@ -156,17 +159,28 @@ impl Ca {
     ) -> Result<Vec<u8>> {
         permit.require(Action::ManageAuthorities)?;
         permit.check_authority(name)?;
-        let signing = self.signing(name, key).await?;
-        let event = audit::Event::new(
-            now,
-            permit.actor().clone(),
-            "root.use",
-            Object::new("issuer", signing.issuer.name()),
-        );
-        let crl = self
-            .finish(Write::new(event)?, &signing, permit.actor(), now)
-            .await?;
-        crl.ok_or_else(|| CaError::not_found("root", name))
+        let authority = self.authority(name)?;
+        let mut current = None;
+        for id in &authority.generations {
+            let absent = match &key {
+                ParentKey::Carried(carry) => !carried::key_path(carry, id).exists(),
+                ParentKey::Online => self.issuer(id)?.signer().is_none(),
+            };
+            if absent && *id != authority.issuer {
+                continue;
+            }
+            let signing = self.signing_by(self.issuer(id)?, key.clone()).await?;
+            let event = audit::Event::new(
+                now,
+                permit.actor().clone(),
+                "root.use",
+                Object::new("issuer", id.as_str()),
+            );
+            current = self
+                .finish(Write::new(event)?, &signing, permit.actor(), now)
+                .await?;
+        }
+        current.ok_or_else(|| CaError::not_found("root", name))
     }
 
     pub(crate) fn authority_name(
@@ -282,6 +296,11 @@ impl Ca {
             return Err(retired(&authority.name).into());
         }
         let issuer = self.issuer(&authority.issuer)?;
+        self.signing_by(issuer, key).await
+    }
+
+    /// One generation with its key, wherever that is.
+    pub(super) async fn signing_by(&self, issuer: Arc<Issuer>, key: ParentKey) -> Result<Signing> {
         match key {
             ParentKey::Online => {
                 let signer = issuer.signer().cloned();
@@ -289,7 +308,7 @@ impl Ca {
                     Refusal::new(
                         "authority.offline",
                         "R01",
-                        format!("the key of {} is not here", authority.name),
+                        format!("the key of {} is not here", issuer.name()),
                     )
                     .accepted("the directory with the carried key, and its passphrase")
                 })?;

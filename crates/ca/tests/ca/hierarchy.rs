@@ -222,6 +222,78 @@ async fn r01_a_root_rotates_and_is_cross_signed(postgres: bool) {
         .await
         .unwrap();
     assert_eq!(made.parent.as_deref(), Some("root-g2"));
+    // The old root vouches for the new one, so that clients with the old root alone can follow.
+    let cross = CrossSign {
+        subject: new.certificate.clone(),
+        constraints: Constraints::default(),
+        path_length: 1,
+        validity: ca::profile::Duration::days(730),
+    };
+    let permit = house.admin(Action::ManageAuthorities);
+    let crossed = house
+        .ca
+        .cross_sign(permit, "root", key(), &cross, LATER)
+        .await
+        .unwrap();
+    assert_eq!(crossed.spki_der(), new.certificate.spki_der());
+    let issued = house.issue(server("b.example.org")).await.unwrap();
+    assert_eq!(
+        issued.chain.len(),
+        2,
+        "the issuing CA and the cross-certificate"
+    );
+    let file = |name: &str, text: &str| {
+        let path = house.path(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let leaf = file(
+        "leaf.pem",
+        &x509::pem::encode(x509::pem::CERTIFICATE, &issued.der),
+    );
+    let chain: String = issued.chain.iter().map(x509::Certificate::to_pem).collect();
+    let chain = file("chain.pem", &chain);
+    let at = (LATER.0 / 1000).to_string();
+    for root in ["root.pem", "root-g2.pem"] {
+        let root = house.carry().directory.join(root).display().to_string();
+        let (good, said) = run(
+            "openssl",
+            &[
+                "verify",
+                "-x509_strict",
+                "-attime",
+                &at,
+                "-CAfile",
+                &root,
+                "-untrusted",
+                &chain,
+                &leaf,
+            ],
+        );
+        assert!(good, "{root}: {said}");
+    }
+    // Both roots' CRLs are signed anew while their keys are here.
+    let before = house.events("crl.publish").await.len();
+    let permit = house.admin(Action::ManageAuthorities);
+    house
+        .ca
+        .sign_root_crl(permit, "root", key(), LATER)
+        .await
+        .unwrap();
+    assert_eq!(house.events("crl.publish").await.len(), before + 2);
+    // The first root has nothing before it.
+    let first = house.ca.issuer("root").unwrap().certificate().clone();
+    let permit = house.admin(Action::ManageAuthorities);
+    let cross = CrossSign {
+        subject: first,
+        ..cross
+    };
+    let refused = house
+        .ca
+        .cross_sign(permit, "root", key(), &cross, LATER)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.refusal().unwrap().rule, "authority.cross-self");
 }
 
 async fn r01_authorities_are_created_with_the_carried_key_only(postgres: bool) {
