@@ -39,6 +39,20 @@ pub(crate) fn check(
         general: Vec::with_capacity(requested.len()),
         texts: Vec::with_capacity(requested.len() + 2),
     };
+    // Said before anything is compared with anything: a request may bring a thousand names.
+    let most: usize = profile
+        .name_rules()
+        .map(|(_, rule)| usize::from(rule.max))
+        .sum();
+    if requested.len() > most && most > 0 {
+        let found = requested.len();
+        return Err(Refusal::new(
+            "names.count",
+            source.to_owned(),
+            format!("{found} names in all"),
+        )
+        .accepted(format!("at most {most}")));
+    }
     let mut counts = [0_usize; NameKind::ALL.len()];
     for name in requested {
         let (kind, name, text) = normalize(name)?;
