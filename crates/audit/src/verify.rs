@@ -60,6 +60,10 @@ pub enum Kind {
     CertificateDisagrees,
     /// A stored certificate is in no event.
     UnloggedCertificate,
+    /// What is stored beside a certificate is not what its issuance says.
+    RowDisagrees,
+    /// A status is stored otherwise than the log says.
+    StatusDisagrees,
     /// A file of an export is missing.
     MissingFile,
     /// A file of an export is not one of its files.

@@ -16,6 +16,7 @@ mod find;
 mod init;
 mod issuance;
 mod keyrecords;
+mod ledger;
 pub mod log;
 pub mod ocsp;
 pub mod profile;

@@ -4,19 +4,17 @@
 use audit::Timestamp;
 use audit::merkle::Frontier;
 use audit::note::VerifierKey;
-use audit::verify::{Report, Verifier};
+use audit::verify::{IN_FLIGHT_MS, Report, Verifier};
 use store::{Store, params};
 use x509::PublicKey;
 
 use crate::CaError;
 use crate::keyrecords::{KEY_RECORDS, StoredKey};
+use crate::ledger::{Ledger, ROWS};
 use crate::settings::{SETTINGS_RECORDS, Settings};
 
 /// Entries or certificates read from the database at a time.
 const PAGE: u64 = 2048;
-
-/// Intents younger than this may belong to a server at work beside the verification.
-const IN_FLIGHT_MILLISECONDS: i64 = 60_000;
 
 /// The log's public key as a database states it; `None` where there is no hierarchy. It proves that the database fits
 /// itself; whoever wants to know that it is the right one compares the key.
@@ -37,8 +35,8 @@ pub async fn stored_log_key(store: &Store) -> Result<Option<VerifierKey>, CaErro
     Ok(Some(VerifierKey::new(settings.log_origin, public)?))
 }
 
-/// Reads the whole log and every certificate, and names what does not fit: against the stored head, against every
-/// checkpoint that was kept, and against one seen earlier elsewhere.
+/// Reads the whole log, every certificate and every status, and names what does not fit: against the stored head,
+/// against every checkpoint that was kept, and against one seen earlier elsewhere.
 pub async fn verify_log(
     store: &Store,
     key: &VerifierKey,
@@ -50,7 +48,11 @@ pub async fn verify_log(
     // Checkpoints are read before the head. One that covers more than the head is then no race with a server at
     // work: the log was cut off.
     let kept = store.checkpoints(0, u64::from(u32::MAX)).await?;
-    let (head, newest_certificate) = snapshot(store).await?;
+    let Snapshot {
+        size,
+        head,
+        newest_certificate,
+    } = snapshot(store).await?;
     if let Some(note) = earlier {
         verifier.checkpoint("the earlier checkpoint", note, key)?;
     }
@@ -63,6 +65,7 @@ pub async fn verify_log(
     }
     // Certificates are fed beside their events: the two streams are in about the same order.
     let mut certificates = CertificateReader::new(store, newest_certificate);
+    let mut ledger = Ledger::default();
     let mut seq = 0;
     while seq < head.size() {
         let entries = store.events(seq, PAGE.min(head.size() - seq)).await?;
@@ -70,23 +73,39 @@ pub async fn verify_log(
         seq = last.seq + 1;
         for entry in &entries {
             verifier.event(entry.seq, &entry.body, Some(&entry.leaf));
+            ledger.event(entry, &mut verifier);
         }
         // Intent and issuance are two events, so this keeps step.
-        certificates.feed(&mut verifier, PAGE / 2).await?;
+        certificates
+            .feed(&mut verifier, &mut ledger, PAGE / 2)
+            .await?;
         progress(seq, head.size());
     }
-    while certificates.feed(&mut verifier, PAGE).await? > 0 {}
-    verifier.head(head.size(), &head.encode());
-    Ok(verifier.finish(Some(Timestamp(now.0 - IN_FLIGHT_MILLISECONDS))))
+    while certificates.feed(&mut verifier, &mut ledger, PAGE).await? > 0 {}
+    ledger
+        .compare_statuses(store, head.size(), &mut verifier)
+        .await?;
+    verifier.head(size, &head.encode());
+    Ok(verifier.finish(Some(Timestamp(now.0 - IN_FLIGHT_MS))))
 }
 
-/// The head, and the newest certificate that it covers: both change in one transaction, so they are read in one
-/// statement. What is stored later is neither missed nor held against the log.
-async fn snapshot(store: &Store) -> Result<(Frontier, i64), CaError> {
-    const SNAPSHOT: &str = "SELECT frontier, (SELECT COALESCE(MAX(id), 0) FROM certificates) FROM log_head WHERE id = 1";
+/// The head as it is stored, and the newest certificate that it covers: both change in one transaction, so they are
+/// read in one statement. What is stored later is neither missed nor held against the log.
+struct Snapshot {
+    size: u64,
+    head: Frontier,
+    newest_certificate: i64,
+}
+
+async fn snapshot(store: &Store) -> Result<Snapshot, CaError> {
+    const SNAPSHOT: &str = "SELECT size, frontier, (SELECT COALESCE(MAX(id), 0) FROM certificates) FROM log_head WHERE id = 1";
     let rows = store.query(SNAPSHOT, Vec::new()).await?;
     let row = rows.first().ok_or(CaError::Damaged("log_head"))?;
-    Ok((Frontier::decode(row.blob(0)?)?, row.int(1)?))
+    Ok(Snapshot {
+        size: u64::try_from(row.int(0)?).map_err(|_| CaError::Damaged("log_head"))?,
+        head: Frontier::decode(row.blob(1)?)?,
+        newest_certificate: row.int(2)?,
+    })
 }
 
 /// Reads certificates in the order in which they were stored.
@@ -105,12 +124,21 @@ impl<'a> CertificateReader<'a> {
         }
     }
 
-    async fn feed(&mut self, verifier: &mut Verifier, limit: u64) -> Result<usize, CaError> {
+    async fn feed(
+        &mut self,
+        verifier: &mut Verifier,
+        ledger: &mut Ledger,
+        limit: u64,
+    ) -> Result<usize, CaError> {
         let rows = self
             .store
             .query(
-                "SELECT id, der, sha256 FROM certificates WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3",
-                params![self.after, self.up_to, i64::try_from(limit).unwrap_or(i64::MAX)],
+                ROWS,
+                params![
+                    self.after,
+                    self.up_to,
+                    i64::try_from(limit).unwrap_or(i64::MAX)
+                ],
             )
             .await?;
         for row in &rows {
@@ -120,6 +148,7 @@ impl<'a> CertificateReader<'a> {
                 row.blob(1)?,
                 Some(row.blob(2)?),
             );
+            ledger.certificate(row, verifier)?;
         }
         Ok(rows.len())
     }

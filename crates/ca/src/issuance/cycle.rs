@@ -388,6 +388,7 @@ fn issue_event(
     let (plan, route) = (&draft.plan, &draft.plan.route);
     let mut after = json!({
         "issuer": route.issuer.name(),
+        "partition": draft.partition,
         "profile": route.profile.profile.name(),
         "version": route.profile.version,
         "subject": subject,

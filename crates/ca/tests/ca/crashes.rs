@@ -4,7 +4,10 @@ use access::Action;
 use audit::Timestamp;
 use ca::{CaError, Gap};
 
+use x509::crl::Reason;
+
 use crate::support::{House, NOW, on_both, server};
+use crate::tamper::change;
 
 on_both!(
     after_the_intent_it_is_voided,
@@ -12,6 +15,7 @@ on_both!(
     after_the_record_the_certificate_stands,
     an_intent_that_was_voided_meanwhile_cannot_become_a_certificate,
     an_intent_that_may_be_under_way_is_left_alone,
+    r13_a_revocation_before_a_crash_is_published_after_it,
 );
 
 async fn crash(house: &House, gap: Gap) {
@@ -114,4 +118,20 @@ async fn an_intent_that_may_be_under_way_is_left_alone(postgres: bool) {
     // A server that holds the lock knows that it is alone.
     assert_eq!(again.void_abandoned(true, soon).await.unwrap(), 1);
     assert_eq!(counts(&house).await, (0, 0, 1));
+}
+
+async fn r13_a_revocation_before_a_crash_is_published_after_it(postgres: bool) {
+    let house = House::new(postgres).await;
+    let issued = house.issue(server("a.example.org")).await.unwrap();
+    house.ca.publish_due(NOW).await.unwrap();
+    change(&house, &issued.sha256, Reason::KeyCompromise).await;
+    // Another process has seen nothing of it.
+    let later = Timestamp(NOW.0 + 5_000);
+    let again = house.again(later).await;
+    let name = ca::crl::ListName::parse_path("servers/0.crl").unwrap();
+    again.publish_due(later).await.unwrap();
+    assert_eq!(again.crl(&name).await.unwrap().unwrap().entries, 0);
+    again.mark_overtaken().await.unwrap();
+    again.publish_due(later).await.unwrap();
+    assert_eq!(again.crl(&name).await.unwrap().unwrap().entries, 1);
 }

@@ -12,4 +12,5 @@ mod profiles;
 mod refusals;
 mod repository;
 mod support;
+mod tamper;
 mod tools;
