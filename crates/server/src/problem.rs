@@ -14,18 +14,23 @@ pub(crate) struct Problem {
     pub(crate) kind: &'static str,
     pub(crate) title: &'static str,
     pub(crate) status: u16,
-    pub(crate) detail: String,
+    #[schema(value_type = String)]
+    pub(crate) detail: Box<str>,
     /// The rule that refused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) rule: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub(crate) rule: Option<Box<str>>,
     /// Whose rule it is: a standard's clause, a profile with its version, a token's scope.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) source: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub(crate) source: Option<Box<str>>,
     /// What would have been accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) accepted: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub(crate) accepted: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) request_id: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub(crate) request_id: Option<Box<str>>,
     /// Whether the audit log has it already.
     #[serde(skip)]
     pub(crate) recorded: bool,
@@ -42,7 +47,7 @@ impl Problem {
             kind,
             title,
             status: status.as_u16(),
-            detail: detail.into(),
+            detail: detail.into().into_boxed_str(),
             rule: None,
             source: None,
             accepted: None,
@@ -150,9 +155,9 @@ impl Problem {
             "A rule refused the request",
             refusal.message.clone(),
         );
-        problem.rule = Some(refusal.rule.to_string());
-        problem.source = Some(refusal.source.to_string());
-        problem.accepted = refusal.accepted.clone();
+        problem.rule = Some(refusal.rule.as_ref().into());
+        problem.source = Some(refusal.source.as_ref().into());
+        problem.accepted = refusal.accepted.as_deref().map(Box::from);
         problem.recorded = true;
         problem
     }
@@ -160,7 +165,7 @@ impl Problem {
     /// The rule, or the kind of problem where no rule was asked.
     pub(crate) fn rule_name(&self) -> String {
         match &self.rule {
-            Some(rule) => rule.clone(),
+            Some(rule) => rule.to_string(),
             None => self.kind.rsplit(':').next().unwrap_or_default().to_owned(),
         }
     }

@@ -1,5 +1,13 @@
 //! The API and the public documents, as curl and openssl see them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    reason = "helpers of tests are tests"
+)]
+
 mod support;
 
 use std::process::Command;

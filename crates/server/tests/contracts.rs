@@ -1,6 +1,14 @@
 //! Contracts held still by golden files: the OpenAPI document, and who may call what. A change to either is made on
 //! purpose: run with `WARD_BLESS=1` and read the difference before committing it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    reason = "helpers of tests are tests"
+)]
+
 mod support;
 
 use std::path::Path;

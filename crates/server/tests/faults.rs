@@ -1,6 +1,14 @@
 //! What happens to machines: the disk fills up or turns read-only, a second server is started, the clock jumps, the
 //! file is damaged. Always a typed error that says what it is, never a panic, and nothing that was acknowledged is lost.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    reason = "helpers of tests are tests"
+)]
+
 mod support;
 
 use std::collections::BTreeMap;

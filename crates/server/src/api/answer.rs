@@ -57,7 +57,7 @@ pub(crate) async fn accompany(
         {
             problem = record(&services, &exchange, principal, problem, attempt, now).await;
         }
-        problem.request_id = Some(exchange.request_id.clone());
+        problem.request_id = Some(exchange.request_id.as_str().into());
         response = rewritten(response, &problem);
     }
     if let Ok(value) = HeaderValue::from_str(&exchange.request_id) {
@@ -79,7 +79,7 @@ async fn record(
     attempt: String,
     now: Timestamp,
 ) -> Problem {
-    let refusal = Refusal::new(problem.rule_name(), "REST API", problem.detail.clone());
+    let refusal = Refusal::new(problem.rule_name(), "REST API", problem.detail.to_string());
     let object = audit::Object::new("request", attempt);
     let id = Some(exchange.request_id.as_str());
     let recorded = services

@@ -4,6 +4,9 @@ use serde_json::json;
 
 use crate::{Target, Verdict, problem};
 
+/// Method, path, headers, body; status and kind of problem.
+type Line<'a> = (&'a str, &'a str, &'a [&'a str], &'a [u8], u16, &'a str);
+
 const ISSUE: &str = "/api/v1/certificates";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -197,7 +200,7 @@ async fn r37_methods_paths_and_headers_that_are_not() {
     let text = "Content-Type: text/plain";
     let like = "Content-Type: application/jsonx";
     let json = "Content-Type: application/json; charset=utf-8";
-    let table: &[(&str, &str, &[&str], &[u8], u16, &str)] = &[
+    let table: &[Line] = &[
         ("PUT", ISSUE, &[&bearer], b"{}", 405, "method"),
         ("DELETE", ISSUE, &[&bearer], b"", 405, "method"),
         ("PATCH", "/api/v1/tokens", &[&bearer], b"{}", 405, "method"),

@@ -1,6 +1,14 @@
 //! Bad input over the real sockets: what each piece of it is answered, by which rule, and that nothing of it stays
 //! half-done. Expectations are the standards' (the clause stands in the table), the clients are other people's.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    reason = "helpers of tests are tests"
+)]
+
 mod forge;
 mod json;
 mod people;
@@ -9,6 +17,7 @@ mod status;
 #[path = "../support/mod.rs"]
 mod support;
 mod wire;
+mod wishes;
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -248,7 +248,7 @@ async fn r07_one_request_is_issued_once_however_many_approve_it_at_once() {
     for answer in answers.iter().filter(|answer| answer.status != 201) {
         match answer.status {
             403 => assert_eq!(answer.json()["rule"], "request.state", "{answer:?}"),
-            _ => drop(problem(&answer, 409, "conflict").expect("a vote that came too late")),
+            _ => drop(problem(answer, 409, "conflict").expect("a vote that came too late")),
         }
     }
     target.assert_unharmed(1).await;
