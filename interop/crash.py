@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills `ward serve` with SIGKILL at random moments under load, and demands that nothing is lost.
 
-usage: crash.py [--kills N] [--database sqlite|postgres|both] [--clients N] [--seed N] [--keep]
+usage: crash.py [--kills N] [--database sqlite|postgres|both] [--clients N] [--softhsm] [--seed N] [--keep]
 
 Concurrent clients issue and revoke over REST while the server is killed and started again, some
 of the times in the middle of its start-up. After each restart, from the outside:
@@ -12,7 +12,7 @@ of the times in the middle of its start-up. After each restart, from the outside
    before the kill, with every acknowledged certificate in it;
  - no serial number was used twice; every announced signature ended in an issued certificate or in
    a voided serial number, which OCSP says is revoked;
- - `ward audit verify` finds nothing in the live database.
+ - `ward audit verify` finds nothing in the live database, nor verify_log.py in the log that is served at the end.
 
 The number of kills for each database is CRASH_KILLS in the environment, 20 if it is not set.
 """
@@ -57,6 +57,10 @@ SETTLED_AFTER = {"sqlite": 0, "postgres": 90}
 LISTS_AFTER = {"sqlite": 1, "postgres": 22}
 
 
+SOFTHSM_MODULES = ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+                   "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so"]
+
+
 class Broken(Exception):
     """A promise that Ward did not keep."""
 
@@ -69,13 +73,19 @@ def demand(holds, text):
 class Hospital:
     """One Ward with its database: started, killed and asked."""
 
-    def __init__(self, world, binary, database):
+    def __init__(self, world, binary, database, in_token):
         self.world, self.binary, self.name = world, binary, database
         self.data, self.root = world.folder / f"ward-{database}", world.folder / f"{database}-root"
         self.api_port, self.http_port = quiet_port(), quiet_port()
         url = Postgres(world).url if database == "postgres" else f"sqlite:{self.data}/ward.db"
         self.data.mkdir()
-        run([binary, "init", "--data", self.data, "--database", url, "--organization", "Crash Hospital",
+        backend = "software"
+        if in_token:
+            backend, tokens = token(world, self.data)
+            (self.data / "ward.toml").write_text(
+                f'[database]\nurl = "{url}"\n[listen]\napi = "127.0.0.1:{self.api_port}"\n'
+                f'status = "127.0.0.1:{self.http_port}"\n{tokens}')
+        run([binary, "init", "--backend", backend, "--data", self.data, "--database", url, "--organization", "Crash Hospital",
              "--root-out", self.root, "--publish-url", f"http://127.0.0.1:{self.http_port}",
              "--listen", f"127.0.0.1:{self.api_port}", "--http", f"127.0.0.1:{self.http_port}"])
         self.token = self.command("token", "create", "--name", "crash", "--role", "issuer")["token"]
@@ -265,6 +275,7 @@ class Trial:
         self.wait_until_settled()
         time.sleep(max(0, started + LISTS_AFTER[self.hospital.name] - time.monotonic()))
         self.check_revocation_lists()
+        self.check_served_log()
         self.hospital.kill()
 
     def kill_in_start_up(self):
@@ -367,6 +378,31 @@ class Trial:
             demand(not missing, f"{len(missing)} of {len(serials)} revoked certificates are not in {url}")
 
 
+    def check_served_log(self):
+        """The served log as an auditor elsewhere verifies it: over TLS, with a token, without Ward's code."""
+        folder, auditor = self.hospital.world.folder, self.hospital.command("token", "create", "--name", "auditor", "--role", "auditor")
+        root = folder / f"{self.hospital.name}-root.pem"
+        self.hospital.command("ca", "export", "root", "--out", root)
+        done = subprocess.run([sys.executable, str(ROOT / "interop/verify_log.py"), f"https://127.0.0.1:{self.hospital.api_port}/log",
+                               "--vkey", str(folder / f"{self.hospital.name}-export/vkey"), "--token", auditor["token"],
+                               "--anchor", str(root), "--no-certificates"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        demand(done.returncode == 0, f"the served log: {done.stdout[-2000:]}")
+
+
+def token(world, data):
+    """A token of SoftHSM2 for the Ward in `data`: the name of the backend, and what ward.toml says about it."""
+    label, pin = data.name, "471100"
+    tokens, config = world.folder / "tokens", world.folder / "softhsm2.conf"
+    tokens.mkdir(exist_ok=True)
+    config.write_text(f"directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\n")
+    os.environ["SOFTHSM2_CONF"] = str(config)
+    run(["softhsm2-util", "--init-token", "--free", "--label", label, "--so-pin", "471101", "--pin", pin])
+    module = next(path for path in map(pathlib.Path, SOFTHSM_MODULES) if path.exists())
+    (data / "pin").write_text(pin)
+    (data / "pin").chmod(0o600)
+    return f"pkcs11:{label}", f'[[keys.pkcs11]]\nmodule = "{module}"\ntoken = "{label}"\npin_file = "pin"\n'
+
+
 def quiet_port():
     """A free port below those that the kernel hands out, so that nobody takes it during a restart."""
     import socket
@@ -385,6 +421,7 @@ def main():
     parser.add_argument("--kills", type=int, default=int(os.environ.get("CRASH_KILLS", "20")), help="for each database")
     parser.add_argument("--database", choices=["sqlite", "postgres", "both"], default="both")
     parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--softhsm", action="store_true", help="keys of the authorities in SoftHSM2")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
     parser.add_argument("--keep", action="store_true", help="keep the working directory")
     options = parser.parse_args()
@@ -394,7 +431,7 @@ def main():
     failed = False
     with World() as world:
         for database in databases:
-            trial = Trial(Hospital(world, binary, database), options)
+            trial = Trial(Hospital(world, binary, database, options.softhsm), options)
             try:
                 trial.run()
             except Broken as broken:
