@@ -1,6 +1,6 @@
 //! R04, R17: certificates made by OpenSSL are read field by field, and ours are read by OpenSSL.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests are tests.
 
 mod common;
 

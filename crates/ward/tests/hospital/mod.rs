@@ -184,3 +184,25 @@ impl Drop for Server {
         let _ = self.0.wait();
     }
 }
+
+/// Exit status, and texts that must be in the output (either stream).
+pub(crate) type Expected = (i32, &'static [&'static str]);
+
+/// Runs each command and holds what came of it against what is expected.
+pub(crate) fn check(hospital: &Hospital, table: &[(&str, Expected)]) {
+    for (command, (status, texts)) in table {
+        let ran = hospital.ward(command);
+        assert_eq!(
+            ran.status, *status,
+            "ward {command}\n{}{}",
+            ran.stdout, ran.stderr
+        );
+        for text in *texts {
+            let printed = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(
+                printed.contains(text),
+                "ward {command}: no {text:?} in\n{printed}"
+            );
+        }
+    }
+}
