@@ -3,7 +3,7 @@
 //! Every issuer has three kinds of list. The *complete* list covers everything, for consumers that load one file.
 //! Its *delta* carries what changed since, and stays small. A *partition* covers as many
 //! consecutively issued certificates as [`crate::PARTITION_SIZE`] says and is what certificates point to: however many are revoked, the list that a
-//! device fetches stays under 4 MB, and a revocation re-publishes one partition, not everything.
+//! device fetches stays near 5 MB at most, and a revocation re-publishes one partition, not everything.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
