@@ -45,7 +45,8 @@ pub use authority::{
 pub use error::{CaError, Result};
 pub use init::{Answers, AuthorityAnswers, Carry, InitIssuer, InitReport, RootAnswers, RootKey};
 pub use issuance::{
-    Exception, Gap, GeneratedKey, IssueRequest, Issued, KeyPackage, Outcome, PARTITION_SIZE, Source,
+    Exception, Gap, GeneratedKey, IssueRequest, Issued, KeyPackage, Outcome, PARTITION_SIZE,
+    Source, csr_refusal,
 };
 pub use keyrecords::{KEY_RECORDS, KeyState, StoredKey};
 pub use profile::{Profile, ProfileVersion};

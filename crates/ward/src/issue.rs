@@ -277,13 +277,9 @@ fn csr(file: &Path) -> Result<CertificationRequest, Failure> {
         true => CertificationRequest::from_pem(&bytes),
         false => CertificationRequest::from_der(&bytes),
     };
-    csr.map_err(|error| {
-        let message = format!("{}: {}", file.display(), error.message);
-        let refusal = Refusal::new(error.rule, error.clause, message);
-        match error.accepted {
-            Some(accepted) => refusal.accepted(accepted).into(),
-            None => refusal.into(),
-        }
+    csr.map_err(|mut error| {
+        error.message = format!("{}: {}", file.display(), error.message);
+        ca::csr_refusal(error).into()
     })
 }
 

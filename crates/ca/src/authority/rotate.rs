@@ -107,17 +107,7 @@ impl Ca {
         authority.subject = record.certificate.subject().to_string();
         authority.issuer = record.id.clone();
         authority.generations.push(record.id.clone());
-        let superseded = IssuerRecord {
-            state: IssuerState::Superseded,
-            ..old
-        };
-        let write = write.put_record(
-            ISSUER_RECORDS,
-            &superseded.id,
-            old_version,
-            &superseded,
-            now,
-        )?;
+        let write = supersede(write, old, old_version, now)?;
         let write = put_authority(
             write,
             &authority,
@@ -182,17 +172,7 @@ impl Ca {
         write = put_certificate(write, &made.record.certificate, &made.record.id, actor, now)?;
         write = put_issuer(write, &made.record, actor, now)?;
         if old.state == IssuerState::Active {
-            let superseded = IssuerRecord {
-                state: IssuerState::Superseded,
-                ..old
-            };
-            write = write.put_record(
-                ISSUER_RECORDS,
-                &superseded.id,
-                old_version,
-                &superseded,
-                now,
-            )?;
+            write = supersede(write, old, old_version, now)?;
         }
         write = put_authority(
             write,
@@ -221,4 +201,13 @@ impl Ca {
         self.refresh().await?;
         Ok(made.record)
     }
+}
+
+/// The old generation issues no more and keeps its status services.
+fn supersede(write: Write, old: IssuerRecord, version: u64, now: Timestamp) -> Result<Write> {
+    let superseded = IssuerRecord {
+        state: IssuerState::Superseded,
+        ..old
+    };
+    Ok(write.put_record(ISSUER_RECORDS, &superseded.id, version, &superseded, now)?)
 }

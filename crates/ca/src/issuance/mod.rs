@@ -26,6 +26,7 @@ pub(crate) use cycle::Fault;
 pub use cycle::Gap;
 pub use partition::PARTITION_SIZE;
 pub(crate) use partition::Partitions;
+pub use plan::csr_refusal;
 pub use request::{Exception, GeneratedKey, IssueRequest, Issued, KeyPackage, Outcome, Source};
 pub(crate) use template::{Templates, authority_info, crl_url, policy_extension};
 

@@ -232,7 +232,8 @@ fn requested<T: x509::ext::ExtensionValue>(
     })
 }
 
-pub(crate) fn csr_refusal(error: x509::CsrError) -> Refusal {
+/// What a CSR breaks, as every caller refuses it.
+pub fn csr_refusal(error: x509::CsrError) -> Refusal {
     let refusal = Refusal::new(error.rule, error.clause, error.message);
     match error.accepted {
         Some(accepted) => refusal.accepted(accepted),

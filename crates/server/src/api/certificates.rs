@@ -126,7 +126,7 @@ fn read(wanted: Issue) -> Result<IssueRequest, access::Refusal> {
         .collect::<Result<Vec<_>, _>>()?;
     let mut request = match (wanted.csr, wanted.generate) {
         (Some(pem), None) => {
-            let csr = CertificationRequest::from_pem(pem.as_bytes()).map_err(csr_refusal)?;
+            let csr = CertificationRequest::from_pem(pem.as_bytes()).map_err(ca::csr_refusal)?;
             let mut request = IssueRequest::from_csr(wanted.profile, csr);
             request.subject = subject;
             request.names = (!names.is_empty()).then_some(names);
@@ -208,14 +208,6 @@ fn parse_name(text: &str) -> Result<GeneralName, access::Refusal> {
         .map_err(|error: x509::general_name::BadGeneralName| {
             access::Refusal::new("request.names", "RFC 5280 §4.2.1.6", error.to_string())
         })
-}
-
-fn csr_refusal(error: x509::CsrError) -> access::Refusal {
-    let refusal = access::Refusal::new(error.rule, error.clause, error.message);
-    match error.accepted {
-        Some(accepted) => refusal.accepted(accepted),
-        None => refusal,
-    }
 }
 
 fn view(issued: &Issued) -> IssuedView {
