@@ -3,6 +3,7 @@
 //! None takes input, so that a lost nudge costs a delay and never a result. Where two nodes must not do the same work,
 //! a lease decides.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,12 +100,12 @@ async fn follow_log(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
         }
     }
     loop {
-        let grown = tokio::select! {
-            grown = services.store.wait_for_growth(seen, Duration::from_millis(500)) => grown,
+        let unread = tokio::select! {
+            unread = services.store.follow(seen, Duration::from_millis(500)) => unread,
             _ = stop.wait_for(|stopped| *stopped) => return,
         };
-        let result = match grown {
-            Ok(size) => observe(&services, &mut seen, size).await,
+        let result = match unread {
+            Ok(unread) => observe(&services, &mut seen, unread).await,
             Err(error) => Err(error.into()),
         };
         if let Err(error) = result {
@@ -114,8 +115,12 @@ async fn follow_log(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-async fn observe(services: &Services, seen: &mut u64, size: u64) -> Result<(), ca::CaError> {
-    while *seen < size {
+async fn observe(
+    services: &Services,
+    seen: &mut u64,
+    unread: Range<u64>,
+) -> Result<(), ca::CaError> {
+    while *seen < unread.end && !unread.is_empty() {
         let entries = services.store.events(*seen, 512).await?;
         let Some(last) = entries.last() else {
             return Ok(());
@@ -131,6 +136,7 @@ async fn observe(services: &Services, seen: &mut u64, size: u64) -> Result<(), c
         }
         *seen = last.seq + 1;
     }
+    *seen = unread.end.max(*seen);
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 use audit::{Sealed, Timestamp, merkle::Frontier};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{Committed, Result, Row, StoreError, Write};
+use crate::{Committed, Durability, Result, Row, StoreError, Write};
 
 /// How many writes share a transaction at most. More would not raise throughput (an fsync is
 /// spread thin enough at 64) and would make the first of them wait.
@@ -46,12 +46,70 @@ pub(crate) fn answer(
     }
 }
 
-/// Tells those who wait for the log to grow, unless they know already.
-pub(crate) fn announce(growth: &watch::Sender<u64>, size: u64) {
+/// What a batch's commit has to wait for: the most that one of its writes asks.
+pub(crate) fn durability(batch: &[Write]) -> Durability {
+    let ordered = batch
+        .iter()
+        .all(|write| write.durability == Durability::Ordered);
+    match ordered {
+        true => Durability::Ordered,
+        false => Durability::Durable,
+    }
+}
+
+/// What this process knows of the log's growth.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Growth {
+    /// How many events the log has.
+    pub(crate) size: u64,
+    /// How many of them followers have to look at: those from here on are routine writes of this
+    /// process.
+    pub(crate) notable: u64,
+}
+
+impl Growth {
+    /// A batch of this process took the log from `before` to `size` events. What stands between
+    /// what was known and `before` is another process's.
+    fn wrote(&mut self, before: u64, size: u64, routine: bool) {
+        if size <= self.size {
+            return;
+        }
+        if before > self.size {
+            self.notable = before;
+        }
+        if !routine {
+            self.notable = size;
+        }
+        self.size = size;
+    }
+
+    /// The log was seen to have `size` events: those that are new may be anybody's.
+    fn found(&mut self, size: u64) {
+        if size > self.size {
+            *self = Growth {
+                size,
+                notable: size,
+            };
+        }
+    }
+}
+
+/// After a commit: wakes those who follow the log, if there is something for them to read.
+pub(crate) fn announce(growth: &watch::Sender<Growth>, batch: &[Write], before: u64, size: u64) {
+    let routine = batch.iter().all(|write| write.routine);
+    tell(growth, |known| known.wrote(before, size, routine));
+}
+
+/// After a look at the log's size.
+pub(crate) fn announce_found(growth: &watch::Sender<Growth>, size: u64) {
+    tell(growth, |known| known.found(size));
+}
+
+fn tell(growth: &watch::Sender<Growth>, learn: impl FnOnce(&mut Growth)) {
     growth.send_if_modified(|known| {
-        let grown = size > *known;
-        *known = (*known).max(size);
-        grown
+        let notable = known.notable;
+        learn(known);
+        known.notable > notable
     });
 }
 
@@ -152,5 +210,34 @@ impl Checkpoint {
             saved_at: Timestamp(row.int(1)?),
             note: row.text(2)?.to_owned(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Growth;
+
+    /// (what happens: before, size, routine; or a look at the size) → (size, notable)
+    #[test]
+    fn only_routine_writes_of_this_process_are_not_worth_reading() {
+        let mut growth = Growth::default();
+        let mut after = |step: &dyn Fn(&mut Growth)| {
+            step(&mut growth);
+            (growth.size, growth.notable)
+        };
+        let first_look = after(&|growth| growth.found(10));
+        assert_eq!(first_look, (10, 10), "what was there before");
+        let routine = after(&|growth| growth.wrote(10, 14, true));
+        assert_eq!(routine, (14, 10), "ours, routine");
+        let look = after(&|growth| growth.found(14));
+        assert_eq!(look, (14, 10), "a look that finds what is known");
+        let other = after(&|growth| growth.wrote(14, 15, false));
+        assert_eq!(other, (15, 15), "ours, not routine");
+        let foreign = after(&|growth| growth.wrote(18, 20, true));
+        assert_eq!(foreign, (20, 18), "another process wrote three before ours");
+        let seen = after(&|growth| growth.found(22));
+        assert_eq!(seen, (22, 22), "another process wrote two");
+        let late = after(&|growth| growth.wrote(20, 22, true));
+        assert_eq!(late, (22, 22), "ours, but somebody looked first");
     }
 }

@@ -6,7 +6,8 @@
 //! - **No write without its event.** [`Write`] is made from an [`audit::Event`] and nothing else
 //!   commits; statements, event, leaf hash and the tree's head are one transaction.
 //! - **Acknowledged is durable.** [`Store::commit`] returns after the fsync (SQLite,
-//!   `synchronous=FULL`) or after PostgreSQL's commit. Nothing that is reported failed stands,
+//!   `synchronous=FULL`) or after PostgreSQL's commit, unless the write says that it may become
+//!   durable with a later one ([`Durability::Ordered`]). Nothing that is reported failed stands,
 //!   except [`StoreError::Uncertain`], which says that nobody knows.
 //! - **Group commit.** Writes that arrive together share one transaction; one that fails takes
 //!   none of the others with it.
@@ -44,9 +45,9 @@ pub use lock::ServerLock;
 pub use records::Record;
 pub use schema::Migration;
 pub use value::{Row, Value};
-pub use write::{Committed, Write};
+pub use write::{Committed, Durability, Write};
 
-use batch::Job;
+use batch::{Growth, Job};
 
 /// A database; clones share it.
 #[derive(Clone)]
@@ -56,7 +57,7 @@ pub struct Store {
 
 struct Inner {
     jobs: mpsc::Sender<Job>,
-    growth: watch::Sender<u64>,
+    growth: watch::Sender<Growth>,
     engine: Engine,
 }
 
@@ -71,7 +72,7 @@ impl Store {
     ///
     /// `sqlite:/path/ward.db`, or `postgres://user@host/name`.
     pub async fn open(url: &str, migrations: &[Migration]) -> Result<Store> {
-        let (growth, _) = watch::channel(0);
+        let (growth, _) = watch::channel(Growth::default());
         let (jobs, queue) = mpsc::channel(batch::QUEUE);
         let engine = if let Some(path) = url.strip_prefix("sqlite:") {
             let sqlite = sqlite::Sqlite::open(path, migrations, queue, growth.clone()).await?;
@@ -103,7 +104,7 @@ impl Store {
         }
     }
 
-    /// Applies a write. It is durable when this returns.
+    /// Applies a write. It is durable when this returns, or what else its [`Durability`] says.
     pub async fn commit(&self, write: Write) -> Result<Committed> {
         self.submit(write).await
     }

@@ -1,6 +1,7 @@
 //! The log as its readers see it: its head, its entries, its checkpoints, and its size as the
 //! one change feed of the house.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use audit::{Timestamp, merkle::Frontier};
@@ -38,7 +39,7 @@ impl Store {
     pub async fn log_size(&self) -> Result<u64> {
         let rows = self.query(SIZE, Vec::new()).await?;
         let size = rows.first().ok_or_else(head_missing)?.count(0)?;
-        batch::announce(&self.inner.growth, size);
+        batch::announce_found(&self.inner.growth, size);
         Ok(size)
     }
 
@@ -55,23 +56,30 @@ impl Store {
         self.all(LEAVES, params, |row| row.hash(0)).await
     }
 
-    /// Waits until the log has more than `size` events, whichever process wrote them, and says
-    /// how many it has; after `timeout` it says so in any case.
-    pub async fn wait_for_growth(&self, size: u64, timeout: Duration) -> Result<u64> {
+    /// Waits until a follower who has seen the first `seen` events has some to read, whichever
+    /// process wrote them, and says which; after `timeout`, or when the log has grown by nothing
+    /// but routine writes of this process ([`Write::routine`]), the range is empty. Its end is
+    /// what the follower has seen then.
+    pub async fn follow(&self, seen: u64, timeout: Duration) -> Result<Range<u64>> {
         let deadline = Instant::now() + timeout;
         let mut growth = self.inner.growth.subscribe();
         loop {
             let next_look = deadline.min(Instant::now() + POLL);
-            let told = match timeout_at(next_look, growth.wait_for(|known| *known > size)).await {
-                Ok(Ok(known)) => Some(*known),
+            let told = growth.wait_for(|known| known.notable > seen);
+            let told = match timeout_at(next_look, told).await {
+                Ok(Ok(known)) => Some(known.notable),
                 _ => None,
             };
-            if let Some(known) = told {
-                return Ok(known);
+            if let Some(notable) = told {
+                return Ok(seen..notable);
             }
-            let found = self.log_size().await?;
-            if found > size || Instant::now() >= deadline {
-                return Ok(found);
+            self.log_size().await?;
+            let known = *self.inner.growth.borrow();
+            if known.notable > seen {
+                return Ok(seen..known.notable);
+            }
+            if known.size > seen || Instant::now() >= deadline {
+                return Ok(known.size..known.size);
             }
         }
     }

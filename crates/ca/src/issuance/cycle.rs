@@ -1,6 +1,6 @@
 //! From a plan to a certificate. Three proofs stand between a request and a signature: the
 //! [`Permit`], [`Linted`] (these exact bytes passed) and [`Recorded`] (the intent to sign these exact
-//! bytes is durable). Their constructors are private to their steps; [`Ca::sign`] consumes all three.
+//! bytes is in the database). Their constructors are private to their steps; [`Ca::sign`] consumes all three.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -10,7 +10,7 @@ use audit::merkle::sha256;
 use audit::{Event, Object, Timestamp};
 use keys::Signer;
 use serde_json::json;
-use store::{StoreError, Write, params};
+use store::{Durability, StoreError, Write, params};
 use x509::lint::{IssuerFacts, LintContext, Severity};
 use x509::{SignatureAlgorithm, Time};
 
@@ -31,7 +31,8 @@ struct Draft {
 /// Proof that the bytes of this draft passed the lint.
 struct Linted(Arc<Draft>);
 
-/// Proof that the intent to sign the bytes of this draft is durable.
+/// Proof that the intent to sign the bytes of this draft is recorded, as durably as the key needs
+/// it ([`intent_durability`]).
 struct Recorded(Arc<Draft>);
 
 /// A signature over a draft's bytes: nothing but [`Ca::record`] can be done with it.
@@ -74,8 +75,9 @@ impl Ca {
             .ok_or_else(|| CaError::Offline(issuer.name().to_owned()))?;
         let draft = Arc::new(self.draft(plan, request, now).await?);
         let linted = lint(&draft)?;
+        let durability = intent_durability(&signer);
         let recorded = self
-            .intend(&permit, draft, idempotency.as_deref(), now)
+            .intend(&permit, draft, idempotency.as_deref(), durability, now)
             .await?;
         self.gap(Gap::Intended)?;
         let algorithm = issuer.signature_algorithm();
@@ -129,6 +131,7 @@ impl Ca {
         permit: &Permit,
         draft: Arc<Draft>,
         idempotency: Option<&str>,
+        durability: Durability,
         now: Timestamp,
     ) -> Result<Recorded> {
         let route = &draft.plan.route;
@@ -143,18 +146,21 @@ impl Ca {
             "profile": route.profile.profile.name(),
             "tbs_sha256": hex::encode(sha256(&draft.tbs)),
         }));
-        let write = Write::new(event)?.run(
-            INTEND,
-            params![
-                &draft.serial,
-                route.issuer.name(),
-                draft.partition,
-                route.profile.profile.name(),
-                permit.actor().id.as_str(),
-                idempotency.map(str::to_owned),
-                now,
-            ],
-        );
+        let write = Write::new(event)?
+            .run(
+                INTEND,
+                params![
+                    &draft.serial,
+                    route.issuer.name(),
+                    draft.partition,
+                    route.profile.profile.name(),
+                    permit.actor().id.as_str(),
+                    idempotency.map(str::to_owned),
+                    now,
+                ],
+            )
+            .durability(durability)
+            .routine();
         match self.store().commit(write).await {
             Ok(_) => Ok(Recorded(draft)),
             Err(StoreError::Duplicate(_)) if idempotency.is_some() => Err(access::Refusal::new(
@@ -183,6 +189,7 @@ impl Ca {
         let event = issue_event(&draft, &permit, request, &subject, approved.as_ref(), now)
             .digest(fingerprint);
         let mut write = Write::new(event)?
+            .routine()
             .run_expecting(
                 1,
                 SETTLE,
@@ -344,6 +351,20 @@ fn lint(draft: &Arc<Draft>) -> Result<Linted> {
     }
 }
 
+/// What the intent waits for before the signature is made.
+///
+/// A token outside this process may keep or show what it signed whatever happens here, so its
+/// intent is on the disk first. A signature of a key in this process is in this process's memory
+/// and nowhere else until it is recorded: if the power fails before, signature and intent are
+/// gone together, and if only this process ends, the intent is there to be voided. When the
+/// record is durable, so is the intent, which stands before it in the same log.
+fn intent_durability(signer: &Signer) -> Durability {
+    match signer.is_blocking() {
+        true => Durability::Durable,
+        false => Durability::Ordered,
+    }
+}
+
 /// The one place where a subscriber's certificate is signed.
 async fn sign(
     permit: Permit,
@@ -419,10 +440,10 @@ fn issue_event(
     }
 }
 
-/// The gaps of the cycle: where a crash can happen between two durable states.
+/// The gaps of the cycle: where a crash can happen between two recorded states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
-    /// The intent is durable, nothing is signed.
+    /// The intent is recorded, nothing is signed.
     Intended = 1,
     /// A signature exists, nobody has it.
     Signed = 2,

@@ -1,5 +1,5 @@
-//! The issuance cycle: permit → profile check → lint of the exact bytes → intent durable → sign →
-//! record → answer. Each step consumes the proof of the one before by move; `docs/profiles.md` and
+//! The issuance cycle: permit → profile check → lint of the exact bytes → intent → sign →
+//! record durably → answer. Each step consumes the proof of the one before by move; `docs/profiles.md` and
 //! ARCHITECTURE.md say what a crash in each gap leaves behind.
 //!
 //! The lint stands before the intent because a refusal must leave nothing to clean up: what was

@@ -14,7 +14,10 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::{Migration, Result, Row, Value, batch::Job};
+use crate::{
+    Migration, Result, Row, Value,
+    batch::{Growth, Job},
+};
 use session::Purpose;
 pub(crate) use session::Server;
 
@@ -31,7 +34,7 @@ impl Postgres {
         url: &str,
         migrations: &[Migration],
         jobs: mpsc::Receiver<Job>,
-        growth: watch::Sender<u64>,
+        growth: watch::Sender<Growth>,
     ) -> Result<Self> {
         let server = Arc::new(Server::parse(url)?);
         let session = server.connect(Purpose::Write).await?;

@@ -19,7 +19,7 @@ use super::pipeline::{Request, pipeline};
 use super::session::{Purpose, Server, Session};
 use crate::{
     Committed, Migration, Result, Row, StoreError, Write,
-    batch::{self, Head, Job},
+    batch::{self, Growth, Head, Job},
     metric, params,
     schema::{self, Applied},
 };
@@ -44,7 +44,7 @@ pub(crate) async fn run(
     server: Arc<Server>,
     session: Session,
     mut jobs: mpsc::Receiver<Job>,
-    growth: watch::Sender<u64>,
+    growth: watch::Sender<Growth>,
 ) {
     let mut writer = Writer {
         server,
@@ -72,7 +72,7 @@ struct Writer {
     id: Vec<u8>,
     /// What they end with.
     batches: u64,
-    growth: watch::Sender<u64>,
+    growth: watch::Sender<Growth>,
 }
 
 /// What one bad write does to the others of its transaction.
@@ -144,9 +144,10 @@ impl Writer {
             let mark = self.next_mark().await?;
             let session = self.session().await?;
             match transaction(&session, writes, mode, mark).await {
-                Ok((outcomes, size)) => {
-                    batch::announce(&self.growth, size);
-                    return Ok(outcomes);
+                Ok(sent) => {
+                    let before = sent.first_seq.cast_unsigned();
+                    batch::announce(&self.growth, writes, before, sent.size);
+                    return Ok(sent.outcomes);
                 }
                 Err(Fault::Refused(StoreError::Busy(text))) => last = Err(StoreError::Busy(text)),
                 Err(Fault::Refused(error)) => return Err(error),
@@ -159,7 +160,8 @@ impl Writer {
                     tracing::warn!(error = %sent.error, "connection lost during a commit");
                     last = Err(sent.error.clone());
                     if self.stands(&sent).await? {
-                        batch::announce(&self.growth, sent.size);
+                        let before = sent.first_seq.cast_unsigned();
+                        batch::announce(&self.growth, writes, before, sent.size);
                         return Ok(sent.outcomes);
                     }
                 }
@@ -251,8 +253,8 @@ async fn transaction(
     writes: &[Write],
     mode: Mode,
     mark: Vec<u8>,
-) -> Result<(Vec<Result<Committed>>, u64), Fault> {
-    let (mut sent, size) = match before_commit(session, writes, mode, mark).await {
+) -> Result<Sent, Fault> {
+    let mut sent = match before_commit(session, writes, mode, mark).await {
         Ok(ready) => ready,
         Err(Fault::Refused(error)) => {
             let rolled_back = session.client.batch_execute("ROLLBACK").await;
@@ -264,7 +266,7 @@ async fn transaction(
         Err(fault) => return Err(fault),
     };
     match session.client.batch_execute("COMMIT").await {
-        Ok(()) => Ok((sent.outcomes, size)),
+        Ok(()) => Ok(sent),
         Err(error) if is_lost(&error) => {
             sent.error = error.into();
             Err(Fault::Unknown(sent))
@@ -279,7 +281,7 @@ async fn before_commit(
     writes: &[Write],
     mode: Mode,
     mark: Vec<u8>,
-) -> Result<(Sent, u64), Fault> {
+) -> Result<Sent, Fault> {
     if mode == Mode::Together {
         prepare_all(session, writes).await.map_err(Fault::of)?;
     }
@@ -302,14 +304,13 @@ async fn before_commit(
             outcomes
         }
     };
-    let sent = Sent {
+    Ok(Sent {
         first_seq,
         size: head.size(),
         mark: (!events.is_empty()).then_some(mark),
         outcomes,
         error: unavailable("connection lost"),
-    };
-    Ok((sent, head.size()))
+    })
 }
 
 /// Makes sure that preparing costs no round trips inside the transaction.

@@ -18,7 +18,10 @@ use std::thread;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{Migration, Result, Row, StoreError, Value, batch::Job};
+use crate::{
+    Migration, Result, Row, StoreError, Value,
+    batch::{Growth, Job},
+};
 use reader::Query;
 pub(crate) use statements::value;
 
@@ -38,7 +41,7 @@ impl Sqlite {
         location: &str,
         migrations: &[Migration],
         jobs: mpsc::Receiver<Job>,
-        growth: watch::Sender<u64>,
+        growth: watch::Sender<Growth>,
     ) -> Result<Self> {
         let place = connect::Place::parse(location)?;
         let path = place.path.clone();
@@ -80,7 +83,7 @@ fn start(
     place: &connect::Place,
     migrations: &[Migration],
     jobs: mpsc::Receiver<Job>,
-    growth: watch::Sender<u64>,
+    growth: watch::Sender<Growth>,
     queries: threads::Receiver<Query>,
 ) -> Result<()> {
     let mut writing = connect::writer(place)?;

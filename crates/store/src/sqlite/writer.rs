@@ -13,8 +13,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::{checkpoint::Checkpointer, statements::Statements};
 use crate::{
-    Committed, Migration, Result, StoreError, Write,
-    batch::{self, Head, Job},
+    Committed, Durability, Migration, Result, StoreError, Write,
+    batch::{self, Growth, Head, Job},
     metric, params,
     schema::{self, Applied},
 };
@@ -25,12 +25,13 @@ const ADD_EVENT: &str = "INSERT INTO log_events(seq, body, leaf) VALUES($1, $2, 
 pub(crate) fn run(
     connection: &Connection,
     mut jobs: mpsc::Receiver<Job>,
-    growth: watch::Sender<u64>,
+    growth: watch::Sender<Growth>,
     mut checkpointer: Checkpointer,
 ) {
     let mut writer = Writer {
         connection,
         statements: Statements::new(connection),
+        durability: Durability::Durable,
         growth,
     };
     while let Some(first) = jobs.blocking_recv() {
@@ -46,7 +47,9 @@ pub(crate) fn run(
 struct Writer<'c> {
     connection: &'c Connection,
     statements: Statements<'c>,
-    growth: watch::Sender<u64>,
+    /// What the connection's commits wait for now.
+    durability: Durability,
+    growth: watch::Sender<Growth>,
 }
 
 /// What one bad write does to the others of its transaction.
@@ -84,11 +87,27 @@ impl Writer<'_> {
     }
 
     fn transaction(&mut self, writes: &[Write], mode: Mode) -> Result<Vec<Result<Committed>>> {
+        self.wait_for_disk(batch::durability(writes))?;
         let outcome = self.attempt(writes, mode);
         if outcome.is_err() && !self.connection.is_autocommit() {
             self.statements.execute("ROLLBACK", &[])?;
         }
         outcome
+    }
+
+    /// Whether a commit ends with an fsync of the write-ahead log. One that does not is made
+    /// durable by the next that does, since they stand in one file, in order.
+    fn wait_for_disk(&mut self, durability: Durability) -> Result<()> {
+        if self.durability != durability {
+            let synchronous = match durability {
+                Durability::Durable => "FULL",
+                Durability::Ordered => "NORMAL",
+            };
+            self.connection
+                .pragma_update(None, "synchronous", synchronous)?;
+            self.durability = durability;
+        }
+        Ok(())
     }
 
     fn attempt(&mut self, writes: &[Write], mode: Mode) -> Result<Vec<Result<Committed>>> {
@@ -106,7 +125,7 @@ impl Writer<'_> {
             move_head(&mut self.statements, &head)?;
         }
         self.statements.execute("COMMIT", &[]).map_err(at_commit)?;
-        batch::announce(&self.growth, head.size());
+        batch::announce(&self.growth, writes, before, head.size());
         Ok(outcomes)
     }
 

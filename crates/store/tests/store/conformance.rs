@@ -206,13 +206,32 @@ async fn growth_is_seen_across_stores(place: Place) {
     let long = Duration::from_secs(20);
     for (waits, writes) in [(one.clone(), one.clone()), (one.clone(), two.clone())] {
         let size = waits.log_size().await.unwrap();
-        let waiting = tokio::spawn(async move { waits.wait_for_growth(size, long).await });
+        let waiting = tokio::spawn(async move { waits.follow(size, long).await });
         writes.commit(thing(&size.to_string())).await.unwrap();
-        assert_eq!(waiting.await.unwrap().unwrap(), size + 1);
+        assert_eq!(waiting.await.unwrap().unwrap(), size..size + 1);
     }
     let size = one.log_size().await.unwrap();
-    let unchanged = one.wait_for_growth(size, Duration::from_millis(50)).await;
-    assert_eq!(unchanged.unwrap(), size);
+    let unchanged = one.follow(size, Duration::from_millis(50)).await;
+    assert_eq!(unchanged.unwrap(), size..size);
+    // What this process wrote as routine is passed over by itself and read by the other.
+    one.commit(thing("routine").routine()).await.unwrap();
+    assert_eq!(
+        one.follow(size, long).await.unwrap(),
+        size + 1..size + 1,
+        "its own"
+    );
+    assert_eq!(
+        two.follow(size, long).await.unwrap(),
+        size..size + 1,
+        "another's"
+    );
+    two.commit(thing("foreign").routine()).await.unwrap();
+    one.commit(thing("own").routine()).await.unwrap();
+    assert_eq!(
+        one.follow(size + 1, long).await.unwrap(),
+        size + 1..size + 2,
+        "another's before its own"
+    );
 }
 
 async fn a_statement_with_a_mistake_fails_alone(place: Place) {
