@@ -159,6 +159,12 @@ impl Access {
         permit::system(component)
     }
 
+    /// A machine that came through an enrolment protocol, called `id` in the log
+    /// (`acme-<account>`): an issuer within `scope`.
+    pub fn enrolled_principal(&self, id: &str, scope: Scope) -> Arc<Principal> {
+        permit::enrolled(id, scope)
+    }
+
     /// The store behind the door.
     pub fn store(&self) -> &Store {
         &self.store

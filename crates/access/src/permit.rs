@@ -107,7 +107,7 @@ impl Permit {
     }
 
     /// `event`, with the request's id if there is one.
-    pub(crate) fn joined(&self, event: audit::Event) -> audit::Event {
+    pub fn joined(&self, event: audit::Event) -> audit::Event {
         match &self.request_id {
             Some(id) => event.request_id(id.as_str()),
             None => event,
@@ -210,6 +210,16 @@ pub(crate) fn local(user: &str) -> Arc<Principal> {
         Actor::new(ActorKind::Local, user.replace('/', "_")),
         vec![Role::Admin],
         Scope::default(),
+        None,
+    ))
+}
+
+/// The principal of an enrolment account.
+pub(crate) fn enrolled(id: &str, scope: Scope) -> Arc<Principal> {
+    Arc::new(Principal::new(
+        Actor::new(ActorKind::Machine, id.replace('/', "_")),
+        vec![Role::Issuer],
+        scope,
         None,
     ))
 }

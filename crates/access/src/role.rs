@@ -120,6 +120,10 @@ actions! {
     ManageTokens = "manage-tokens": Admin;
     /// See tokens (never their secrets).
     ReadTokens = "read-tokens": Admin Auditor;
+    /// Open and close the doors that machines enrol through: directories, account keys, accounts, recalls.
+    ManageEnrolment = "manage-enrolment": Admin;
+    /// See those doors and who came through them (never their secrets).
+    ReadEnrolment = "read-enrolment": Admin Issuer Approver Auditor;
     /// Approve or deny the request of somebody else.
     ApproveRequests = "approve-requests": Admin Approver;
     /// See requests that wait for approval, and what became of them.

@@ -51,6 +51,7 @@ pub use issuance::{
 pub use keyrecords::{KEY_RECORDS, KeyState, StoredKey};
 pub use profile::{Profile, ProfileVersion};
 pub use repository::{CertificateFilter, CertificatePage, CertificateState, StoredCertificate};
+pub use rewrap::SECRET_RECORDS;
 pub use schema::MIGRATIONS;
 pub use settings::{SETTINGS_RECORDS, Settings};
 pub use state::Issuer;

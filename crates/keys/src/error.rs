@@ -40,6 +40,8 @@ pub enum KeyError {
     KekInUse(usize),
     #[error("key {0}: the sealed record was altered, or belongs to another key")]
     Tampered(KeyId),
+    #[error("secret {0}: what is stored was altered, or belongs to another label")]
+    TamperedSecret(String),
     #[error("key {0} was destroyed")]
     Destroyed(KeyId),
     #[error("key {0} has no sealed key material")]

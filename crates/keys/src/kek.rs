@@ -15,7 +15,6 @@ use zeroize::Zeroizing;
 
 use crate::KeyError;
 use crate::error::io_error;
-use crate::record::SealedKey;
 use crate::seal::Kek;
 use crate::secret_file::{self, Readers};
 
@@ -209,14 +208,14 @@ impl KekRing {
         &self.current
     }
 
-    /// The key that a sealed record names.
-    pub(crate) fn find(&self, sealed: &SealedKey) -> Result<&Kek, KeyError> {
+    /// The key with the fingerprint that something sealed names.
+    pub(crate) fn find(&self, fingerprint: &str) -> Result<&Kek, KeyError> {
         std::iter::once(&self.current)
             .chain(&self.former)
-            .find(|kek| kek.fingerprint() == sealed.kek)
+            .find(|kek| kek.fingerprint() == fingerprint)
             .ok_or_else(|| KeyError::WrongKek {
                 given: self.source.to_string(),
-                expected: sealed.kek.clone(),
+                expected: fingerprint.to_owned(),
                 found: self.current.fingerprint().to_owned(),
             })
     }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::kek::{KekRing, KekSource, KekStatus, Places};
 use crate::pkcs11::{Pkcs11Config, Token, TokenKey, TokenStatus};
-use crate::record::{Backend, KeyId, KeyRecord};
+use crate::record::{Backend, KeyId, KeyRecord, SealedSecret};
 use crate::signer::{Loaded, Signer};
 use crate::software::SoftwareKey;
 use crate::{KeyError, offline};
@@ -36,6 +36,9 @@ impl KeyringConfig {
         }
     }
 }
+
+/// A sealed secret with the label that it opens under.
+pub type LabelledSecret = (String, SealedSecret);
 
 #[derive(Clone)]
 pub struct Keyring(Arc<Inner>);
@@ -135,22 +138,47 @@ impl Keyring {
         Ok(signer)
     }
 
-    /// First half of a change of the key-encrypting key: puts `new` in force and returns the
-    /// records sealed under it, for the caller to store. Until [`Self::finish_rewrap`] both keys
-    /// are kept, so that a crash in between leaves old and new records openable.
+    /// A key for the purpose that `label` names, derived from the key-encrypting key: the same on
+    /// every node that shares it, another one after it was changed, stored nowhere.
+    pub fn derive(&self, label: &str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        self.kek()?.current().derive(label)
+    }
+
+    /// Seals a secret for the database. `label` says whose it is; [`Self::open_secret`] insists on it.
+    pub fn seal_secret(&self, label: &str, secret: &[u8]) -> Result<SealedSecret, KeyError> {
+        self.kek()?.current().seal_secret(label, secret)
+    }
+
+    /// The secret that was sealed under `label`.
+    pub fn open_secret(
+        &self,
+        label: &str,
+        sealed: &SealedSecret,
+    ) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        self.kek()?.find(&sealed.kek)?.open_secret(label, sealed)
+    }
+
+    /// First half of a change of the key-encrypting key: puts `new` in force and returns records
+    /// and secrets sealed under it, for the caller to store. Until [`Self::finish_rewrap`] both
+    /// keys are kept, so that a crash in between leaves old and new ones openable.
     pub fn rewrap(
         &self,
         records: &[KeyRecord],
+        secrets: &[LabelledSecret],
         new: &KekSource,
-    ) -> Result<Vec<KeyRecord>, KeyError> {
+    ) -> Result<(Vec<KeyRecord>, Vec<LabelledSecret>), KeyError> {
         let mut kek = self.kek()?;
         // Everything must open before anything changes.
         let opened: Vec<_> = records
             .iter()
             .map(|record| match &record.sealed {
-                Some(sealed) => kek.find(sealed)?.open(record, sealed).map(Some),
+                Some(sealed) => kek.find(&sealed.kek)?.open(record, sealed).map(Some),
                 None => Ok(None),
             })
+            .collect::<Result<_, _>>()?;
+        let opened_secrets: Vec<_> = secrets
+            .iter()
+            .map(|(label, sealed)| kek.find(&sealed.kek)?.open_secret(label, sealed))
             .collect::<Result<_, _>>()?;
         *kek = kek.rotate(new)?;
         let reseal = |record: &KeyRecord, pkcs8: Option<&Zeroizing<Vec<u8>>>| {
@@ -163,21 +191,35 @@ impl Keyring {
                 ..record.clone()
             })
         };
-        records
+        let records = records
             .iter()
             .zip(&opened)
             .map(|(record, pkcs8)| reseal(record, pkcs8.as_ref()))
-            .collect()
+            .collect::<Result<_, KeyError>>()?;
+        let secrets = secrets
+            .iter()
+            .zip(&opened_secrets)
+            .map(|((label, _), secret)| {
+                Ok((label.clone(), kek.current().seal_secret(label, secret)?))
+            })
+            .collect::<Result<_, KeyError>>()?;
+        Ok((records, secrets))
     }
 
-    /// Second half: forgets former keys, once every stored record (`records`) is under the new one.
-    pub fn finish_rewrap(&self, records: &[KeyRecord]) -> Result<(), KeyError> {
+    /// Second half: forgets former keys, once every stored record and secret is under the new one.
+    pub fn finish_rewrap(
+        &self,
+        records: &[KeyRecord],
+        secrets: &[LabelledSecret],
+    ) -> Result<(), KeyError> {
         let mut kek = self.kek()?;
         let current = kek.current().fingerprint();
         let behind = records
             .iter()
             .filter_map(|record| record.sealed.as_ref())
-            .filter(|sealed| sealed.kek != current)
+            .map(|sealed| &sealed.kek)
+            .chain(secrets.iter().map(|(_, sealed)| &sealed.kek))
+            .filter(|sealed_under| *sealed_under != current)
             .count();
         if behind > 0 {
             return Err(KeyError::KekInUse(behind));
@@ -246,7 +288,7 @@ impl Keyring {
             .sealed
             .as_ref()
             .ok_or_else(|| KeyError::NothingSealed(record.id.clone()))?;
-        let pkcs8 = self.kek()?.find(sealed)?.open(record, sealed)?;
+        let pkcs8 = self.kek()?.find(&sealed.kek)?.open(record, sealed)?;
         let key = SoftwareKey::from_pkcs8(&pkcs8)?;
         let public = key.public_key()?;
         if public.spki_der() != record.spki_der

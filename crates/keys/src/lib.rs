@@ -19,7 +19,7 @@ mod software;
 
 pub use error::KeyError;
 pub use kek::{KekSource, KekStatus};
-pub use keyring::{Keyring, KeyringConfig, generate_for_subscriber};
+pub use keyring::{Keyring, KeyringConfig, LabelledSecret, generate_for_subscriber};
 pub use pkcs11::{Pkcs11Config, TokenStatus};
-pub use record::{Backend, KeyId, KeyRecord, SealedKey};
+pub use record::{Backend, KeyId, KeyRecord, SealedKey, SealedSecret};
 pub use signer::Signer;

@@ -110,6 +110,19 @@ pub struct SealedKey {
     pub ciphertext: Vec<u8>,
 }
 
+/// A secret that Ward shares with somebody (an ACME external account key), sealed like a key. It
+/// opens only under the label that it was sealed with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedSecret {
+    pub version: u32,
+    /// Fingerprint of the key-encrypting key.
+    pub kek: String,
+    #[serde(with = "base64_bytes")]
+    pub nonce: Vec<u8>,
+    #[serde(with = "base64_bytes")]
+    pub ciphertext: Vec<u8>,
+}
+
 mod base64_bytes {
     use base64::{Engine, engine::general_purpose::STANDARD};
     use serde::{Deserialize, Deserializer, Serializer};

@@ -1,7 +1,8 @@
-//! Sealing of PKCS#8 under a key-encrypting key: AES-256-GCM, random 96-bit nonce.
+//! Sealing of PKCS#8 and of shared secrets under a key-encrypting key: AES-256-GCM, random 96-bit nonce.
 //!
-//! The associated data binds the ciphertext to the key's id, algorithm and public key, so that a
-//! sealed key moved to another record, or a record given another public key, does not open. Random
+//! The associated data binds the ciphertext to the key's id, algorithm and public key (or to the
+//! label of a secret), so that a sealed key moved to another record, or a record given another
+//! public key, does not open. Random
 //! nonces are safe up to 2^32 sealings under one key (SP 800-38D §8.3); a hospital makes thousands.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
@@ -10,7 +11,7 @@ use x509::KeyAlgorithm;
 use zeroize::Zeroizing;
 
 use crate::KeyError;
-use crate::record::{KeyId, KeyRecord, SealedKey};
+use crate::record::{KeyId, KeyRecord, SealedKey, SealedSecret};
 
 const FORMAT: u32 = 1;
 const TAG: usize = 16;
@@ -19,6 +20,8 @@ const TAG: usize = 16;
 pub(crate) struct Kek {
     key: RandomizedNonceKey,
     fingerprint: String,
+    /// What keys for one purpose are derived from.
+    derivation: hkdf::Prk,
 }
 
 impl Kek {
@@ -37,7 +40,18 @@ impl Kek {
             key: RandomizedNonceKey::new(&AES_256_GCM, derive(b"seal")?.as_ref())
                 .map_err(|_| KeyError::Crypto("AES-256-GCM key"))?,
             fingerprint: hex::encode(&derive(b"fingerprint")?[..8]),
+            derivation: hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, derive(b"derive")?.as_ref()),
         })
+    }
+
+    /// A key for the purpose that `label` names, independent of every other one (RFC 5869 §3.2).
+    pub(crate) fn derive(&self, label: &str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        let mut out = Zeroizing::new([0; 32]);
+        self.derivation
+            .expand(&[label.as_bytes()], hkdf::HKDF_SHA256)
+            .and_then(|okm| okm.fill(out.as_mut()))
+            .map_err(|_| KeyError::Crypto("key derivation"))?;
+        Ok(out)
     }
 
     pub(crate) fn fingerprint(&self) -> &str {
@@ -51,21 +65,13 @@ impl Kek {
         spki_der: &[u8],
         pkcs8: &[u8],
     ) -> Result<SealedKey, KeyError> {
-        // Room for the tag from the start: a growing vector would leave a copy of the key behind.
-        let mut buffer = Zeroizing::new(Vec::with_capacity(pkcs8.len() + TAG));
-        buffer.extend_from_slice(pkcs8);
-        let nonce = self
-            .key
-            .seal_in_place_append_tag(
-                Aad::from(associated_data(id, algorithm, spki_der)),
-                &mut *buffer,
-            )
-            .map_err(|_| KeyError::Crypto("AES-256-GCM seal"))?;
+        let aad = associated_data(id, algorithm, spki_der);
+        let (nonce, ciphertext) = self.encrypt(aad, pkcs8)?;
         Ok(SealedKey {
             version: FORMAT,
             kek: self.fingerprint.clone(),
-            nonce: nonce.as_ref().to_vec(),
-            ciphertext: buffer.to_vec(),
+            nonce,
+            ciphertext,
         })
     }
 
@@ -78,18 +84,61 @@ impl Kek {
         if sealed.version != FORMAT {
             return Err(KeyError::UnknownFormat(sealed.version));
         }
-        let tampered = |_| KeyError::Tampered(record.id.clone());
-        let nonce = Nonce::try_assume_unique_for_key(&sealed.nonce).map_err(tampered)?;
         let aad = associated_data(&record.id, record.algorithm, &record.spki_der);
-        let mut buffer = Zeroizing::new(sealed.ciphertext.clone());
-        let length = self
-            .key
-            .open_in_place(nonce, Aad::from(aad), &mut buffer)
-            .map_err(tampered)?
-            .len();
-        buffer.truncate(length);
-        Ok(buffer)
+        self.decrypt(aad, &sealed.nonce, &sealed.ciphertext)
+            .ok_or_else(|| KeyError::Tampered(record.id.clone()))
     }
+
+    pub(crate) fn seal_secret(&self, label: &str, secret: &[u8]) -> Result<SealedSecret, KeyError> {
+        let (nonce, ciphertext) = self.encrypt(secret_data(label), secret)?;
+        Ok(SealedSecret {
+            version: FORMAT,
+            kek: self.fingerprint.clone(),
+            nonce,
+            ciphertext,
+        })
+    }
+
+    pub(crate) fn open_secret(
+        &self,
+        label: &str,
+        sealed: &SealedSecret,
+    ) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        if sealed.version != FORMAT {
+            return Err(KeyError::UnknownFormat(sealed.version));
+        }
+        self.decrypt(secret_data(label), &sealed.nonce, &sealed.ciphertext)
+            .ok_or_else(|| KeyError::TamperedSecret(label.to_owned()))
+    }
+
+    /// Nonce and ciphertext.
+    fn encrypt(&self, aad: Vec<u8>, plain: &[u8]) -> Result<(Vec<u8>, Vec<u8>), KeyError> {
+        // Room for the tag from the start: a growing vector would leave a copy of the key behind.
+        let mut buffer = Zeroizing::new(Vec::with_capacity(plain.len() + TAG));
+        buffer.extend_from_slice(plain);
+        let nonce = self
+            .key
+            .seal_in_place_append_tag(Aad::from(aad), &mut *buffer)
+            .map_err(|_| KeyError::Crypto("AES-256-GCM seal"))?;
+        Ok((nonce.as_ref().to_vec(), buffer.to_vec()))
+    }
+
+    /// `None`: not what was sealed with this associated data.
+    fn decrypt(&self, aad: Vec<u8>, nonce: &[u8], ciphertext: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut buffer = Zeroizing::new(ciphertext.to_vec());
+        let opened = self.key.open_in_place(nonce, Aad::from(aad), &mut buffer);
+        let length = opened.ok()?.len();
+        buffer.truncate(length);
+        Some(buffer)
+    }
+}
+
+/// A label cannot be mistaken for the fields of a key: the beginnings differ.
+fn secret_data(label: &str) -> Vec<u8> {
+    let mut data = b"ward sealed secret v1".to_vec();
+    data.extend_from_slice(label.as_bytes());
+    data
 }
 
 /// Every field with its length before it, so that no two records share associated data.

@@ -335,10 +335,12 @@ fn r02_rotation_of_the_kek_survives_a_crash_at_every_step() {
         make(&keyring, KeyAlgorithm::EcdsaP256),
         make(&keyring, KeyAlgorithm::Ed25519),
     ];
+    let sealed = keyring.seal_secret("acme-eab/1", b"shared").unwrap();
+    let mut secrets = vec![("acme-eab/1".to_owned(), sealed)];
     for next in sources {
-        let old = records.clone();
+        let (old, old_secrets) = (records.clone(), secrets.clone());
         let keyring = ring_under(dir.path(), source.clone()).unwrap();
-        let new = keyring.rewrap(&old, &next).unwrap();
+        let (new, new_secrets) = keyring.rewrap(&old, &old_secrets, &next).unwrap();
         assert!(
             new.iter()
                 .zip(&old)
@@ -351,14 +353,21 @@ fn r02_rotation_of_the_kek_survives_a_crash_at_every_step() {
         for record in old.iter().chain(&new) {
             assert!(reopened.load(record).is_ok(), "{source} to {next}");
         }
+        for (label, sealed) in old_secrets.iter().chain(&new_secrets) {
+            assert_eq!(*reopened.open_secret(label, sealed).unwrap(), b"shared");
+        }
         assert!(matches!(
-            reopened.finish_rewrap(&old),
+            reopened.finish_rewrap(&old, &new_secrets),
             Err(KeyError::KekInUse(2))
+        ));
+        assert!(matches!(
+            reopened.finish_rewrap(&new, &old_secrets),
+            Err(KeyError::KekInUse(1))
         ));
 
         // The command is run again and gets through.
-        let new = reopened.rewrap(&old, &next).unwrap();
-        reopened.finish_rewrap(&new).unwrap();
+        let (new, new_secrets) = reopened.rewrap(&old, &old_secrets, &next).unwrap();
+        reopened.finish_rewrap(&new, &new_secrets).unwrap();
         let after = ring_under(dir.path(), next.clone()).unwrap();
         assert!(after.kek_status().former.is_empty());
         assert!(matches!(
@@ -366,7 +375,7 @@ fn r02_rotation_of_the_kek_survives_a_crash_at_every_step() {
             KeyError::WrongKek { .. }
         ));
         assert!(after.load(&new[0]).is_ok());
-        (records, source) = (new, next);
+        (records, secrets, source) = (new, new_secrets, next);
     }
     let generated = fs::read_dir(dir.path())
         .unwrap()
@@ -388,10 +397,10 @@ fn r02_a_running_server_follows_a_rotation_made_beside_it() {
     let server = ring(dir.path());
     let record = make(&server, KeyAlgorithm::EcdsaP256);
     let command = ring(dir.path());
-    let new = command
-        .rewrap(&[record], &KekSource::GeneratedFile)
+    let (new, _) = command
+        .rewrap(&[record], &[], &KekSource::GeneratedFile)
         .unwrap();
-    command.finish_rewrap(&new).unwrap();
+    command.finish_rewrap(&new, &[]).unwrap();
     let made = make(&server, KeyAlgorithm::EcdsaP256);
     for record in [&new[0], &made] {
         assert!(server.load(record).is_ok());
@@ -722,4 +731,35 @@ fn r02_no_secret_shows_in_debug_output_or_errors() {
     ] {
         assert!(!said.contains(&secret), "{secret} in {said}");
     }
+}
+
+#[test]
+fn r02_secrets_open_under_their_own_label_and_nothing_else() {
+    let dir = TempDir::new().unwrap();
+    let keyring = ring(dir.path());
+    let sealed = keyring.seal_secret("acme-eab/1", b"shared").unwrap();
+    assert_eq!(
+        *keyring.open_secret("acme-eab/1", &sealed).unwrap(),
+        b"shared"
+    );
+    assert!(matches!(
+        keyring.open_secret("acme-eab/2", &sealed),
+        Err(KeyError::TamperedSecret(_))
+    ));
+    let mut altered = sealed;
+    altered.ciphertext[0] ^= 1;
+    assert!(matches!(
+        keyring.open_secret("acme-eab/1", &altered),
+        Err(KeyError::TamperedSecret(_))
+    ));
+}
+
+#[test]
+fn derived_keys_differ_by_label_and_by_key_encrypting_key_and_by_nothing_else() {
+    let (one, two) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let derive = |dir: &Path, label: &str| *ring(dir).derive(label).unwrap();
+    let first = derive(one.path(), "acme nonce");
+    assert_eq!(first, derive(one.path(), "acme nonce"), "the same again");
+    assert_ne!(first, derive(one.path(), "something else"));
+    assert_ne!(first, derive(two.path(), "acme nonce"));
 }
