@@ -199,6 +199,7 @@ pub async fn open(dir: &Path, options: &str) -> Result<(store::Store, ca::Ca), c
     let migrations: Vec<_> = ca::MIGRATIONS
         .iter()
         .chain(access::MIGRATIONS)
+        .chain(enroll::MIGRATIONS)
         .copied()
         .collect();
     let store = store::Store::open(&url, &migrations).await?;

@@ -1,0 +1,122 @@
+//! JSON from outside: within a depth, and without members that stand twice.
+//!
+//! RFC 8259 §4 leaves open what a name that stands twice means; two programs that read it differently can be played
+//! against each other, so it is refused (RFC 7515 §4 asks for that in JWS headers).
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor,
+};
+
+use super::problem::Problem;
+
+/// Deepest nesting: an order's identifiers are at 3.
+const DEPTH: usize = 16;
+
+/// Reads `bytes` as a `T`; `what` names them in the problem.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, Problem> {
+    let unreadable = |error: serde_json::Error| {
+        Problem::malformed(format!("the {what} cannot be read: {error}"))
+    };
+    check(bytes).map_err(unreadable)?;
+    serde_json::from_slice(bytes).map_err(unreadable)
+}
+
+/// One complete JSON text that keeps the rules.
+pub(crate) fn check(bytes: &[u8]) -> Result<(), serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    Strict(DEPTH).deserialize(&mut reader)?;
+    reader.end()
+}
+
+/// Walks a value; the number is how much deeper it may go.
+struct Strict(usize);
+
+impl Strict {
+    fn deeper<E: Error>(&self) -> Result<Strict, E> {
+        match self.0.checked_sub(1) {
+            Some(left) => Ok(Strict(left)),
+            None => Err(E::custom(format_args!("nested deeper than {DEPTH}"))),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<(), D::Error> {
+        d.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(self.deeper()?)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut seen = Seen::default();
+        while let Some(name) = map.next_key::<String>()? {
+            let shown: String = name.chars().take(64).collect();
+            if !seen.insert(name) {
+                return Err(A::Error::custom(format_args!(
+                    "the member {shown:?} stands twice"
+                )));
+            }
+            map.next_value_seed(self.deeper()?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Names of an object: a list while it is short, as nearly all are.
+#[derive(Default)]
+struct Seen {
+    few: Vec<String>,
+    many: HashSet<String>,
+}
+
+impl Seen {
+    fn insert(&mut self, name: String) -> bool {
+        if self.many.is_empty() && self.few.len() < 16 {
+            let new = !self.few.contains(&name);
+            self.few.push(name);
+            return new;
+        }
+        self.many.extend(self.few.drain(..));
+        self.many.insert(name)
+    }
+}
