@@ -13,6 +13,8 @@ cd "$(dirname "$0")/.."
 PACKAGES=(
   "cc gcc" "make make" "pkg-config pkg-config" "clang clang"
   "openssl openssl" "curl curl" "jq jq" "python3 python3" "- python3-venv"
+  # The program kill, which tests start without a shell; to a shell it is a builtin and proves nothing.
+  "ps procps"
   "certtool gnutls-bin" "keytool default-jre-headless" "softhsm2-util softhsm2" "pkcs11-tool opensc"
   "nginx nginx-light" "storescp dcmtk" "mosquitto mosquitto" "mosquitto_pub mosquitto-clients"
   "- postgresql" "psql postgresql-client" "keytool default-jre-headless"
