@@ -45,7 +45,7 @@ pub use authority::{
 pub use error::{CaError, Result};
 pub use init::{Answers, AuthorityAnswers, Carry, InitIssuer, InitReport, RootAnswers, RootKey};
 pub use issuance::{
-    Exception, Gap, GeneratedKey, IssueRequest, Issued, KeyPackage, Outcome, PARTITION_SIZE,
+    Along, Exception, Gap, GeneratedKey, IssueRequest, Issued, KeyPackage, Outcome, PARTITION_SIZE,
     Source, csr_refusal,
 };
 pub use keyrecords::{KEY_RECORDS, KeyState, StoredKey};

@@ -14,6 +14,7 @@ use store::{Durability, StoreError, Write, params};
 use x509::lint::{IssuerFacts, LintContext, Severity};
 use x509::{SignatureAlgorithm, Time};
 
+use super::along::Along;
 use super::plan::Plan;
 use super::request::{IssueRequest, Issued};
 use super::serial;
@@ -63,7 +64,7 @@ impl Ca {
         &self,
         permit: Permit,
         plan: Plan,
-        request: &IssueRequest,
+        request: &mut IssueRequest,
         idempotency: Option<String>,
         approved: Option<RequestId>,
         now: Timestamp,
@@ -77,7 +78,14 @@ impl Ca {
         let linted = lint(&draft)?;
         let durability = intent_durability(&signer);
         let recorded = self
-            .intend(&permit, draft, idempotency.as_deref(), durability, now)
+            .intend(
+                &permit,
+                draft,
+                idempotency.as_deref(),
+                durability,
+                &mut request.along,
+                now,
+            )
             .await?;
         self.gap(Gap::Intended)?;
         let algorithm = issuer.signature_algorithm();
@@ -132,6 +140,7 @@ impl Ca {
         draft: Arc<Draft>,
         idempotency: Option<&str>,
         durability: Durability,
+        along: &mut Along,
         now: Timestamp,
     ) -> Result<Recorded> {
         let route = &draft.plan.route;
@@ -161,7 +170,7 @@ impl Ca {
             )
             .durability(durability)
             .routine();
-        match self.store().commit(write).await {
+        match self.store().commit(along.intend(write)?).await {
             Ok(_) => Ok(Recorded(draft)),
             Err(StoreError::Duplicate(_)) if idempotency.is_some() => Err(access::Refusal::new(
                 "idempotency.in-progress",
@@ -177,7 +186,7 @@ impl Ca {
     async fn record(
         &self,
         signed: Signed,
-        request: &IssueRequest,
+        request: &mut IssueRequest,
         idempotency: Option<String>,
         approved: Option<RequestId>,
         now: Timestamp,
@@ -226,8 +235,14 @@ impl Ca {
                 .fulfil(write, id, &result, &permit, now)
                 .await?;
         }
+        let write = request.along.record(write, &fingerprint)?;
         match self.store().commit(write).await {
             Ok(_) => {}
+            Err(StoreError::Conflict(what)) => {
+                // What the request was made for has changed meanwhile, or the intent was voided.
+                self.void(&draft, what, now).await?;
+                return Err(StoreError::Conflict(what).into());
+            }
             Err(StoreError::Duplicate(what)) => {
                 // Another request with the same idempotency key won between the two writes.
                 self.void(&draft, &what, now).await?;

@@ -5,6 +5,7 @@
 //! The lint stands before the intent because a refusal must leave nothing to clean up: what was
 //! announced and not issued counts as revoked, and anybody could fill a CRL by asking for nonsense.
 
+mod along;
 mod approval;
 mod cycle;
 mod names;
@@ -22,6 +23,7 @@ use audit::{Object, Timestamp};
 use x509::{KeyAlgorithm, PublicKey};
 use zeroize::Zeroizing;
 
+pub use along::Along;
 pub(crate) use cycle::Fault;
 pub use cycle::Gap;
 pub use partition::PARTITION_SIZE;
@@ -88,7 +90,9 @@ impl Ca {
         self.clock().check(now)?;
         let state = self.state();
         let idempotency = idempotency(&permit, &request)?;
+        // What is written along holds the second of two requests back at the intent.
         if let Some(key) = &idempotency
+            && request.along.is_empty()
             && let Some(issued) = self.repeated(key, &request).await?
         {
             return Ok(Outcome::Issued(Box::new(issued)));
@@ -101,6 +105,7 @@ impl Ca {
         )?;
         let needed = route.profile.profile.approvals();
         if needed > 0 && approved.is_none() {
+            cannot_wait(&route, &request)?;
             let id = self
                 .put_before_second_person(&state, &permit, route, request, needed, now)
                 .await?;
@@ -117,7 +122,7 @@ impl Ca {
             now,
         )?;
         let mut issued = self
-            .sign(permit, plan, &request, idempotency, approved, now)
+            .sign(permit, plan, &mut request, idempotency, approved, now)
             .await?;
         if let (Some(pkcs8), crate::Source::Generate { package, .. }) =
             (subscriber.pkcs8, &request.source)
@@ -126,6 +131,21 @@ impl Ca {
         }
         Ok(Outcome::Issued(Box::new(issued)))
     }
+}
+
+/// A second person decides days later: a date of beginning would be past by then, and what a protocol
+/// wanted to write along is not kept.
+fn cannot_wait(route: &Route, request: &IssueRequest) -> Result<(), access::Refusal> {
+    let dated = request.not_before.is_some() || request.not_after.is_some();
+    if request.along.is_empty() && !dated {
+        return Ok(());
+    }
+    Err(access::Refusal::new(
+        "approval.wait",
+        route.source.clone(),
+        "this profile needs a second person, and this request cannot wait for one",
+    )
+    .accepted("a profile without approvals, or a request over the API"))
 }
 
 /// The subscriber's key and wishes, wherever they come from.

@@ -14,7 +14,7 @@ use super::request::IssueRequest;
 use super::subject;
 use super::text::check_text;
 use crate::authority::{Authority, AuthorityState, IssuerState};
-use crate::profile::{AttributeSource, NameKind, Profile, ProfileVersion};
+use crate::profile::{AttributeSource, Duration, NameKind, Profile, ProfileVersion};
 use crate::state::State;
 use crate::{Issuer, Settings};
 
@@ -432,7 +432,12 @@ fn validity(
     now: Timestamp,
 ) -> Result<(Time, Time), Refusal> {
     let rules = profile.validity();
-    let asked = request.validity.unwrap_or(rules.default);
+    let today = now.0.div_euclid(1000);
+    let not_before = beginning(route, request, today - rules.backdate.as_seconds(), today)?;
+    let asked = match request.not_after {
+        Some(end) => Duration::seconds(end.0.saturating_sub(not_before.0).saturating_add(1)),
+        None => request.validity.unwrap_or(rules.default),
+    };
     let limit = match (&request.exception, rules.exception_max) {
         (Some(exception), Some(longer)) => {
             check_text(&exception.owner)?;
@@ -464,9 +469,6 @@ fn validity(
             rules.backdate
         )));
     }
-    let today = now.0.div_euclid(1000);
-    let not_before =
-        Time(today - rules.backdate.as_seconds()).max(route.issuer.certificate().not_before());
     // Both ends belong to the validity (RFC 5280 §4.1.2.5).
     let mut not_after = Time(not_before.0 + asked.as_seconds() - 1).min(route.issuer.not_after());
     if let Some(end) = request.service_life_ends {
@@ -480,4 +482,28 @@ fn validity(
         ));
     }
     Ok((not_before, not_after))
+}
+
+/// How far ahead a certificate may begin: for a change of equipment that has a date.
+const AHEAD_SECONDS: i64 = 30 * 86_400;
+
+/// `earliest` is a little before `today`, because the clocks of those who verify differ.
+fn beginning(
+    route: &Route,
+    request: &IssueRequest,
+    earliest: i64,
+    today: i64,
+) -> Result<Time, Refusal> {
+    let earliest = Time(earliest).max(route.issuer.certificate().not_before());
+    let latest = Time(today + AHEAD_SECONDS);
+    match request.not_before {
+        None => Ok(earliest),
+        Some(asked) if (earliest..=latest).contains(&asked) => Ok(asked),
+        Some(asked) => Err(Refusal::new(
+            "validity.begin",
+            route.source.clone(),
+            format!("a validity from {asked}"),
+        )
+        .accepted(format!("{earliest} to {latest}"))),
+    }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use x509::{Certificate, CertificationRequest, GeneralName, KeyAlgorithm, Name, Time};
 use zeroize::Zeroizing;
 
+use super::along::Along;
 use crate::profile::Duration;
 
 /// A certificate to be issued.
@@ -28,6 +29,10 @@ pub struct IssueRequest {
     pub workstation: Option<[u8; 32]>,
     /// How long; the profile's default if `None`.
     pub validity: Option<Duration>,
+    /// From when, instead of a little before now.
+    pub not_before: Option<Time>,
+    /// Until when, instead of `validity` after the beginning.
+    pub not_after: Option<Time>,
     /// Whether the certificate tells clients to insist on a stapled OCSP answer (RFC 7633).
     pub must_staple: bool,
     /// A longer validity than the profile's, with somebody's name under it (R05).
@@ -40,6 +45,8 @@ pub struct IssueRequest {
     pub request_id: Option<String>,
     /// The caller's own name for this request: a retry with the same one gets the same certificate.
     pub idempotency_key: Option<String>,
+    /// What is written along with the intent and with the certificate.
+    pub along: Along,
 }
 
 impl IssueRequest {
@@ -72,12 +79,15 @@ impl IssueRequest {
             sid: None,
             workstation: None,
             validity: None,
+            not_before: None,
+            not_after: None,
             must_staple: false,
             exception: None,
             service_life_ends: None,
             evidence: Vec::new(),
             request_id: None,
             idempotency_key: None,
+            along: Along::default(),
         }
     }
 }

@@ -18,6 +18,7 @@ on_both!(
     every_certificate_is_recorded_with_its_digest,
     a_retry_with_the_same_key_gets_the_same_certificate,
     r05_validity_follows_the_profile_the_issuer_and_the_asset,
+    a_request_may_say_from_when_and_until_when,
     many_at_once_have_different_serials,
     a_generated_key_is_given_once,
     names_keep_their_form,
@@ -137,6 +138,38 @@ async fn a_retry_with_the_same_key_gets_the_same_certificate(postgres: bool) {
     }
     seen.dedup();
     assert_eq!(seen.len(), 1);
+}
+
+async fn a_request_may_say_from_when_and_until_when(postgres: bool) {
+    let house = House::new(postgres).await;
+    let today = NOW.0 / 1000;
+    let asked = |begin: Option<i64>, end: Option<i64>| {
+        let mut request = server("a.example.org");
+        request.not_before = begin.map(|offset| Time(today + offset));
+        request.not_after = end.map(|offset| Time(today + offset));
+        request
+    };
+    for (begin, end) in [(-60, 86_400), (0, 86_400 * 397), (86_400, 86_400 * 2)] {
+        let issued = house.issue(asked(Some(begin), Some(end))).await.unwrap();
+        assert_eq!(issued.not_before.0 - today, begin);
+        assert_eq!(issued.not_after.0 - today, end);
+    }
+    let issued = house.issue(asked(None, Some(3600))).await.unwrap();
+    assert_eq!(issued.not_after.0 - today, 3600);
+    let issued = house.issue(asked(Some(60), None)).await.unwrap();
+    assert_eq!(issued.not_after.0 - issued.not_before.0 + 1, 90 * 86_400);
+    let refused = [
+        (Some(-86_400), None, "validity.begin"),
+        (Some(86_400 * 31), None, "validity.begin"),
+        (None, Some(-3600), "validity"),
+        (None, Some(300_000_000_000), "validity"),
+        (Some(86_400), Some(3600), "validity"),
+        (Some(0), Some(86_400 * 398), "validity"),
+    ];
+    for (begin, end, expected) in refused {
+        let found = rule(house.issue(asked(begin, end)).await);
+        assert_eq!(found, expected, "{begin:?} {end:?}");
+    }
 }
 
 async fn r05_validity_follows_the_profile_the_issuer_and_the_asset(postgres: bool) {

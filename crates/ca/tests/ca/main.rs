@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod along;
 mod approvals;
 mod crashes;
 mod hierarchy;
