@@ -28,3 +28,4 @@ bench:
 	bench/issue
 	bench/ocsp
 	bench/crl
+	bench/acme

@@ -20,6 +20,8 @@ class Target:
     pids: list
 
     arguments: list = field(default_factory=list)
+    # Which of this crate's load generators.
+    generator: str = "loadgen"
     # For a server whose accept queue holds one: more connections would measure the kernel's retries.
     at_most: int = 1000
     # Some peers turn requests away under load; those are not counted as answers.
@@ -27,7 +29,8 @@ class Target:
 
 
 def load(binaries, target, connections, seconds, warm_up=1.0):
-    command = [binaries / "loadgen", target.address, "--connections", min(connections, target.at_most), "--seconds", seconds,
+    clients = "--workers" if target.generator == "acmegen" else "--connections"
+    command = [binaries / target.generator, target.address, clients, min(connections, target.at_most), "--seconds", seconds,
                "--warm-up", warm_up, *target.arguments]
     for pid in target.pids:
         command += ["--pid", pid]

@@ -18,6 +18,24 @@ enum Framing {
     Chunked,
 }
 
+/// An answer that is read.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    head: String,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The first header of this name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.split("\r\n").find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub fn new(stream: S) -> Self {
         Self {
@@ -28,6 +46,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Sends one prepared request and returns the status of its answer, body read.
     pub async fn exchange(&mut self, request: &[u8]) -> io::Result<u16> {
+        let (status, _, end) = self.read_answer(request).await?;
+        self.buffer.drain(..end);
+        Ok(status)
+    }
+
+    /// The same, for a dialogue: the next request depends on what this answer says.
+    pub async fn ask(&mut self, request: &[u8]) -> io::Result<Answer> {
+        let (status, head_end, end) = self.read_answer(request).await?;
+        let head = String::from_utf8_lossy(&self.buffer[..head_end]).into_owned();
+        let chunked = parse_head(head.as_bytes()).is_some_and(|(_, how)| how == Framing::Chunked);
+        let raw = &self.buffer[head_end..end];
+        let body = if chunked { unchunk(raw) } else { raw.to_vec() };
+        self.buffer.drain(..end);
+        Ok(Answer { status, head, body })
+    }
+
+    /// Reads one whole answer into the buffer; says its status, where its head ends and where it ends.
+    async fn read_answer(&mut self, request: &[u8]) -> io::Result<(u16, usize, usize)> {
         self.stream.write_all(request).await?;
         self.stream.flush().await?;
         let head_end = loop {
@@ -52,8 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.fill().await?;
             },
         };
-        self.buffer.drain(..end);
-        Ok(status)
+        Ok((status, head_end, end))
     }
 
     async fn fill(&mut self) -> io::Result<()> {
@@ -112,6 +147,23 @@ fn chunked_length(body: &[u8]) -> Option<usize> {
     }
 }
 
+/// The content of a complete chunked body.
+fn unchunk(mut body: &[u8]) -> Vec<u8> {
+    let mut content = Vec::with_capacity(body.len());
+    while let Some(line_end) = find(body, b"\r\n") {
+        let digits = std::str::from_utf8(&body[..line_end]).unwrap_or_default();
+        let size = digits.split(';').next().unwrap_or_default().trim();
+        let size = usize::from_str_radix(size, 16).unwrap_or_default();
+        let from = line_end + 2;
+        if size == 0 || from + size + 2 > body.len() {
+            break;
+        }
+        content.extend_from_slice(&body[from..from + size]);
+        body = &body[from + size + 2..];
+    }
+    content
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +194,7 @@ mod tests {
     fn chunked_bodies_end_where_they_end() {
         let whole = b"4\r\nWiki\r\n5;x=y\r\npedia\r\n0\r\n\r\nnext";
         assert_eq!(chunked_length(whole), Some(whole.len() - 4));
+        assert_eq!(unchunk(&whole[..whole.len() - 4]), b"Wikipedia");
         for cut in 0..whole.len() - 4 {
             assert_eq!(chunked_length(&whole[..cut]), None, "cut at {cut}");
         }

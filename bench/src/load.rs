@@ -1,11 +1,10 @@
 //! N connections, each sending its next request when the last one was answered.
 
-use crate::{http::Connection, process};
-use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
+use crate::{http::Connection, percentile, process, tls};
+use rustls::pki_types::ServerName;
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -23,9 +22,7 @@ pub enum Error {
     #[error(transparent)]
     Io(#[from] std::io::Error),
     #[error(transparent)]
-    Tls(#[from] rustls::Error),
-    #[error("trust anchor: {0}")]
-    Anchor(#[from] rustls::pki_types::pem::Error),
+    Tls(#[from] tls::Error),
     #[error(transparent)]
     Name(#[from] rustls::pki_types::InvalidDnsNameError),
     #[error("connection closed before the first answer: {0}")]
@@ -88,7 +85,7 @@ pub async fn run(plan: Rc<Plan>) -> Result<Outcome, Error> {
     let tls = plan
         .server
         .starts_with("https://")
-        .then(|| connector(&plan))
+        .then(|| tls::connector(plan.anchor.as_deref()))
         .transpose()?;
     let mut tasks = Vec::new();
     for _ in 0..plan.connections {
@@ -115,17 +112,7 @@ pub async fn run(plan: Rc<Plan>) -> Result<Outcome, Error> {
     }
     let mut shared = shared.borrow_mut();
     shared.latencies.sort_unstable();
-    let at = |share: f64| {
-        let index = (shared.latencies.len() as f64 * share) as usize;
-        Duration::from_micros(
-            shared
-                .latencies
-                .get(index.min(shared.latencies.len().saturating_sub(1)))
-                .copied()
-                .unwrap_or_default()
-                .into(),
-        )
-    };
+    let at = |share| percentile(&shared.latencies, share);
     Ok(Outcome {
         answers: shared.latencies.len(),
         failures: shared.failures,
@@ -136,21 +123,6 @@ pub async fn run(plan: Rc<Plan>) -> Result<Outcome, Error> {
         server_cpu_seconds: cpu_after - cpu_before,
         first_failure: shared.first_failure.clone(),
     })
-}
-
-fn connector(plan: &Plan) -> Result<tokio_rustls::TlsConnector, Error> {
-    let mut roots = rustls::RootCertStore::empty();
-    if let Some(path) = &plan.anchor {
-        for anchor in CertificateDer::pem_file_iter(path)? {
-            roots.add(anchor?)?;
-        }
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config).into())
 }
 
 async fn connect_and_send(
