@@ -7,8 +7,10 @@ mod account;
 mod ari;
 mod authorization;
 mod binding;
+mod bucket;
 mod certificate;
 mod challenge;
+mod desk;
 mod directory;
 mod eab;
 mod finalize;
@@ -20,6 +22,8 @@ mod limits;
 mod nonce;
 mod order;
 mod problem;
+mod recall;
+mod renewal;
 mod reply;
 mod revoke;
 
@@ -34,9 +38,16 @@ use bytes::Bytes;
 use http::Method;
 
 pub use account::{Account, AccountStatus};
-pub use directory::{DIRECTORY_RECORDS, Directory, ExternalAccount, Offer, RenewalPolicy};
+pub use bucket::{BadRate, Rate};
+pub use desk::{
+    AccountFilter, AccountPage, AccountView, Affected, Desk, DirectoryUse, EabView, NewEab,
+    NewRecall, StoredDirectory,
+};
+pub use directory::{DIRECTORY_RECORDS, Directory, ExternalAccount, Offer};
 pub use eab::{EAB_RECORDS, EabKey};
 pub use limits::Limits;
+pub use recall::{RECALL_RECORDS, Recall, Recalled};
+pub use renewal::RenewalPolicy;
 pub use reply::Reply;
 
 /// Proves control of an identifier: the server passes in one that works from here; later one that asks a relay.
@@ -64,6 +75,7 @@ pub(crate) struct Inner {
     pub(crate) accounts: account::Accounts,
     pub(crate) directories: directory::Directories,
     pub(crate) limits: limits::Counters,
+    pub(crate) recalls: recall::Recalls,
     pub(crate) validate: Validate,
     /// No other server works on this database.
     pub(crate) alone: bool,
@@ -154,6 +166,7 @@ impl Acme {
         let access = ca.access().clone();
         let nonces = nonce::Nonces::open(&store, data_dir, alone, now)?;
         let directories = directory::Directories::load(&store).await?;
+        let recalls = recall::Recalls::load(&store).await?;
         let inner = Inner {
             store,
             access,
@@ -162,6 +175,7 @@ impl Acme {
             accounts: account::Accounts::default(),
             directories,
             limits: limits::Counters::default(),
+            recalls,
             validate,
             alone,
         };
@@ -185,6 +199,11 @@ impl Acme {
             && let Err(error) = self.inner.directories.refresh(&self.inner.store).await
         {
             tracing::warn!(%error, "ACME directories cannot be read anew");
+        }
+        if action.starts_with("acme.recall.")
+            && let Err(error) = self.inner.recalls.refresh(&self.inner.store).await
+        {
+            tracing::warn!(%error, "ACME recalls cannot be read anew");
         }
     }
 

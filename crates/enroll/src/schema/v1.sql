@@ -14,3 +14,10 @@ CREATE TABLE acme_accounts(
     UNIQUE(directory, thumbprint)
 ) STRICT;
 CREATE INDEX acme_accounts_eab ON acme_accounts(eab) WHERE eab IS NOT NULL;
+
+-- How often an external account key has bound an account. Its record is a kept version; this counts.
+CREATE TABLE acme_eab_uses(
+    kid TEXT NOT NULL PRIMARY KEY,
+    used INTEGER NOT NULL,
+    revoked INTEGER NOT NULL
+) STRICT;
