@@ -21,6 +21,7 @@
 
 mod backup;
 mod batch;
+mod claims;
 mod dialect;
 mod error;
 mod leases;

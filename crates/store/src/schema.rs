@@ -85,12 +85,20 @@ pub(crate) const APPLY: &str =
 ///
 /// `log_events.batch` is set on the first event of a PostgreSQL transaction: the mark by which a
 /// node that lost the answer to its COMMIT finds out whether it stands.
-pub(crate) const STORE: &[Migration] = &[Migration {
-    room: "store",
-    version: 1,
-    sql: include_str!("schema/v1.sql"),
-    postgres: None,
-}];
+pub(crate) const STORE: &[Migration] = &[
+    Migration {
+        room: "store",
+        version: 1,
+        sql: include_str!("schema/v1.sql"),
+        postgres: None,
+    },
+    Migration {
+        room: "store",
+        version: 2,
+        sql: include_str!("schema/v2.sql"),
+        postgres: None,
+    },
+];
 
 /// The migrations that `applied` still lacks, the store's own first, after checking that this
 /// program and the database agree on the others.

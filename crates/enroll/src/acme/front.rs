@@ -15,7 +15,7 @@ use super::limits::Spend;
 use super::problem::{ErrorType, Problem};
 use super::{
     Account, Acme, Directory, Reply, Request, account, ari, authorization, certificate, challenge,
-    finalize, json, order, revoke,
+    finalize, json, keychange, order, revoke,
 };
 
 /// A resource of a directory, with what its path says about it.
@@ -258,7 +258,7 @@ async fn signed(
     let call = jws::verify(acme, request, directory, resource.signer(), now).await?;
     match resource {
         Resource::NewAccount => account::create(acme, &call, now).await,
-        Resource::KeyChange => account::change_key(acme, &call, now).await,
+        Resource::KeyChange => keychange::post(acme, &call, now).await,
         Resource::Account(id) => {
             own(&call, id)?;
             account::update(acme, &call, now).await

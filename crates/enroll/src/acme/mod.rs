@@ -4,6 +4,7 @@
 //! one file for each resource acts; every failure is a `problem`.
 
 mod account;
+mod accounts;
 mod ari;
 mod authorization;
 mod binding;
@@ -18,6 +19,7 @@ mod front;
 mod json;
 mod jwk;
 mod jws;
+mod keychange;
 mod limits;
 mod nonce;
 mod order;
@@ -26,6 +28,7 @@ mod recall;
 mod renewal;
 mod reply;
 mod revoke;
+mod used;
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -37,7 +40,7 @@ use audit::Timestamp;
 use bytes::Bytes;
 use http::Method;
 
-pub use account::{Account, AccountStatus};
+pub use accounts::{Account, AccountStatus};
 pub use bucket::{BadRate, Rate};
 pub use desk::{
     AccountFilter, AccountPage, AccountView, Affected, Desk, DirectoryUse, EabView, NewEab,
@@ -45,6 +48,7 @@ pub use desk::{
 };
 pub use directory::{DIRECTORY_RECORDS, Directory, ExternalAccount, Offer};
 pub use eab::{EAB_RECORDS, EabKey};
+pub use jws::MAX_BODY;
 pub use limits::Limits;
 pub use recall::{RECALL_RECORDS, Recall, Recalled};
 pub use renewal::RenewalPolicy;
@@ -72,7 +76,7 @@ pub(crate) struct Inner {
     pub(crate) access: access::Access,
     pub(crate) ca: ca::Ca,
     pub(crate) nonces: nonce::Nonces,
-    pub(crate) accounts: account::Accounts,
+    pub(crate) accounts: accounts::Accounts,
     pub(crate) directories: directory::Directories,
     pub(crate) limits: limits::Counters,
     pub(crate) recalls: recall::Recalls,
@@ -94,6 +98,18 @@ pub struct Request<'a> {
     pub body: Bytes,
     pub peer: IpAddr,
     pub request_id: &'a str,
+}
+
+impl Request<'_> {
+    /// The URL as the client asked for it (RFC 8555 §6.4).
+    fn url(&self) -> String {
+        let mut url = [self.base, "/acme/", self.path].concat();
+        if let Some(query) = self.query {
+            url.push('?');
+            url.push_str(query);
+        }
+        url
+    }
 }
 
 /// What a round of [`Acme::prune`] removed.
@@ -160,11 +176,10 @@ impl Acme {
         data_dir: &Path,
         alone: bool,
         validate: Validate,
-        now: Timestamp,
     ) -> Result<Acme, AcmeError> {
         let store = ca.store().clone();
         let access = ca.access().clone();
-        let nonces = nonce::Nonces::open(&store, data_dir, alone, now)?;
+        let nonces = nonce::Nonces::open(&ca, data_dir, alone)?;
         let directories = directory::Directories::load(&store).await?;
         let recalls = recall::Recalls::load(&store).await?;
         let inner = Inner {
@@ -172,7 +187,7 @@ impl Acme {
             access,
             ca,
             nonces,
-            accounts: account::Accounts::default(),
+            accounts: accounts::Accounts::default(),
             directories,
             limits: limits::Counters::default(),
             recalls,

@@ -12,19 +12,20 @@ mod writer;
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 
 use crate::{
     Migration, Result, Row, Value,
     batch::{Growth, Job},
 };
-use session::Purpose;
 pub(crate) use session::Server;
+use session::{Purpose, Session};
 
 /// An open PostgreSQL database.
 pub(crate) struct Postgres {
     server: Arc<Server>,
     readers: reader::Readers,
+    claimer: Mutex<Option<Arc<Session>>>,
     migrations: Vec<Migration>,
 }
 
@@ -42,6 +43,7 @@ impl Postgres {
         tokio::spawn(writer::run(server.clone(), session, jobs, growth));
         Ok(Postgres {
             readers: reader::Readers::new(server.clone()),
+            claimer: Mutex::new(None),
             server,
             migrations: migrations.to_vec(),
         })
@@ -50,6 +52,23 @@ impl Postgres {
     /// Runs a statement on one of the reading connections.
     pub(crate) async fn query(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>> {
         self.readers.query(sql, params).await
+    }
+
+    /// Runs a statement on the connection for claims. Asked once: nobody could tell whether a claim
+    /// that was lost on the way stands.
+    pub(crate) async fn claim(&self, sql: &'static str, params: &[Value]) -> Result<u64> {
+        let session = {
+            let mut place = self.claimer.lock().await;
+            match place.as_ref().filter(|held| !held.client.is_closed()) {
+                Some(session) => session.clone(),
+                None => {
+                    let session = Arc::new(self.server.connect(Purpose::Claim).await?);
+                    *place = Some(session.clone());
+                    session
+                }
+            }
+        };
+        Ok(session.execute(sql, params).await?)
     }
 
     /// The server, for a backup.

@@ -24,11 +24,15 @@ const WRITER: &str = "SET idle_in_transaction_session_timeout = '10s'; \
 /// A session that cannot write.
 const READER: &str = "SET default_transaction_read_only = on; SET statement_timeout = '60s'";
 
+/// A session for what is small, many and not worth waiting for a disk.
+const CLAIMER: &str = "SET synchronous_commit = off; SET statement_timeout = '10s'";
+
 /// What a session is for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
     Write,
     Read,
+    Claim,
     /// A long read of everything, in one transaction.
     Backup,
 }
@@ -89,6 +93,7 @@ impl Server {
         match purpose {
             Purpose::Write => client.batch_execute(WRITER).await?,
             Purpose::Read => client.batch_execute(READER).await?,
+            Purpose::Claim => client.batch_execute(CLAIMER).await?,
             Purpose::Backup => {}
         }
         Ok(Session {
