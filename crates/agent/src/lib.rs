@@ -5,3 +5,5 @@
 //! policy: what is allowed comes in as a value, what was found goes out as one.
 
 pub mod control;
+mod deadline;
+mod dns;

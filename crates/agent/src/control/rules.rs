@@ -1,10 +1,11 @@
 //! What a validator may do: where it may connect, how long it waits, how much it reads.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::Network;
+use crate::deadline::Deadline;
 
 /// The rules of one ACME directory. The defaults are those of RFC 8555 and of a hospital: private
 /// addresses are where the servers are; loopback, link-local, multicast and the metadata addresses of
@@ -58,6 +59,12 @@ pub struct BadRules {
 }
 
 impl Rules {
+    /// The clocks of a check that begins now.
+    pub(super) fn deadline(&self) -> Deadline {
+        let millis = |n: u32| Duration::from_millis(n.into());
+        Deadline::new(millis(self.timeout_ms), millis(self.step_timeout_ms))
+    }
+
     /// Whether the values are within what a validator can bear.
     pub fn validate(&self) -> Result<(), BadRules> {
         let within = |field, found: u64, least: u64, most: u64, accepted| {
