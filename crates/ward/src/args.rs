@@ -77,6 +77,9 @@ pub(crate) enum Command {
     /// Bearer tokens for the REST API.
     #[command(subcommand)]
     Token(Token),
+    /// ACME: directories, external account keys, accounts, recalls.
+    #[command(subcommand)]
+    Acme(crate::acme::args::Acme),
     /// The audit log: show, prove, export, verify.
     #[command(subcommand)]
     Audit(Audit),

@@ -55,6 +55,9 @@ pub(crate) struct Init {
     /// Plain HTTP listener, written to ward.toml.
     #[arg(long, value_name = "ADDR:PORT")]
     http: Option<std::net::SocketAddr>,
+    /// Make no ACME directory. Otherwise there is one, `servers`, that lets in whoever holds an external account key.
+    #[arg(long)]
+    no_acme: bool,
     /// Show what would be made, make nothing.
     #[arg(long)]
     dry_run: bool,
@@ -93,7 +96,17 @@ pub(crate) async fn run(place: &Place, init: &Init) -> Done {
         .ca
         .init(permit, &answers, root_key, clock::now())
         .await?;
-    Ok(made(&data, &root, made_passphrase.as_deref(), &report))
+    let acme = match init.no_acme {
+        true => None,
+        false => crate::acme::directory::make_default(&context).await?,
+    };
+    Ok(made(
+        &data,
+        &root,
+        made_passphrase.as_deref(),
+        &report,
+        acme.as_deref(),
+    ))
 }
 
 /// Before anything is made: a token that is missing halfway would leave a root key that belongs to nothing.
@@ -407,6 +420,7 @@ fn made(
     root: &RootPlan,
     made_passphrase: Option<&Path>,
     report: &InitReport,
+    acme: Option<&str>,
 ) -> Report {
     let rows: Vec<Vec<String>> = report
         .issuers
@@ -449,6 +463,11 @@ fn made(
         ),
     }
     let shown = data.display();
+    if let Some(url) = acme {
+        text.push_str(&format!(
+            "\nACME clients are served at {url}\nand let in with a key: ward acme eab create --data {shown} --directory servers --owner NAME\n"
+        ));
+    }
     text.push_str(&format!(
         "\nNext:\n  ward serve --data {shown}\n  ward ca export root --data {shown} --out root.pem    (what relying parties must trust)\n  \
          ward cert issue --data {shown} --profile server-tls --csr web.csr --out web.pem\n  ward status --data {shown}"
@@ -460,6 +479,7 @@ fn made(
         "root_files": report.root_files,
         "root_key": root.to_json(),
         "root_passphrase_made": made_passphrase,
+        "acme": acme,
     });
     Report::new(json, text)
 }

@@ -1,6 +1,7 @@
 //! `ward`: the one binary. Reads the command line, does one thing in this process on the data
 //! directory, prints what came of it, and says with its exit status how it went.
 
+mod acme;
 mod args;
 mod audit_log;
 mod backup;
@@ -65,6 +66,7 @@ async fn act(place: &Place, command: Command) -> Done {
         Command::Crl(command) => crl::run(place, command).await,
         Command::Key(command) => key::run(place, command).await,
         Command::Token(command) => token::run(place, command).await,
+        Command::Acme(command) => acme::run(place, command).await,
         Command::Audit(command) => audit_log::run(place, command).await,
         Command::Backup { file } => backup::backup(place, &file).await,
         Command::Restore { file, replace, yes } => {

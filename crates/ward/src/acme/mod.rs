@@ -1,0 +1,56 @@
+//! `ward acme`: what operators do about ACME. It works on the database; a server beside it follows the log.
+
+mod account;
+pub(crate) mod args;
+pub(crate) mod directory;
+mod eab;
+mod recall;
+
+use enroll::AcmeError;
+use enroll::acme::Desk;
+
+use crate::args::Place;
+use crate::context::Context;
+use crate::output::{Done, Failure};
+use args::Acme;
+
+pub(crate) async fn run(place: &Place, command: Acme) -> Done {
+    let context = Context::open(place).await?;
+    let desk = Desk::new(context.ca.clone());
+    match command {
+        Acme::Directory(command) => directory::run(&context, &desk, command).await,
+        Acme::Eab(command) => eab::run(&context, &desk, command).await,
+        Acme::Account(command) => account::run(&context, &desk, command).await,
+        Acme::Recall(command) => recall::run(&context, &desk, command).await,
+    }
+}
+
+impl From<AcmeError> for Failure {
+    fn from(error: AcmeError) -> Self {
+        match error {
+            AcmeError::Refused(refusal) => refusal.into(),
+            AcmeError::NotFound { .. } => Failure::NotFound(error.to_string()),
+            AcmeError::Access(error) => error.into(),
+            AcmeError::Ca(error) => error.into(),
+            AcmeError::Store(error) => error.into(),
+            other => Failure::Failed(other.to_string()),
+        }
+    }
+}
+
+/// Where clients find a directory, as far as this machine knows how it is called outside.
+fn url(context: &Context, directory: &str) -> String {
+    let host = context
+        .config
+        .names
+        .first()
+        .map_or("localhost", String::as_str);
+    let host = match host.parse::<std::net::Ipv6Addr>() {
+        Ok(address) => format!("[{address}]"),
+        Err(_) => host.to_owned(),
+    };
+    match context.config.api.port() {
+        443 => format!("https://{host}/acme/{directory}/directory"),
+        port => format!("https://{host}:{port}/acme/{directory}/directory"),
+    }
+}
