@@ -18,6 +18,8 @@ pub struct Config {
     pub api: SocketAddr,
     /// Plain HTTP listener: CRL, OCSP, AIA and log, which must be reachable before trust exists (RFC 5280 §8).
     pub status: SocketAddr,
+    /// `https://host[:port]` by which clients reach the HTTPS listener; `None`: as each of them addresses it.
+    pub url: Option<String>,
     /// Names in the certificate that Ward issues to its own listener.
     pub names: Vec<String>,
     /// Authority that issues the listener's certificate.
@@ -75,6 +77,7 @@ struct RawDatabase {
 struct RawListen {
     api: String,
     status: String,
+    url: Option<String>,
     names: Vec<String>,
     authority: String,
 }
@@ -116,6 +119,7 @@ impl Default for RawListen {
         Self {
             api: "127.0.0.1:8443".into(),
             status: "127.0.0.1:8080".into(),
+            url: None,
             names: vec!["localhost".into(), "127.0.0.1".into()],
             authority: "servers".into(),
         }
@@ -182,6 +186,19 @@ impl Config {
             })?,
             api: address("listen.api", &raw.listen.api)?,
             status: address("listen.status", &raw.listen.status)?,
+            url: raw
+                .listen
+                .url
+                .map(|url| {
+                    origin(&url).ok_or_else(|| {
+                        value(
+                            "listen.url",
+                            &url,
+                            "expected https://HOST or https://HOST:PORT without a path",
+                        )
+                    })
+                })
+                .transpose()?,
             names: raw.listen.names,
             listener_authority: raw.listen.authority,
             keys: keyring(data, raw.keys),
@@ -199,6 +216,13 @@ fn database_url(data: &Path, url: &str) -> Option<String> {
         return Some(format!("sqlite:{}", data.join(path).display()));
     }
     (url.starts_with("postgres://") || url.starts_with("postgresql://")).then(|| url.to_owned())
+}
+
+/// `https://HOST[:PORT]`, in lower case and without a final slash.
+fn origin(url: &str) -> Option<String> {
+    let url = url.strip_suffix('/').unwrap_or(url).to_ascii_lowercase();
+    let authority: hyper::http::uri::Authority = url.strip_prefix("https://")?.parse().ok()?;
+    (!authority.host().is_empty() && !authority.as_str().contains('@')).then_some(url)
 }
 
 fn keyring(data: &Path, raw: RawKeys) -> keys::KeyringConfig {

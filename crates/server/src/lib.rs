@@ -2,6 +2,7 @@
 
 pub mod config;
 
+mod acme;
 mod api;
 mod clock;
 mod listener;
@@ -12,9 +13,10 @@ mod prompt;
 mod public;
 mod reply;
 mod request_body;
+mod sockets;
 mod tls;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
 use audit::Timestamp;
@@ -31,6 +33,7 @@ use reply::Reply;
 use request_body::RequestBody;
 
 pub use clock::wall_clock;
+pub use sockets::Sockets;
 
 /// Everything that requests and loops share.
 pub(crate) struct Services {
@@ -38,6 +41,7 @@ pub(crate) struct Services {
     pub(crate) store: store::Store,
     pub(crate) access: access::Access,
     pub(crate) ca: ca::Ca,
+    pub(crate) acme: enroll::Acme,
     /// No other server works on this database.
     pub(crate) alone: bool,
     metrics: PrometheusHandle,
@@ -61,6 +65,8 @@ pub enum ServeError {
     Store(#[from] store::StoreError),
     #[error(transparent)]
     Ca(#[from] ca::CaError),
+    #[error("ACME: {0}")]
+    Acme(#[from] enroll::AcmeError),
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
     #[error("metrics: {0}")]
@@ -77,6 +83,7 @@ pub struct Addresses {
 /// Runs until `stop` resolves, then lets open requests end. `started` learns the addresses once both listeners answer.
 pub async fn serve(
     config: Config,
+    mut sockets: Sockets,
     store: store::Store,
     access: access::Access,
     ca: ca::Ca,
@@ -85,12 +92,15 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let lock = store.lock_server()?;
     let metrics = recorder()?;
+    let alone = lock.is_exclusive();
+    let acme = enroll::Acme::open(ca.clone(), &config.data, alone, acme::validate()).await?;
     let services = Arc::new(Services {
         config,
         store,
         access,
         ca,
-        alone: lock.is_exclusive(),
+        acme,
+        alone,
         metrics,
     });
     if services.alone {
@@ -108,8 +118,9 @@ pub async fn serve(
 
     let (stopping, stopped) = watch::channel(false);
     let slots = Arc::new(Semaphore::new(services.config.limits.connections));
-    let api_socket = bind(services.config.api).await?;
-    let status_socket = bind(services.config.status).await?;
+    let api_socket = sockets.take_or_bind(services.config.api).await?;
+    let status_socket = sockets.take_or_bind(services.config.status).await?;
+    sockets.warn_of_unused();
     let addresses = Addresses {
         api: local(&api_socket, services.config.api),
         status: local(&status_socket, services.config.status),
@@ -119,6 +130,7 @@ pub async fn serve(
         tls: Some(tls::server_config(Arc::clone(&certificate))?),
         door: Arc::new(Front {
             services: Arc::clone(&services),
+            acme: true,
             router: api::router(Arc::clone(&services)),
         }),
         slots: Arc::clone(&slots),
@@ -129,6 +141,7 @@ pub async fn serve(
         tls: None,
         door: Arc::new(Front {
             services: Arc::clone(&services),
+            acme: false,
             router: api::public_router(Arc::clone(&services)),
         }),
         slots,
@@ -166,29 +179,32 @@ fn recorder() -> Result<PrometheusHandle, ServeError> {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| ServeError::Listen { address, source })
-}
-
 fn local(socket: &TcpListener, asked: SocketAddr) -> SocketAddr {
     socket.local_addr().unwrap_or(asked)
 }
 
-/// Public documents first, on either listener: they are the hot paths. Only the HTTPS router knows the API, so that
-/// credentials never travel in the clear.
+/// Public documents first, on either listener: they are the hot paths. Only HTTPS has ACME and the API, so that
+/// credentials never travel in the clear (RFC 8555 §6.1).
 struct Front {
     services: Arc<Services>,
+    acme: bool,
     router: axum::Router,
 }
 
 impl Door for Front {
-    async fn answer(self: &Arc<Self>, request: Request<Incoming>) -> Response<Reply> {
-        match public::answer(&self.services, request).await {
-            Ok(response) => response,
-            Err(request) => routed(&self.router, request).await,
-        }
+    async fn answer(self: &Arc<Self>, request: Request<Incoming>, peer: IpAddr) -> Response<Reply> {
+        let request = match public::answer(&self.services, request).await {
+            Ok(response) => return response,
+            Err(request) => request,
+        };
+        let request = match self.acme {
+            true => match acme::answer(&self.services, request, peer).await {
+                Ok(response) => return response,
+                Err(request) => request,
+            },
+            false => request,
+        };
+        routed(&self.router, request).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sockets: accept, optional TLS, HTTP/1.1 and HTTP/2, limits, and an end that lets requests finish.
 
 use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ pub(crate) trait Door: Send + Sync + 'static {
     fn answer(
         self: &Arc<Self>,
         request: Request<Incoming>,
+        peer: IpAddr,
     ) -> impl Future<Output = Response<Reply>> + Send;
 }
 
@@ -57,7 +59,7 @@ impl<D: Door> Listener<D> {
                 accepted = self.socket.accept() => accepted,
                 _ = stop.wait_for(|stopped| *stopped) => break,
             };
-            let Some(stream) = usable(accepted).await else {
+            let Some((stream, peer)) = usable(accepted).await else {
                 continue;
             };
             // Past the limit the connection is closed at once: the client sees it and can try another node.
@@ -70,7 +72,7 @@ impl<D: Door> Listener<D> {
             tokio::spawn(async move {
                 let service = service_fn(move |request| {
                     let door = Arc::clone(&door);
-                    async move { Ok::<_, Infallible>(door.answer(request).await) }
+                    async move { Ok::<_, Infallible>(door.answer(request, peer).await) }
                 });
                 let ended = match tls {
                     None => watcher.watch(http.one(stream, service)).await,
@@ -148,11 +150,12 @@ impl Http {
 }
 
 /// A failed accept (out of descriptors, peer gone) is no reason to stop, nor to spin.
-async fn usable(accepted: std::io::Result<(TcpStream, std::net::SocketAddr)>) -> Option<TcpStream> {
+async fn usable(accepted: std::io::Result<(TcpStream, SocketAddr)>) -> Option<(TcpStream, IpAddr)> {
     match accepted {
-        Ok((stream, _)) => {
+        Ok((stream, peer)) => {
             stream.set_nodelay(true).ok();
-            Some(stream)
+            // An IPv4 client of an IPv6 socket is known by its own address.
+            Some((stream, peer.ip().to_canonical()))
         }
         Err(error) => {
             tracing::warn!(%error, "accept failed");

@@ -23,6 +23,7 @@ pub(crate) fn start(
     stop: watch::Receiver<bool>,
 ) -> Vec<JoinHandle<()>> {
     let own = Arc::clone(certificate);
+    let holder = holder(services);
     vec![
         tokio::spawn(follow_log(Arc::clone(services), stop.clone())),
         tokio::spawn(publish(Arc::clone(services), stop.clone())),
@@ -38,7 +39,7 @@ pub(crate) fn start(
                     .await?
                     .checkpoint(services.now())
                     .await?;
-                Ok(())
+                Ok::<(), ca::CaError>(())
             },
         ),
         every(
@@ -65,7 +66,7 @@ pub(crate) fn start(
             Duration::from_secs(15),
             |services| async move {
                 services.ca.void_abandoned(false, services.now()).await?;
-                Ok(())
+                Ok::<(), ca::CaError>(())
             },
         ),
         every(
@@ -75,8 +76,22 @@ pub(crate) fn start(
             Duration::from_secs(60),
             |services| async move {
                 services.access.expire_requests(services.now()).await?;
-                Ok(())
+                Ok::<(), ca::CaError>(())
             },
+        ),
+        leased(
+            services,
+            &stop,
+            ("ACME work left undone", &holder),
+            Duration::from_secs(5),
+            |services| async move { services.acme.resume(services.now()).await },
+        ),
+        leased(
+            services,
+            &stop,
+            ("ACME pruning", &holder),
+            Duration::from_secs(600),
+            |services| async move { services.acme.prune(services.now()).await.map(drop) },
         ),
         every(
             services,
@@ -131,6 +146,7 @@ async fn observe(
                 if event.action.starts_with("token.") {
                     services.access.invalidate();
                 }
+                services.acme.observe(&event).await;
                 services.ca.observe(&event).await?;
             }
         }
@@ -140,11 +156,13 @@ async fn observe(
     Ok(())
 }
 
-/// Parses an event unless its action is one of the two that issuance writes.
+/// Parses an event unless its action is one of those that every issuance writes.
 fn noteworthy(body: &[u8]) -> Option<audit::Event> {
     let routine = [
         br#""action":"certificate.intend""#.as_slice(),
         br#""action":"certificate.issue""#,
+        br#""action":"acme.order."#,
+        br#""action":"acme.authorization."#,
     ];
     let head = &body[..body.len().min(512)];
     let is_routine = routine
@@ -159,11 +177,7 @@ fn noteworthy(body: &[u8]) -> Option<audit::Event> {
 
 /// CRLs: at once after a status change, otherwise at half-life.
 async fn publish(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
-    // The only server takes over at once what it held before a crash.
-    let holder = match services.alone {
-        true => "the only server".to_owned(),
-        false => format!("{}-{:x}", std::process::id(), services.now().0),
-    };
+    let holder = holder(&services);
     loop {
         let now = services.now();
         let result = match services.store.lease("publisher", &holder, LEASE, now).await {
@@ -184,7 +198,46 @@ async fn publish(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-fn every<F, W>(
+/// Who takes leases. The only server takes over at once what it held before a crash.
+fn holder(services: &Services) -> String {
+    match services.alone {
+        true => "the only server".to_owned(),
+        false => format!("{}-{:x}", std::process::id(), services.now().0),
+    }
+}
+
+/// As [`every`], on one node at a time.
+fn leased<F, W, E>(
+    services: &Arc<Services>,
+    stop: &watch::Receiver<bool>,
+    (name, holder): (&'static str, &str),
+    period: Duration,
+    work: W,
+) -> JoinHandle<()>
+where
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: std::fmt::Display + From<store::StoreError> + Send + 'static,
+    W: Fn(Arc<Services>) -> F + Clone + Send + Sync + 'static,
+{
+    let holder = holder.to_owned();
+    every(services, stop, name, period, move |services| {
+        let (holder, work) = (holder.clone(), work.clone());
+        async move {
+            let ttl = LEASE.max(period * 2);
+            let ours = services.alone
+                || services
+                    .store
+                    .lease(name, &holder, ttl, services.now())
+                    .await?;
+            match ours {
+                true => work(services).await,
+                false => Ok(()),
+            }
+        }
+    })
+}
+
+fn every<F, W, E>(
     services: &Arc<Services>,
     stop: &watch::Receiver<bool>,
     name: &'static str,
@@ -192,7 +245,8 @@ fn every<F, W>(
     work: W,
 ) -> JoinHandle<()>
 where
-    F: Future<Output = Result<(), ca::CaError>> + Send + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: std::fmt::Display + Send + 'static,
     W: Fn(Arc<Services>) -> F + Send + 'static,
 {
     let (services, mut stop) = (Arc::clone(services), stop.clone());

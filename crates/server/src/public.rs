@@ -178,7 +178,7 @@ pub(crate) fn typed(body: Bytes, content_type: &'static str) -> Response<Reply> 
     response
 }
 
-fn plain(status: StatusCode, text: &'static str) -> Response<Reply> {
+pub(crate) fn plain(status: StatusCode, text: &'static str) -> Response<Reply> {
     let mut response = typed(
         Bytes::from_static(text.as_bytes()),
         "text/plain; charset=utf-8",

@@ -207,7 +207,16 @@ async fn r52_a_second_server_on_one_file_is_refused() {
     config.status = "127.0.0.1:0".parse().unwrap();
     let access = ca.access().clone();
     let started = |_| panic!("it started");
-    let refused = server::serve(config, store, access, ca, started, std::future::pending()).await;
+    let refused = server::serve(
+        config,
+        server::Sockets::default(),
+        store,
+        access,
+        ca,
+        started,
+        std::future::pending(),
+    )
+    .await;
     match refused {
         Err(server::ServeError::Store(StoreError::Busy(why))) => {
             assert!(why.contains("another server"), "{why}");

@@ -37,6 +37,7 @@ async fn serve(place: &Place, options: &Serve, json: bool) -> Done {
     let stop = stop_signal()?;
     server::serve(
         config,
+        server::Sockets::inherited(),
         store,
         access,
         ca,

@@ -133,19 +133,17 @@ pub(crate) async fn create(
     }
     match inner.store.commit(write).await {
         Ok(_) => Ok(view(call, &account, 201)),
-        // The same client asked twice at once, or an EAB key was used by another in between.
-        Err(error) if accounts::is_key_taken(&error) || is_conflict(&error) => {
-            match existing(acme, call).await? {
-                Some(reply) => Ok(reply),
-                None => Err(error.into()),
-            }
+        // The same client asked twice at once.
+        Err(error) if accounts::is_key_taken(&error) => match existing(acme, call).await? {
+            Some(reply) => Ok(reply),
+            None => Err(error.into()),
+        },
+        // The external account key was used by another in between.
+        Err(StoreError::Conflict(why)) => {
+            Err(Problem::unauthorized(format!("{why} (RFC 8555 §7.3.4)")))
         }
         Err(error) => Err(error.into()),
     }
-}
-
-fn is_conflict(error: &StoreError) -> bool {
-    matches!(error, StoreError::Conflict(_))
 }
 
 /// RFC 8555 §7.3.1: a key that has an account gets that one.

@@ -17,7 +17,7 @@ use hyper::{HeaderMap, Method, StatusCode};
 use crate::Services;
 use crate::problem::Problem;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest `X-Request-Id` that is taken over from the caller.
 const LONGEST_ID: usize = 64;
@@ -102,7 +102,7 @@ fn rewritten(response: Response, problem: &Problem) -> Response {
 }
 
 /// The caller's own id when it is harmless, else one that is unique in this process.
-fn request_id(headers: &HeaderMap, now: Timestamp) -> String {
+pub(crate) fn request_id(headers: &HeaderMap, now: Timestamp) -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let given = headers
         .get(REQUEST_ID)

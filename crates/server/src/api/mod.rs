@@ -1,6 +1,6 @@
 //! REST `/api/v1`: read the request, ask `access` for a permit, hand it to the room that acts, say what came of it.
 
-mod answer;
+pub(crate) mod answer;
 mod audit_log;
 mod authorities;
 mod caller;

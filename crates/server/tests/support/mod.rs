@@ -71,9 +71,17 @@ impl Ward {
                 started.send(addresses).ok();
             };
             let stop = async move { stopping.notified().await };
-            server::serve(config, store, serving_access, serving_ca, started, stop)
-                .await
-                .unwrap();
+            server::serve(
+                config,
+                server::Sockets::default(),
+                store,
+                serving_access,
+                serving_ca,
+                started,
+                stop,
+            )
+            .await
+            .unwrap();
             ended.send(()).ok();
         });
         let addresses = addresses.await.unwrap();
