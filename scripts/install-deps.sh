@@ -21,6 +21,8 @@ PACKAGES=(
   # ACME clients and what they answer challenges with; named takes dynamic updates for dns-01.
   "/usr/bin/certbot certbot" "dehydrated dehydrated" "acme-tiny acme-tiny" "uacme uacme" "caddy caddy"
   "socat socat" "named bind9" "nsupdate bind9-dnsutils"
+  # dehydrated binds external accounts with it, without depending on its package.
+  "hexdump bsdextrautils"
 )
 BENCH_PACKAGES=("wrk wrk")
 # Not in every Debian release, or too old there: tool, package, the suite it is taken from and, if an
