@@ -87,7 +87,12 @@ async fn enters(ward: &Ward, method: &str, path: &str, token: Option<&str>) -> b
         .replace("{seq}", "0");
     let body = body_for(&path);
     let (status, _) = ward
-        .curl(method, &path, token, (method == "POST").then_some(&body))
+        .curl(
+            method,
+            &path,
+            token,
+            matches!(method, "POST" | "PUT").then_some(&body),
+        )
         .await;
     assert!(status < 500, "{method} {path} fails with {status}");
     !matches!(status, 401 | 403)
@@ -98,7 +103,12 @@ fn body_for(path: &str) -> Value {
     match path.rsplit('/').next().unwrap_or_default() {
         "certificates" => json!({ "profile": "nothing" }),
         "tokens" => json!({ "name": "spare", "roles": ["read-only"], "days": 1 }),
+        "revoke" if path.contains("/eab-keys/") => json!({}),
         "revoke" => json!({ "reason": "superseded" }),
+        "directories" => json!({ "name": "nothing" }),
+        "eab-keys" => json!({ "directory": "nothing", "owner": "nobody" }),
+        "recalls" => json!({ "why": "" }),
+        "nothing" => json!({ "version": 0, "directory": { "name": "nothing" } }),
         _ => json!({}),
     }
 }

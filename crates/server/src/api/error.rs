@@ -2,6 +2,7 @@
 
 use access::AccessError;
 use ca::CaError;
+use enroll::AcmeError;
 use hyper::StatusCode;
 use store::StoreError;
 
@@ -32,6 +33,21 @@ impl From<CaError> for Problem {
                 tracing::error!(%error, "a key cannot be used");
                 Problem::unavailable("a signing key cannot be used right now")
             }
+            other => Problem::internal(&other),
+        }
+    }
+}
+
+impl From<AcmeError> for Problem {
+    fn from(error: AcmeError) -> Self {
+        match error {
+            AcmeError::Refused(refusal) => {
+                Problem::refused(StatusCode::UNPROCESSABLE_ENTITY, &refusal)
+            }
+            AcmeError::NotFound { .. } => Problem::not_found(error.to_string()),
+            AcmeError::Access(error) => error.into(),
+            AcmeError::Ca(error) => error.into(),
+            AcmeError::Store(error) => error.into(),
             other => Problem::internal(&other),
         }
     }

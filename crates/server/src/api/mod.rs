@@ -1,5 +1,6 @@
 //! REST `/api/v1`: read the request, ask `access` for a permit, hand it to the room that acts, say what came of it.
 
+mod acme;
 pub(crate) mod answer;
 mod audit_log;
 mod authorities;
@@ -52,6 +53,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .route("/api/v1/requests/{id}/deny", post(requests::deny))
         .route("/api/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/api/v1/tokens/{id}", delete(tokens::revoke))
+        .merge(acme_routes())
         .route("/api/v1/audit/events", get(audit_log::events))
         .route("/api/v1/audit/proofs/{seq}", get(audit_log::prove))
         .route("/api/v1/status", get(status::show))
@@ -62,6 +64,37 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .layer(limit)
         .layer(from_fn_with_state(Arc::clone(&services), answer::accompany))
         .with_state(services)
+}
+
+fn acme_routes() -> Router<Arc<Services>> {
+    Router::new()
+        .route(
+            "/api/v1/acme/directories",
+            get(acme::directories).post(acme::create_directory),
+        )
+        .route(
+            "/api/v1/acme/directories/{name}",
+            get(acme::directory)
+                .put(acme::put_directory)
+                .delete(acme::remove_directory),
+        )
+        .route(
+            "/api/v1/acme/eab-keys",
+            get(acme::eab_keys).post(acme::create_eab),
+        )
+        .route("/api/v1/acme/eab-keys/{id}", get(acme::eab_key))
+        .route("/api/v1/acme/eab-keys/{id}/revoke", post(acme::revoke_eab))
+        .route("/api/v1/acme/accounts", get(acme::accounts))
+        .route("/api/v1/acme/accounts/{id}", get(acme::account))
+        .route(
+            "/api/v1/acme/accounts/{id}/deactivate",
+            post(acme::deactivate),
+        )
+        .route(
+            "/api/v1/acme/recalls",
+            get(acme::recalls).post(acme::recall),
+        )
+        .route("/api/v1/acme/recalls/{id}", delete(acme::end_recall))
 }
 
 /// What plain HTTP serves beside the hot public documents: the log's hashes, nothing that needs a token.

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use super::{audit_log, authorities, certificates, profiles, requests, status, tokens};
+use super::{acme, audit_log, authorities, certificates, profiles, requests, status, tokens};
 use crate::problem::Problem;
 
 #[derive(OpenApi)]
@@ -14,7 +14,9 @@ use crate::problem::Problem;
         certificates::issue, certificates::list, certificates::show, certificates::revoke, certificates::hold,
         certificates::release, authorities::list, authorities::show, authorities::crls, authorities::publish,
         profiles::list, profiles::show, requests::list, requests::show, requests::approve, requests::deny,
-        tokens::create, tokens::list, tokens::revoke, audit_log::events, audit_log::prove, status::show,
+        tokens::create, tokens::list, tokens::revoke, acme::directories, acme::directory, acme::create_directory,
+        acme::put_directory, acme::remove_directory, acme::create_eab, acme::eab_keys, acme::eab_key, acme::revoke_eab,
+        acme::accounts, acme::account, acme::deactivate, acme::recall, acme::recalls, acme::end_recall, audit_log::events, audit_log::prove, status::show,
     ),
     components(schemas(Problem)),
     modifiers(&Bearer),
