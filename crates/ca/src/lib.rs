@@ -145,7 +145,7 @@ impl Ca {
 
     /// The hierarchy's settings; `None` before `init`.
     pub fn settings(&self) -> Option<Settings> {
-        self.state().settings.clone()
+        self.state().settings.as_deref().cloned()
     }
 
     /// Every authority, by name.

@@ -5,9 +5,17 @@
 use store::Migration;
 
 /// The CA's migrations, in order.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    room: "ca",
-    version: 1,
-    sql: include_str!("schema/v1.sql"),
-    postgres: None,
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        room: "ca",
+        version: 1,
+        sql: include_str!("schema/v1.sql"),
+        postgres: None,
+    },
+    Migration {
+        room: "ca",
+        version: 2,
+        sql: include_str!("schema/v2.sql"),
+        postgres: None,
+    },
+];

@@ -18,7 +18,7 @@ use crate::{CaError, Result};
 
 pub(crate) struct State {
     pub(crate) mark: Mark,
-    pub(crate) settings: Option<Settings>,
+    pub(crate) settings: Option<Arc<Settings>>,
     pub(crate) authorities: BTreeMap<String, Authority>,
     pub(crate) issuers: BTreeMap<String, Arc<Issuer>>,
     pub(crate) profiles: Profiles,
@@ -130,7 +130,7 @@ impl State {
         // Taken first: a change while reading is noticed by the next look.
         let mark = mark(store).await?;
         let settings = match store.record(SETTINGS_RECORDS, "hierarchy").await? {
-            Some(record) => Some(record.parse()?),
+            Some(record) => Some(Arc::new(record.parse()?)),
             None => None,
         };
         let mut authorities = BTreeMap::new();

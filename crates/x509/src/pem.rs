@@ -27,6 +27,9 @@ pub const MAX_TEXT: usize = 64 * 1024 * 1024;
 /// Most blocks read from one text; system trust stores hold about 150.
 pub const MAX_BLOCKS: usize = 10_000;
 
+/// Bytes behind a line of 64 characters.
+const LINE: usize = 48;
+
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
@@ -47,14 +50,12 @@ pub struct Block {
 
 /// RFC 7468 §2: 64-column lines between the boundary lines.
 pub fn encode(label: &str, der: &[u8]) -> String {
-    let body = STANDARD.encode(der);
-    let mut out = String::with_capacity(body.len() + body.len() / 64 + 2 * label.len() + 40);
+    let lines = der.len().div_ceil(LINE);
+    let mut out = String::with_capacity(lines * 65 + 2 * label.len() + 40);
     out.extend([BEGIN, label, DASHES, "\n"]);
-    let mut rest = body.as_str();
-    while !rest.is_empty() {
-        let (line, tail) = rest.split_at(rest.len().min(64));
-        out.extend([line, "\n"]);
-        rest = tail;
+    for line in der.chunks(LINE) {
+        STANDARD.encode_string(line, &mut out);
+        out.push('\n');
     }
     out.extend([END, label, DASHES, "\n"]);
     out

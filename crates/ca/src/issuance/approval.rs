@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use x509::{CertificationRequest, Time};
 
+use super::finish::Finish;
 use super::plan::{self, Route};
 use super::request::{Exception, IssueRequest, Outcome, Source};
 use crate::profile::Duration;
@@ -70,9 +71,7 @@ impl Ca {
     ) -> Result<Outcome> {
         let request = read(&stored)?;
         let (ca, id) = (self.clone(), stored.id);
-        let work =
-            tokio::spawn(async move { ca.issue_or_record(permit, request, Some(id), now).await });
-        work.await.map_err(|_| CaError::Interrupted("issuance"))?
+        Finish::new(async move { ca.issue_or_record(permit, request, Some(id), now).await }).await
     }
 
     pub(super) async fn put_before_second_person(

@@ -8,6 +8,7 @@
 mod along;
 mod approval;
 mod cycle;
+mod finish;
 mod names;
 mod partition;
 mod plan;
@@ -33,6 +34,7 @@ pub use request::{Exception, GeneratedKey, IssueRequest, Issued, KeyPackage, Out
 pub(crate) use template::{Templates, authority_info, crl_url, policy_extension};
 
 use crate::{Ca, CaError, Result};
+use finish::Finish;
 use plan::{Asked, Plan, Route};
 
 impl Ca {
@@ -45,9 +47,7 @@ impl Ca {
         now: Timestamp,
     ) -> Result<Outcome> {
         let ca = self.clone();
-        let work =
-            tokio::spawn(async move { ca.issue_or_record(permit, request, None, now).await });
-        work.await.map_err(|_| CaError::Interrupted("issuance"))?
+        Finish::new(async move { ca.issue_or_record(permit, request, None, now).await }).await
     }
 
     async fn issue_or_record(

@@ -22,7 +22,7 @@ use crate::{Issuer, Settings};
 pub(crate) struct Route {
     pub(crate) profile: Arc<ProfileVersion>,
     pub(crate) issuer: Arc<Issuer>,
-    pub(crate) settings: Settings,
+    pub(crate) settings: Arc<Settings>,
     /// "profile server-tls v3": the source of refusals.
     pub(crate) source: String,
 }

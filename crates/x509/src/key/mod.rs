@@ -8,7 +8,7 @@ use std::{
 
 use aws_lc_rs::{
     digest::{SHA256, digest},
-    signature::{ParsedPublicKey, UnparsedPublicKey},
+    signature::{ParsedPublicKey, UnparsedPublicKey, VerificationAlgorithm},
 };
 
 use crate::{
@@ -54,8 +54,8 @@ struct Inner {
     key: Range<usize>,
     /// Where in `spki` the RSA modulus is, without leading zeros; empty for other kinds.
     modulus: Range<usize>,
-    /// The key as the first algorithm that verified with it parsed it; an issuer's key verifies many
-    /// signatures of one algorithm.
+    /// The key as the first algorithm that needed it parsed it: an issuer's key verifies many signatures
+    /// of one algorithm, and that of a request is checked for weakness before it verifies.
     parsed: OnceLock<Option<(SignatureAlgorithm, ParsedPublicKey)>>,
 }
 
@@ -154,10 +154,22 @@ impl PublicKey {
 
     /// RFC 5480 §2.2: uncompressed points only here; the compressed form is optional to support.
     fn point_weakness(&self, curve: Oid) -> Option<Weakness> {
-        let parser = verify::point_parser(curve)?;
+        let (alg, algorithm) = verify::usual_for_curve(curve)?;
         let uncompressed = self.key_bytes().first() == Some(&0x04);
-        let valid = uncompressed && ParsedPublicKey::new(parser, self.key_bytes()).is_ok();
+        let valid = uncompressed && self.parsed(alg, algorithm).is_some();
         (!valid).then_some(Weakness::BadPoint)
+    }
+
+    fn parsed(
+        &self,
+        alg: SignatureAlgorithm,
+        algorithm: &'static dyn VerificationAlgorithm,
+    ) -> Option<&(SignatureAlgorithm, ParsedPublicKey)> {
+        let parse = || {
+            let key = ParsedPublicKey::new(algorithm, self.key_bytes()).ok()?;
+            Some((alg, key))
+        };
+        self.0.parsed.get_or_init(parse).as_ref()
     }
 
     /// Verifies with an algorithm that may be relied on today: SHA-2 or Ed25519, RSA from 2048 bits.
@@ -173,11 +185,7 @@ impl PublicKey {
             what: "signature algorithm for this key",
             oid: alg.oid(),
         })?;
-        let parsed = self.0.parsed.get_or_init(|| {
-            let key = ParsedPublicKey::new(algorithm, self.key_bytes()).ok()?;
-            Some((alg, key))
-        });
-        let outcome = match parsed {
+        let outcome = match self.parsed(alg, algorithm) {
             Some((cached, key)) if *cached == alg => key.verify_sig(msg, sig),
             _ => UnparsedPublicKey::new(algorithm, self.key_bytes()).verify(msg, sig),
         };

@@ -77,7 +77,13 @@ pub(super) fn legacy(kind: PublicKeyKind, oid: Oid) -> Result<Algorithm, Error> 
     })
 }
 
-/// The algorithm whose parser validates a point of this curve.
-pub(super) fn point_parser(curve: Oid) -> Option<Algorithm> {
-    ecdsa(curve, SignatureAlgorithm::EcdsaSha256)
+/// The algorithm that keys of this curve sign with; its parser validates the curve's points.
+pub(super) fn usual_for_curve(curve: Oid) -> Option<(SignatureAlgorithm, Algorithm)> {
+    let alg = match curve {
+        oids::P256 => SignatureAlgorithm::EcdsaSha256,
+        oids::P384 => SignatureAlgorithm::EcdsaSha384,
+        oids::P521 => SignatureAlgorithm::EcdsaSha512,
+        _ => return None,
+    };
+    Some((alg, ecdsa(curve, alg)?))
 }
