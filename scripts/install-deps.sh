@@ -17,7 +17,7 @@ PACKAGES=(
   "ps procps"
   "certtool gnutls-bin" "keytool default-jre-headless" "softhsm2-util softhsm2" "pkcs11-tool opensc"
   "nginx nginx-light" "storescp dcmtk" "mosquitto mosquitto" "mosquitto_pub mosquitto-clients"
-  "- postgresql" "psql postgresql-client" "keytool default-jre-headless"
+  "- postgresql" "psql postgresql-client"
   # ACME clients and what they answer challenges with; named takes dynamic updates for dns-01.
   "/usr/bin/certbot certbot" "dehydrated dehydrated" "acme-tiny acme-tiny" "uacme uacme" "caddy caddy"
   "socat socat" "named bind9" "nsupdate bind9-dnsutils"

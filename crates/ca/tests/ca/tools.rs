@@ -258,11 +258,7 @@ fn lint_with_zlint(files: &[(String, std::path::PathBuf)]) {
 fn python() -> String {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     let named = std::env::var("WARD_VENV").ok();
-    let places = [
-        named.unwrap_or_default(),
-        format!("{root}/.tmp/venv"),
-        "/tmp/venv".to_owned(),
-    ];
+    let places = [named.unwrap_or_default(), format!("{root}/.tmp/venv")];
     places
         .iter()
         .map(|place| format!("{place}/bin/python"))
