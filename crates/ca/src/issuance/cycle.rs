@@ -155,7 +155,9 @@ impl Ca {
             "profile": route.profile.profile.name(),
             "tbs_sha256": hex::encode(sha256(&draft.tbs)),
         }));
-        let write = Write::new(event)?
+        // What goes along comes first: who is too late for it need not be told of an intent in its way.
+        let write = along
+            .intend(Write::new(event)?)?
             .run(
                 INTEND,
                 params![
@@ -170,7 +172,7 @@ impl Ca {
             )
             .durability(durability)
             .routine();
-        match self.store().commit(along.intend(write)?).await {
+        match self.store().commit(write).await {
             Ok(_) => Ok(Recorded(draft)),
             Err(StoreError::Duplicate(_)) if idempotency.is_some() => Err(access::Refusal::new(
                 "idempotency.in-progress",

@@ -11,11 +11,13 @@ mod binding;
 mod bucket;
 mod certificate;
 mod challenge;
+mod csr;
 mod desk;
 mod directory;
 mod eab;
 mod finalize;
 mod front;
+mod identifier;
 mod json;
 mod jwk;
 mod jws;
@@ -23,12 +25,17 @@ mod keychange;
 mod limits;
 mod nonce;
 mod order;
+mod orders;
+mod policy;
 mod problem;
+mod prune;
 mod recall;
 mod renewal;
+mod replaced;
 mod reply;
 mod revoke;
 mod used;
+mod validation;
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -81,6 +88,7 @@ pub(crate) struct Inner {
     pub(crate) limits: limits::Counters,
     pub(crate) recalls: recall::Recalls,
     pub(crate) validate: Validate,
+    pub(crate) validations: validation::Validations,
     /// No other server works on this database.
     pub(crate) alone: bool,
 }
@@ -192,6 +200,7 @@ impl Acme {
             limits: limits::Counters::default(),
             recalls,
             validate,
+            validations: validation::Validations::default(),
             alone,
         };
         Ok(Acme {
@@ -224,14 +233,22 @@ impl Acme {
 
     /// Takes up what a restart or a dead node left half done.
     pub async fn resume(&self, now: Timestamp) -> Result<(), AcmeError> {
-        challenge::resume(self, now).await?;
-        finalize::resume(self, now).await
+        let inner = &self.inner;
+        let left_before = inner.validations.left_before(inner.alone, now);
+        validation::resume(self, left_before, now).await?;
+        finalize::resume(self, left_before, now).await
+    }
+
+    /// For tests of validations that fail: the first pause between two checks, instead of a second; the others follow.
+    #[doc(hidden)]
+    pub fn set_pause(&self, milliseconds: u64) {
+        self.inner.validations.set_unit(milliseconds);
     }
 
     /// Removes what nobody can use any more. Certificates stay.
     pub async fn prune(&self, now: Timestamp) -> Result<Pruned, AcmeError> {
         let nonces = self.inner.nonces.prune(now).await?;
-        let (orders, authorizations) = order::prune(self, now).await?;
+        let (orders, authorizations) = prune::prune(self, now).await?;
         Ok(Pruned {
             nonces,
             orders,

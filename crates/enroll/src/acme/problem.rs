@@ -193,9 +193,14 @@ impl Problem {
         self
     }
 
-    /// The document as it goes out, and as it is kept in orders and challenges.
+    /// The document as it goes out.
     pub(crate) fn document(&self) -> Vec<u8> {
         to_json(self)
+    }
+
+    /// The document as it is kept in orders and challenges.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.document()).unwrap_or_default()
     }
 
     pub(crate) fn reply(&self) -> Reply {
