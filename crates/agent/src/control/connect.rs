@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{net::TcpStream, task::JoinSet, time::sleep};
 
-use super::{Failure, FailureKind, Rules, attempt::Attempt, url::Host};
+use super::{Failure, FailureKind, Rules, attempt::Attempt, metered::Metered, url::Host};
 use crate::dns::DnsFailure;
 
 /// Before the next address is tried beside a slow one (RFC 8305 §5).
@@ -69,12 +69,14 @@ fn refused(what: &str, why: &str) -> Failure {
     .for_good()
 }
 
-/// Connects to the first of `addresses` that answers, and notes what was tried.
+/// Connects to the first of `addresses` that answers, and notes it. Of what comes at most `limit` octets
+/// are read.
 pub(super) async fn connect(
     addresses: &[IpAddr],
     port: u16,
+    limit: usize,
     attempt: &mut Attempt<'_>,
-) -> Result<TcpStream, Failure> {
+) -> Result<Metered, Failure> {
     let sockets: Vec<SocketAddr> = addresses
         .iter()
         .map(|a| SocketAddr::new(*a, port))
@@ -94,7 +96,7 @@ pub(super) async fn connect(
     match attempt.deadline.run(connecting).await {
         Ok(Ok(stream)) => {
             attempt.proof.addresses.extend(stream.peer_addr());
-            Ok(stream)
+            Ok(Metered::new(stream, limit))
         }
         Ok(Err((address, error))) => Err(failed(&address.to_string(), error.to_string())),
         Err(late) => {

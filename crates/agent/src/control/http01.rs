@@ -90,9 +90,16 @@ fn next_url(
     Ok(next)
 }
 
+/// What may come on one connection: a TLS handshake, heads of interim responses, and a body in the
+/// smallest chunks there are (6 octets for one).
+fn most_read(rules: &Rules) -> usize {
+    let body = usize::try_from(rules.max_body).unwrap_or(usize::MAX);
+    body.saturating_mul(6).saturating_add(128 * 1024)
+}
+
 async fn fetch(url: &Url, rules: &Rules, attempt: &mut Attempt<'_>) -> Result<Fetched, Failure> {
     let addresses = connect::vetted(&url.host, rules, attempt).await?;
-    let stream = connect::connect(&addresses, url.port, attempt).await?;
+    let stream = connect::connect(&addresses, url.port, most_read(rules), attempt).await?;
     let deadline = attempt.deadline;
     let exchange = async {
         if url.tls {

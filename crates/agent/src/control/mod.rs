@@ -12,6 +12,7 @@ mod check;
 mod connect;
 mod dns01;
 mod http01;
+mod metered;
 mod network;
 mod places;
 mod rules;

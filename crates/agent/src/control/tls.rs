@@ -15,11 +15,10 @@ use rustls::{
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
-use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use x509::{PublicKey, SignatureAlgorithm};
 
-use super::{Failure, FailureKind, url::Host};
+use super::{Failure, FailureKind, metered::Metered, url::Host};
 
 /// The protocol of RFC 8737 §6.2.
 pub(super) const ACME_TLS: &[u8] = b"acme-tls/1";
@@ -27,9 +26,9 @@ pub(super) const ACME_TLS: &[u8] = b"acme-tls/1";
 /// For https redirects. Whoever controls the connection could as well answer over http, where the
 /// challenge began: a certificate would prove nothing more (RFC 8555 §8.3 asks for none).
 pub(super) async fn connect_to_web_server(
-    stream: TcpStream,
+    stream: Metered,
     host: &Host,
-) -> Result<TlsStream<TcpStream>, Failure> {
+) -> Result<TlsStream<Metered>, Failure> {
     static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     let name = match host {
         Host::Dns(name) => server_name(name)?,
@@ -40,9 +39,9 @@ pub(super) async fn connect_to_web_server(
 
 /// For tls-alpn-01: `name` goes into SNI, the protocol is `acme-tls/1` or nothing.
 pub(super) async fn connect_to_acme_responder(
-    stream: TcpStream,
+    stream: Metered,
     name: &str,
-) -> Result<TlsStream<TcpStream>, Failure> {
+) -> Result<TlsStream<Metered>, Failure> {
     static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     handshake(stream, server_name(name)?, config(&CONFIG, &[ACME_TLS])?).await
 }
@@ -71,11 +70,11 @@ fn server_name(name: &str) -> Result<ServerName<'static>, Failure> {
 }
 
 async fn handshake(
-    stream: TcpStream,
+    stream: Metered,
     name: ServerName<'static>,
     config: Arc<ClientConfig>,
-) -> Result<TlsStream<TcpStream>, Failure> {
-    let peer = stream.peer_addr().ok();
+) -> Result<TlsStream<Metered>, Failure> {
+    let peer = stream.peer();
     let connecting = TlsConnector::from(config).connect(name, stream);
     connecting.await.map_err(|error| {
         let with = peer.map(|p| format!(" with {p}")).unwrap_or_default();

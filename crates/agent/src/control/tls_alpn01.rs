@@ -9,13 +9,16 @@ use super::{Check, Failure, FailureKind, Identifier, attempt::Attempt, connect, 
 /// id-pe-acmeIdentifier, 1.3.6.1.5.5.7.1.31 (RFC 8737 §6.1).
 const ACME_IDENTIFIER: Oid = Oid::from_bytes(&[0x2b, 6, 1, 5, 5, 7, 1, 31]);
 
+/// Octets of a handshake that are read.
+const MOST_READ: usize = 128 * 1024;
+
 pub(super) async fn prove(check: &Check, attempt: &mut Attempt<'_>) -> Result<(), Failure> {
     let (host, name) = match &check.identifier {
         Identifier::Dns(name) => (Host::Dns(name.clone()), name.clone()),
         Identifier::Ip(address) => (Host::Ip(*address), tls::reverse_name(*address)),
     };
     let addresses = connect::vetted(&host, &check.rules, attempt).await?;
-    let stream = connect::connect(&addresses, check.rules.tls_port, attempt).await?;
+    let stream = connect::connect(&addresses, check.rules.tls_port, MOST_READ, attempt).await?;
     let handshake = tls::connect_to_acme_responder(stream, &name);
     let stream = attempt.deadline.run(handshake).await.map_err(|late| {
         Failure::new(

@@ -47,6 +47,7 @@ impl Kind {
     }
 }
 
+const HEADER: usize = 12;
 const CNAME: u16 = 5;
 const SOA: u16 = 6;
 const OPT: u16 = 41;
@@ -141,6 +142,9 @@ impl Answer {
     /// Reads what came for `question`.
     pub(crate) fn decode(data: &[u8], question: &Question) -> Result<Answer, MessageError> {
         let mut r = Reader { data, at: 0 };
+        if data.len() < HEADER {
+            return Err(MessageError::Foreign);
+        }
         let (id, flags) = (r.u16()?, r.u16()?);
         let [questions, answers, authorities, additionals] =
             [r.u16()?, r.u16()?, r.u16()?, r.u16()?].map(u32::from);
