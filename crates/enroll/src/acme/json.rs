@@ -5,9 +5,12 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor,
+    Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess,
+    Visitor,
 };
 
 use super::problem::Problem;
@@ -21,7 +24,31 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, 
         Problem::malformed(format!("the {what} cannot be read: {error}"))
     };
     check(bytes).map_err(unreadable)?;
-    serde_json::from_slice(bytes).map_err(unreadable)
+    let Object(value) = serde_json::from_slice(bytes).map_err(unreadable)?;
+    Ok(value)
+}
+
+/// An object and nothing else: derived readers of structs also take a list of their members.
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        d.deserialize_map(Members(PhantomData))
+    }
 }
 
 /// One complete JSON text that keeps the rules.

@@ -262,8 +262,13 @@ fn rsa(raw: &RawJwk) -> Result<Read, Problem> {
             "an RSA key of {bits} bits cannot be used; 2048 to 4096 can (RFC 7518 §3.3)"
         )));
     }
-    if e.len() > 4 {
-        return Err(bad_key("the RSA exponent is larger than 32 bits"));
+    let exponent = e.iter().try_fold(0u32, |exponent, octet| {
+        Some(exponent.checked_mul(256)? | u32::from(*octet))
+    });
+    if exponent.is_none_or(|exponent| exponent < 65_537 || exponent % 2 == 0) {
+        return Err(bad_key(
+            "an RSA exponent is odd, at least 65537 and of at most 32 bits (RFC 8555 §6.7; SP 800-89 §5.3.3)",
+        ));
     }
     let key = der::sequence(|w| {
         w.unsigned(&n).unsigned(&e);

@@ -14,9 +14,10 @@ use serde::{Deserialize, Deserializer};
 
 use super::accounts::{Account, AccountStatus};
 use super::front::Verified;
+use super::json::{self, Object};
 use super::jwk::{Algorithm, Jwk, RawJwk};
 use super::problem::{ErrorType, Problem};
-use super::{Acme, Directory, Request, front, json};
+use super::{Acme, Directory, Request, front};
 
 /// Largest body: an order of 1,000 names, or a CSR of 24 KiB, fits.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -57,7 +58,7 @@ pub(crate) struct Header {
     pub(crate) nonce: Option<String>,
     pub(crate) url: Option<String>,
     pub(crate) kid: Option<String>,
-    pub(crate) jwk: Option<RawJwk>,
+    pub(crate) jwk: Option<Object<RawJwk>>,
     #[serde(default, deserialize_with = "present")]
     crit: bool,
     #[serde(default, deserialize_with = "present")]
@@ -85,7 +86,8 @@ impl<'a> Message<'a> {
             ))
         };
         json::check(bytes).map_err(unreadable)?;
-        let flattened: Flattened<'a> = serde_json::from_slice(bytes).map_err(unreadable)?;
+        let Object(flattened): Object<Flattened<'a>> =
+            serde_json::from_slice(bytes).map_err(unreadable)?;
         if flattened.header {
             return Err(Problem::malformed(format!(
                 "{what} has an unprotected `header` (RFC 8555 §6.2)"
@@ -109,7 +111,7 @@ impl<'a> Message<'a> {
             ))
         };
         json::check(&header).map_err(unreadable)?;
-        let header: Header = serde_json::from_slice(&header).map_err(unreadable)?;
+        let Object(header): Object<Header> = serde_json::from_slice(&header).map_err(unreadable)?;
         if header.crit {
             return Err(Problem::malformed(format!(
                 "{what} has `crit`, and no extension is understood (RFC 7515 §4.1.11)"
@@ -209,7 +211,7 @@ pub(crate) async fn verify<'a>(
     })?;
     let nonce = acme.inner.nonces.read(nonce, now)?;
     let (account, key) = match (&message.header.jwk, &message.header.kid) {
-        (Some(jwk), None) => {
+        (Some(Object(jwk)), None) => {
             if signer == Signer::Account {
                 return Err(Problem::malformed(
                     "this resource wants `kid`, the account's URL, and not `jwk` (RFC 8555 §6.2)",

@@ -7,16 +7,17 @@ use store::{StoreError, Write, params};
 
 use super::accounts::{self, Account};
 use super::front::Verified;
+use super::json::{self, Object};
 use super::jwk::{Algorithm, Jwk, RawJwk};
 use super::jws::Message;
 use super::problem::{ErrorType, Problem};
-use super::{Acme, Reply, account, json};
+use super::{Acme, Reply, account};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct KeyChange {
     account: String,
-    old_key: RawJwk,
+    old_key: Object<RawJwk>,
 }
 
 /// POST key-change. The numbers are those of the list in §7.3.5.
@@ -33,7 +34,7 @@ pub(crate) async fn post(
             "the inner JWS has a `kid`; it is signed by the new key in `jwk` (RFC 8555 §7.3.5)",
         ));
     }
-    let Some(jwk) = &inner.header.jwk else {
+    let Some(Object(jwk)) = &inner.header.jwk else {
         return Err(Problem::malformed(
             "the inner JWS has no `jwk` (RFC 8555 §7.3.5)",
         ));
@@ -57,7 +58,7 @@ pub(crate) async fn post(
             "`account` is not the account that signed the outer JWS (RFC 8555 §7.3.5)",
         ));
     }
-    let old = Jwk::read(&change.old_key, None)?;
+    let old = Jwk::read(&change.old_key.0, None)?;
     if old.thumbprint != account.key.thumbprint {
         return Err(Problem::malformed(
             "`oldKey` is not the account's key (RFC 8555 §7.3.5)",
