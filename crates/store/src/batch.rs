@@ -114,7 +114,7 @@ fn tell(growth: &watch::Sender<Growth>, learn: impl FnOnce(&mut Growth)) {
 }
 
 /// The head of the log as read inside a transaction, and what the transaction adds to it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     frontier: Frontier,
 }

@@ -15,6 +15,11 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
+    /// How many rows it must change, if that matters.
+    pub(crate) fn expected_rows(&self) -> Option<u64> {
+        self.expect.map(|(rows, _)| rows)
+    }
+
     /// Whether it changed as many rows as it had to.
     pub(crate) fn check(&self, changed: u64) -> Result<()> {
         match self.expect {

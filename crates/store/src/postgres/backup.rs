@@ -9,8 +9,8 @@ use rusqlite::{Connection, params_from_iter};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 
+use super::migrate;
 use super::session::{Purpose, Server, Session, row};
-use super::writer;
 use crate::sqlite::backup::{self, Draft};
 use crate::{Migration, Result, StoreError, Value, params, schema};
 
@@ -50,7 +50,7 @@ pub(crate) async fn load(server: &Server, rooms: &[Migration], from: &Path) -> R
         let refused = "the PostgreSQL database has tables already and is not overwritten";
         return Err(StoreError::Backup(refused.to_owned()));
     }
-    writer::make_schema(&session, rooms).await?;
+    migrate::make_schema(&session, rooms).await?;
     let copy = Connection::open(from)?;
     for table in tables(&copy)? {
         load_table(&session, &copy, &table).await?;

@@ -3,10 +3,13 @@
 
 pub(crate) mod backup;
 mod fault;
+mod many;
+mod migrate;
 mod pipeline;
 mod reader;
 mod session;
 mod tls;
+mod transaction;
 mod types;
 mod writer;
 
@@ -39,7 +42,7 @@ impl Postgres {
     ) -> Result<Self> {
         let server = Arc::new(Server::parse(url)?);
         let session = server.connect(Purpose::Write).await?;
-        writer::migrate(&session, migrations).await?;
+        migrate::migrate(&session, migrations).await?;
         tokio::spawn(writer::run(server.clone(), session, jobs, growth));
         Ok(Postgres {
             readers: reader::Readers::new(server.clone()),

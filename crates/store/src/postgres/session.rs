@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
+use super::many::Form;
 use super::tls::Tls;
 use crate::{Result, Row, StoreError, Value};
 
@@ -16,8 +18,12 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// A session that writes. An orphaned transaction of a node that was cut off holds the head of
 /// the log: the server ends it after ten seconds of silence. A server told to commit without
 /// waiting for its disk is told otherwise.
+///
+/// What is written is found by its key: plans are made once, and not for tables that were empty or
+/// small when they were made.
 const WRITER: &str = "SET idle_in_transaction_session_timeout = '10s'; \
     SET statement_timeout = '60s'; \
+    SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off; \
     SELECT set_config('synchronous_commit', 'on', false) \
         WHERE current_setting('synchronous_commit') = 'off'";
 
@@ -132,20 +138,24 @@ fn without_root_certificates(url: &str) -> (String, Option<String>) {
 /// A connection.
 pub(crate) struct Session {
     pub(crate) client: Client,
-    prepared: Mutex<HashMap<&'static str, Statement>>,
+    prepared: Mutex<HashMap<Form, Statement>>,
 }
 
 impl Session {
-    /// The prepared form of a statement; a round trip the first time.
-    pub(crate) async fn prepare(
-        &self,
-        sql: &'static str,
-    ) -> Result<Statement, tokio_postgres::Error> {
-        if let Some(statement) = self.prepared.lock().get(sql) {
+    /// The prepared form of a statement; a round trip or two the first time.
+    pub(crate) async fn prepare(&self, form: Form) -> Result<Statement, tokio_postgres::Error> {
+        if let Some(statement) = self.prepared.lock().get(&form) {
             return Ok(statement.clone());
         }
-        let statement = self.client.prepare(sql).await?;
-        self.prepared.lock().insert(sql, statement.clone());
+        let plain = Form::plain(form.sql);
+        let statement = match form == plain {
+            true => self.client.prepare(form.sql).await?,
+            false => {
+                let one = Box::pin(self.prepare(plain)).await?;
+                self.client.prepare(&form.text(one.params())).await?
+            }
+        };
+        self.prepared.lock().insert(form, statement.clone());
         Ok(statement)
     }
 
@@ -155,7 +165,7 @@ impl Session {
         sql: &'static str,
         params: &[Value],
     ) -> Result<Vec<Row>, tokio_postgres::Error> {
-        let statement = self.prepare(sql).await?;
+        let statement = self.prepare(Form::plain(sql)).await?;
         let params: Vec<_> = params.iter().map(as_param).collect();
         let rows = self.client.query(&statement, &params).await?;
         rows.iter().map(row).collect()
@@ -167,13 +177,22 @@ impl Session {
         sql: &'static str,
         params: &[Value],
     ) -> Result<u64, tokio_postgres::Error> {
-        let statement = self.prepare(sql).await?;
         let params: Vec<_> = params.iter().map(as_param).collect();
-        self.client.execute(&statement, &params).await
+        self.execute_as(Form::plain(sql), &params).await
+    }
+
+    /// Runs a statement in another form.
+    pub(crate) async fn execute_as(
+        &self,
+        form: Form,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, tokio_postgres::Error> {
+        let statement = self.prepare(form).await?;
+        self.client.execute(&statement, params).await
     }
 }
 
-pub(crate) fn as_param(value: &Value) -> &(dyn tokio_postgres::types::ToSql + Sync) {
+pub(crate) fn as_param(value: &Value) -> &(dyn ToSql + Sync) {
     value
 }
 

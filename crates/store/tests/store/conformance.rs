@@ -13,6 +13,8 @@ on_both!(
     texts_sort_by_bytes,
     a_failed_write_leaves_nothing_and_hurts_nobody,
     an_unmet_expectation_is_a_conflict,
+    writes_that_are_alike_succeed_and_fail_each_for_itself,
+    what_one_write_changes_is_not_counted_for_another,
     a_broken_reference_is_refused,
     reading_cannot_write,
     many_writers_make_one_gapless_log,
@@ -131,6 +133,74 @@ async fn an_unmet_expectation_is_a_conflict(place: Place) {
     assert_eq!(refused, Err(StoreError::Conflict("it is gone")));
     assert_eq!(names(&store).await, ["a", "with-a"]);
     assert_eq!(check_log(&store).await, MIGRATED + 2);
+}
+
+/// Takes a thing away by name, which must be there, and puts another.
+async fn writes_that_are_alike_succeed_and_fail_each_for_itself(place: Place) {
+    let store = place.open().await;
+    store.commit(thing("whole")).await.unwrap();
+    for n in 0..50 {
+        store.commit(thing(&format!("old-{n}"))).await.unwrap();
+    }
+    let part = "INSERT INTO parts(thing, name) VALUES($1, $2)";
+    let attempts = (0..60).map(|n| {
+        let store = store.clone();
+        // The first ten want the same one; the last ten want one that was never there.
+        let taken = if n < 10 { 5 } else { n };
+        let write = Write::new(event(&n.to_string()))
+            .unwrap()
+            .run_expecting(
+                1,
+                "DELETE FROM things WHERE name = $1",
+                params![format!("old-{taken}")],
+                "it is gone",
+            )
+            .run(part, params![1, format!("new-{n}")]);
+        tokio::spawn(async move { store.commit(write).await })
+    });
+    let mut outcomes = Vec::new();
+    for attempt in attempts.collect::<Vec<_>>() {
+        outcomes.push(attempt.await.unwrap());
+    }
+    let conflict = Err(StoreError::Conflict("it is gone"));
+    let same_name = &outcomes[..10];
+    assert_eq!(same_name.iter().filter(|one| one.is_ok()).count(), 1);
+    let late = same_name.iter().filter(|one| **one == conflict).count();
+    assert_eq!(late, 9);
+    assert!(outcomes[10..50].iter().all(Result::is_ok));
+    assert!(outcomes[50..].iter().all(|one| *one == conflict));
+    let parts = store.query("SELECT name FROM parts", vec![]).await.unwrap();
+    assert_eq!(parts.len(), 41);
+    assert_eq!(check_log(&store).await, MIGRATED + 51 + 41);
+}
+
+async fn what_one_write_changes_is_not_counted_for_another(place: Place) {
+    let store = place.open().await;
+    let add = "INSERT INTO things(name, weight) VALUES($1, $2)";
+    for (name, weight) in [("a", 7), ("b", 7), ("c", 9)] {
+        let write = Write::new(event(name)).unwrap();
+        let write = write.run(add, params![name, weight]);
+        store.commit(write).await.unwrap();
+    }
+    // Two rows of weight 7 and none of weight 8: each is wrong, though together it is two.
+    let attempts = [7, 8, 7, 8, 9].map(|weight| {
+        let store = store.clone();
+        let write = Write::new(event("w")).unwrap().run_expecting(
+            1,
+            "DELETE FROM things WHERE weight = $1",
+            params![weight],
+            "not one",
+        );
+        tokio::spawn(async move { store.commit(write).await })
+    });
+    let mut outcomes = Vec::new();
+    for attempt in attempts {
+        outcomes.push(attempt.await.unwrap());
+    }
+    let (last, others) = outcomes.split_last().unwrap();
+    let conflict = Err(StoreError::Conflict("not one"));
+    assert!(last.is_ok() && others.iter().all(|one| *one == conflict));
+    assert_eq!(names(&store).await, ["a", "b"]);
 }
 
 async fn a_broken_reference_is_refused(place: Place) {

@@ -68,7 +68,7 @@ async fn carry(
             read = client.read(&mut up) => {
                 let Ok(length @ 1..) = read else { return };
                 let sent = &up[..length];
-                let commits = sent.windows(7).any(|bytes| bytes == b"COMMIT\0");
+                let commits = sent.windows(7).any(|bytes| bytes == COMMIT);
                 if commits && armed.swap(false, SeqCst) {
                     return strike(client, server, sent, trick).await;
                 }
@@ -86,12 +86,33 @@ async fn strike(client: TcpStream, mut server: UnixStream, sent: &[u8], trick: T
     match trick {
         Trick::SwallowReply => {
             server.write_all(sent).await.unwrap();
-            let _ = server.read(&mut [0; 1024]).await;
+            read_past(&mut server, COMMIT).await;
         }
         Trick::CutBefore => {}
         Trick::Strand => {
+            // All but COMMIT itself: its message begins with a letter and a length.
+            let at = sent.windows(7).position(|bytes| bytes == COMMIT).unwrap();
+            server.write_all(&sent[..at - 5]).await.unwrap();
             drop(client);
-            let _ = server.read(&mut [0; 1024]).await;
+            while server
+                .read(&mut [0; 1024])
+                .await
+                .is_ok_and(|length| length > 0)
+            {}
+        }
+    }
+}
+
+/// COMMIT as a question, and as the answer to it.
+const COMMIT: &[u8] = b"COMMIT\0";
+
+/// Reads until `text` has come by.
+async fn read_past(server: &mut UnixStream, text: &[u8]) {
+    let (mut seen, mut part) = (Vec::new(), [0; 1024]);
+    while !seen.windows(text.len()).any(|bytes| bytes == text) {
+        match server.read(&mut part).await {
+            Ok(length @ 1..) => seen.extend_from_slice(&part[..length]),
+            _ => return,
         }
     }
 }

@@ -1,0 +1,438 @@
+//! One transaction: the writes of a batch, their events, the new head of the log.
+//!
+//! Usually it is one round trip: the head is where this node left it, so that the numbers of the
+//! events are known, and BEGIN, everything, and COMMIT are on their way before the first answer is
+//! there. Whatever must not stand fails on the server: a head that another node has moved, a
+//! statement that changes another number of rows than its write expects. When the head is not
+//! known it is locked first: two round trips.
+
+use std::collections::HashSet;
+
+use audit::Sealed;
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+
+use super::fault::is_lost;
+use super::many::{Form, Many};
+use super::pipeline::{Request, pipeline};
+use super::session::{Session, as_param};
+use crate::{
+    Committed, Durability, Result, Row, StoreError, Write,
+    batch::{self, Head},
+    params,
+    write::Statement,
+};
+
+const LOCK_HEAD: &str = "SELECT size, frontier FROM log_head WHERE id = 1 FOR UPDATE";
+const CLAIM: Form = Form {
+    sql: "UPDATE log_head SET size = $1, frontier = $2 \
+        WHERE id = 1 AND size = $3 AND frontier = $4",
+    many: false,
+    expecting: true,
+};
+const ADD_EVENTS: Form = Form {
+    sql: "INSERT INTO log_events(seq, body, leaf, batch) VALUES($1, $2, $3, $4)",
+    many: true,
+    expecting: false,
+};
+
+/// Where the claim stands among the requests of a transaction that relies on a known head.
+const CLAIM_AT: usize = 1;
+
+/// What one bad write does to the others of its transaction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// It fails them all.
+    Together,
+    /// It is undone alone.
+    Guarded,
+}
+
+/// What a transaction is made of.
+pub(crate) struct Batch<'a> {
+    pub(crate) writes: &'a [Write],
+    pub(crate) mode: Mode,
+    /// What its first event carries, to be found by.
+    pub(crate) mark: Vec<u8>,
+    /// The head of the log, if it is believed to be known.
+    pub(crate) head: Option<Head>,
+}
+
+/// A transaction that was sent.
+pub(crate) struct Sent {
+    pub(crate) before: Head,
+    pub(crate) after: Head,
+    pub(crate) mark: Vec<u8>,
+    pub(crate) outcomes: Vec<Result<Committed>>,
+}
+
+/// How a transaction ended when it did not commit.
+pub(crate) enum Fault {
+    /// The server said no; nothing stands.
+    Refused(StoreError),
+    /// The statement at this place changed another number of rows than it had to; nothing stands.
+    Unmet(usize, StoreError),
+    /// The head was not where it was believed to be; nothing stands.
+    Moved,
+    /// The connection broke before COMMIT was sent; nothing stands.
+    Lost(StoreError),
+    /// The connection broke after COMMIT was sent.
+    Unknown(Box<Sent>, StoreError),
+}
+
+impl Fault {
+    fn of(error: Error) -> Self {
+        match is_lost(&error) {
+            true => Fault::Lost(error.into()),
+            false => Fault::Refused(error.into()),
+        }
+    }
+}
+
+/// A request that changes rows.
+type Change<'a> = Request<'a, u64, Error>;
+
+/// Runs a batch to its end.
+pub(crate) async fn transaction(session: &Session, batch: Batch<'_>) -> Result<Sent, Fault> {
+    match batch.mode {
+        Mode::Together => together(session, batch).await,
+        Mode::Guarded => guarded(session, batch).await,
+    }
+}
+
+async fn together(session: &Session, batch: Batch<'_>) -> Result<Sent, Fault> {
+    let groups = groups(batch.writes);
+    prepare_all(session, &groups).await.map_err(Fault::of)?;
+    let durability = batch::durability(batch.writes);
+    let mut requests: Vec<Change<'_>> = Vec::new();
+    let before = match batch.head {
+        Some(head) => {
+            requests.push(command(session, begin(durability)));
+            head
+        }
+        None => lock_in_new(session, durability).await?,
+    };
+    let mut sent = Sent {
+        after: before.clone(),
+        before,
+        mark: batch.mark,
+        outcomes: vec![no_answer(); batch.writes.len()],
+    };
+    let mut events: Vec<&Sealed> = Vec::with_capacity(batch.writes.len());
+    for (at, write) in groups.iter().flat_map(|group| &group.writes) {
+        sent.outcomes[*at] = Ok(advance(write, &mut sent.after));
+        events.extend(&write.events);
+    }
+    let believed = !requests.is_empty() && !events.is_empty();
+    if !events.is_empty() {
+        requests.push(claim(session, &sent.before, &sent.after));
+    }
+    for group in &groups {
+        group.request(session, &mut requests);
+    }
+    if !events.is_empty() {
+        requests.push(add_events(session, &events, &sent.before, &sent.mark));
+    }
+    match finish(session, requests, sent).await {
+        Err(Fault::Unmet(CLAIM_AT, _)) if believed => Err(Fault::Moved),
+        ended => ended,
+    }
+}
+
+/// Two round trips for each write: its statements behind a savepoint, then keeping or undoing.
+async fn guarded(session: &Session, batch: Batch<'_>) -> Result<Sent, Fault> {
+    let before = lock_in_new(session, batch::durability(batch.writes)).await?;
+    let mut sent = Sent {
+        after: before.clone(),
+        before,
+        mark: batch.mark,
+        outcomes: Vec::with_capacity(batch.writes.len()),
+    };
+    let mut events: Vec<&Sealed> = Vec::new();
+    for write in batch.writes {
+        let applied = match behind_savepoint(session, write).await {
+            Ok(applied) => applied,
+            Err(fault) => return Err(undo(session, fault).await),
+        };
+        if applied.is_ok() {
+            events.extend(&write.events);
+        }
+        let after = &mut sent.after;
+        sent.outcomes.push(applied.map(|()| advance(write, after)));
+    }
+    let mut requests = Vec::new();
+    if !events.is_empty() {
+        requests.push(claim(session, &sent.before, &sent.after));
+        requests.push(add_events(session, &events, &sent.before, &sent.mark));
+    }
+    finish(session, requests, sent).await
+}
+
+async fn behind_savepoint(session: &Session, write: &Write) -> Result<Result<()>, Fault> {
+    let run = async |sql| session.client.batch_execute(sql).await.map_err(Fault::of);
+    run("SAVEPOINT w").await?;
+    let applied = apply(session, write).await;
+    match applied {
+        Ok(()) => run("RELEASE w").await?,
+        Err(_) => run("ROLLBACK TO w; RELEASE w").await?,
+    }
+    Ok(applied)
+}
+
+async fn apply(session: &Session, write: &Write) -> Result<()> {
+    for statement in &write.statements {
+        let count = session.execute(statement.sql, &statement.params).await?;
+        statement.check(count)?;
+    }
+    Ok(())
+}
+
+/// Sends what is left of a transaction and COMMIT behind it. If anything before it failed, the
+/// server takes COMMIT for ROLLBACK.
+async fn finish(
+    session: &Session,
+    mut requests: Vec<Change<'_>>,
+    sent: Sent,
+) -> Result<Sent, Fault> {
+    requests.push(command(session, "COMMIT"));
+    let all = requests.len();
+    let answers = pipeline(requests).await;
+    let commit_sent = answers.len() == all;
+    let failed = answers.into_iter().enumerate();
+    let failed = failed.filter_map(|(at, answer)| Some((at, answer.err()?)));
+    let Some((at, error)) = failed.into_iter().next() else {
+        return Ok(sent);
+    };
+    if !commit_sent {
+        return Err(undo(session, Fault::of(error)).await);
+    }
+    if error.as_db_error().is_none() || is_lost(&error) {
+        return Err(Fault::Unknown(Box::new(sent), error.into()));
+    }
+    Err(match error.code() == Some(&SqlState::DIVISION_BY_ZERO) {
+        true => Fault::Unmet(at, error.into()),
+        false => Fault::Refused(error.into()),
+    })
+}
+
+/// Writes that are alike, in the order in which they came.
+struct Group<'a> {
+    /// With their places in the batch.
+    writes: Vec<(usize, &'a Write)>,
+    /// Whether a statement of all of them can be one statement.
+    at_once: bool,
+}
+
+/// Puts like to like. Writes that wait at the same time have no order but the one that the log
+/// gives them, which is this one.
+fn groups(writes: &[Write]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for (at, write) in writes.iter().enumerate() {
+        let like = |group: &&mut Group<'_>| alike(group.writes[0].1, write);
+        match groups.iter_mut().find(like) {
+            Some(group) => group.writes.push((at, write)),
+            None => groups.push(Group {
+                writes: vec![(at, write)],
+                at_once: false,
+            }),
+        }
+    }
+    for group in &mut groups {
+        group.at_once = group.writes.len() > 1 && separable(group.writes[0].1);
+    }
+    groups
+}
+
+fn alike(one: &Write, other: &Write) -> bool {
+    let same = |(one, other): (&Statement, &Statement)| {
+        one.sql == other.sql
+            && one.params.len() == other.params.len()
+            && one.expected_rows() == other.expected_rows()
+    };
+    one.statements.len() == other.statements.len()
+        && one.statements.iter().zip(&other.statements).all(same)
+}
+
+/// Whether the statements of such writes may be run statement by statement instead of write by
+/// write: each touches a table of its own, so that every table sees the same either way.
+fn separable(write: &Write) -> bool {
+    let mut tables = HashSet::new();
+    write.statements.iter().all(|statement| {
+        let counts = matches!(statement.expected_rows(), None | Some(1));
+        counts && Many::of(statement.sql).is_some_and(|many| tables.insert(many.table))
+    })
+}
+
+impl<'a> Group<'a> {
+    fn form(&self, statement: &Statement) -> Form {
+        Form {
+            sql: statement.sql,
+            many: self.at_once,
+            expecting: statement.expect.is_some(),
+        }
+    }
+
+    /// The forms of its statements.
+    fn forms(&self) -> impl Iterator<Item = Form> {
+        let statements = &self.writes[0].1.statements;
+        statements.iter().map(|statement| self.form(statement))
+    }
+
+    /// Adds the requests for its statements.
+    fn request<'s>(&'s self, session: &'s Session, requests: &mut Vec<Change<'s>>) {
+        if !self.at_once {
+            let statements = self.writes.iter().flat_map(|(_, write)| &write.statements);
+            requests
+                .extend(statements.map(|statement| one(session, self.form(statement), statement)));
+            return;
+        }
+        for (at, form) in self.forms().enumerate() {
+            let statements = self.writes.iter().map(|(_, write)| &write.statements[at]);
+            requests.push(many(session, form, statements.collect()));
+        }
+    }
+}
+
+fn one<'a>(session: &'a Session, form: Form, statement: &'a Statement) -> Change<'a> {
+    Box::pin(async move {
+        let expected = statement.expected_rows().map(u64::cast_signed);
+        let mut params: Vec<_> = statement.params.iter().map(as_param).collect();
+        params.extend(expected.as_ref().map(|rows| rows as &(dyn ToSql + Sync)));
+        session.execute_as(form, &params).await
+    })
+}
+
+fn many<'a>(session: &'a Session, form: Form, statements: Vec<&'a Statement>) -> Change<'a> {
+    Box::pin(async move {
+        let columns = statements.first().map_or(0, |first| first.params.len());
+        let column = |at: usize| {
+            statements
+                .iter()
+                .map(move |statement| &statement.params[at])
+        };
+        let arrays: Vec<Vec<_>> = (0..columns).map(|at| column(at).collect()).collect();
+        let count = statements.len() as i64;
+        let mut params: Vec<_> = arrays
+            .iter()
+            .map(|array| array as &(dyn ToSql + Sync))
+            .collect();
+        if form.expecting {
+            params.push(&count);
+        }
+        session.execute_as(form, &params).await
+    })
+}
+
+/// Makes sure that preparing costs no round trips inside the transaction.
+async fn prepare_all(session: &Session, groups: &[Group<'_>]) -> Result<(), Error> {
+    let mut forms: HashSet<Form> = groups.iter().flat_map(Group::forms).collect();
+    forms.extend([Form::plain(LOCK_HEAD), CLAIM, ADD_EVENTS]);
+    for form in forms {
+        session.prepare(form).await?;
+    }
+    Ok(())
+}
+
+fn command<'a>(session: &'a Session, sql: &'static str) -> Change<'a> {
+    Box::pin(async move { session.client.batch_execute(sql).await.map(|()| 0) })
+}
+
+/// An ordered commit is in the write-ahead log behind all earlier ones, and is flushed with the
+/// next that waits.
+fn begin(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Durable => "BEGIN",
+        Durability::Ordered => "BEGIN; SET LOCAL synchronous_commit = off",
+    }
+}
+
+/// Opens a transaction and takes the head's lock, in one round trip.
+async fn lock_in_new(session: &Session, durability: Durability) -> Result<Head, Fault> {
+    let begin = async move {
+        session.client.batch_execute(begin(durability)).await?;
+        Ok(Vec::new())
+    };
+    let requests: Vec<Request<'_, Vec<Row>, Error>> =
+        vec![Box::pin(begin), Box::pin(session.query(LOCK_HEAD, &[]))];
+    let answers: Result<Vec<Vec<Row>>, Error> = pipeline(requests).await.into_iter().collect();
+    let fault = match answers {
+        Ok(answers) => match read_head(answers.last().map_or(&[], Vec::as_slice)) {
+            Ok(head) => return Ok(head),
+            Err(error) => Fault::Refused(error),
+        },
+        Err(error) => Fault::of(error),
+    };
+    Err(undo(session, fault).await)
+}
+
+/// Ends a transaction whose COMMIT was not sent.
+async fn undo(session: &Session, fault: Fault) -> Fault {
+    match session.client.batch_execute("ROLLBACK").await {
+        Ok(()) => fault,
+        Err(lost) => Fault::Lost(lost.into()),
+    }
+}
+
+/// Takes the head's lock in an open transaction.
+pub(crate) async fn lock_head(session: &Session) -> Result<Head> {
+    read_head(&session.query(LOCK_HEAD, &[]).await?)
+}
+
+fn read_head(rows: &[Row]) -> Result<Head> {
+    let missing = || StoreError::Corrupt("the log has no head".to_owned());
+    let row = rows.first().ok_or_else(missing)?;
+    Head::read(row.int(0)?, row.blob(1)?)
+}
+
+/// Moves the head, if it is where it is believed to be. It waits for whoever holds it.
+pub(crate) fn claim<'a>(session: &'a Session, before: &Head, after: &Head) -> Change<'a> {
+    let values = params![
+        after.next_seq(),
+        after.encode(),
+        before.next_seq(),
+        before.encode(),
+        1,
+    ];
+    Box::pin(async move {
+        let params: Vec<_> = values.iter().map(as_param).collect();
+        session.execute_as(CLAIM, &params).await
+    })
+}
+
+/// Appends the events; the first carries the mark.
+pub(crate) fn add_events<'a>(
+    session: &'a Session,
+    events: &[&'a Sealed],
+    before: &Head,
+    mark: &[u8],
+) -> Change<'a> {
+    let first = before.next_seq();
+    let numbers: Vec<i64> = (first..).take(events.len()).collect();
+    let bodies: Vec<&[u8]> = events.iter().map(|event| &event.body[..]).collect();
+    let leaves: Vec<&[u8]> = events.iter().map(|event| &event.leaf[..]).collect();
+    let mut marks: Vec<Option<Vec<u8>>> = vec![None; events.len()];
+    if let Some(first) = marks.first_mut() {
+        *first = Some(mark.to_vec());
+    }
+    Box::pin(async move {
+        let params: [&(dyn ToSql + Sync); 4] = [&numbers, &bodies, &leaves, &marks];
+        session.execute_as(ADD_EVENTS, &params).await
+    })
+}
+
+fn advance(write: &Write, head: &mut Head) -> Committed {
+    let first_seq = head.size();
+    for event in &write.events {
+        head.append(event);
+    }
+    Committed {
+        first_seq,
+        size: head.size(),
+    }
+}
+
+pub(crate) fn no_answer<T>() -> Result<T> {
+    let text = "its writer gave no answer".to_owned();
+    Err(StoreError::Unavailable(text))
+}
