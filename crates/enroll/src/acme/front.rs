@@ -215,6 +215,8 @@ async fn answer(
     resource: Resource<'_>,
     now: Timestamp,
 ) -> Result<Reply, Problem> {
+    let limits = &acme.inner.limits;
+    limits.spend(directory, None, request.peer, Spend::Request, now)?;
     match (resource, &request.method) {
         (Resource::Directory, &Method::GET | &Method::HEAD) => Ok(index(request, directory)),
         (Resource::NewNonce, &Method::HEAD) => fresh_nonce(acme, 200, now),
@@ -252,10 +254,10 @@ async fn signed(
     resource: Resource<'_>,
     now: Timestamp,
 ) -> Result<Reply, Problem> {
-    acme.inner
-        .limits
-        .spend(directory, None, request.peer, Spend::Request, now)?;
     let call = jws::verify(acme, request, directory, resource.signer(), now).await?;
+    let account = call.account.as_deref();
+    let limits = &acme.inner.limits;
+    limits.spend(directory, account, request.peer, Spend::Signed, now)?;
     match resource {
         Resource::NewAccount => account::create(acme, &call, now).await,
         Resource::KeyChange => keychange::post(acme, &call, now).await,

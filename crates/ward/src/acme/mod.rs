@@ -40,6 +40,9 @@ impl From<AcmeError> for Failure {
 
 /// Where clients find a directory, as far as this machine knows how it is called outside.
 fn url(context: &Context, directory: &str) -> String {
+    if let Some(url) = &context.config.url {
+        return format!("{url}/acme/{directory}/directory");
+    }
     let host = context
         .config
         .names
