@@ -21,9 +21,9 @@ use parking_lot::Mutex;
 use super::AcmeError;
 
 /// How many nonces can be out at once. At 6,000 requests a second the oldest is an hour and a half old.
-const WINDOW: u64 = 1 << 25;
+const WINDOW: u64 = if cfg!(test) { 1 << 10 } else { 1 << 25 };
 /// Numbers are reserved in blocks, so that issuing one costs no write.
-const BLOCK: u64 = 1 << 15;
+const BLOCK: u64 = if cfg!(test) { 1 << 6 } else { 1 << 15 };
 
 const MAGIC: &[u8; 16] = b"ward acme nonce1";
 const HEADER: usize = 56;
@@ -178,4 +178,133 @@ fn boot_id() -> Option<[u8; 16]> {
     let mut id = [0; 16];
     hex::decode_to_slice(text.trim().replace('-', ""), &mut id).ok()?;
     Some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::path::PathBuf;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    use proptest::prelude::*;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn place() -> (TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("acme-nonces");
+        (directory, path)
+    }
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Issue(u8),
+        /// The n-th number from the newest.
+        Claim(usize),
+        /// The process ends, by whatever: nothing is said on the way out.
+        Restart,
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            4 => (1u8..40).prop_map(Act::Issue),
+            12 => (0usize..2000).prop_map(Act::Claim),
+            1 => Just(Act::Restart),
+        ]
+    }
+
+    proptest! {
+        /// Never accepted twice; never refused while it is among the last `WINDOW - 2 * BLOCK`, however often the server
+        /// was restarted.
+        #[test]
+        fn each_number_is_good_exactly_once(acts in proptest::collection::vec(act(), 1..200)) {
+            let (_directory, path) = place();
+            let mut used = Used::open(&path).unwrap();
+            let epoch = *used.epoch();
+            let (mut issued, mut claimed) = (Vec::new(), HashSet::new());
+            for act in acts {
+                match act {
+                    Act::Issue(count) => {
+                        for _ in 0..count {
+                            let number = used.next().unwrap();
+                            prop_assert!(issued.last().is_none_or(|last| number > *last));
+                            issued.push(number);
+                        }
+                    }
+                    Act::Claim(back) => {
+                        let Some(number) = issued.len().checked_sub(back + 1).map(|at| issued[at]) else {
+                            continue;
+                        };
+                        let newest = *issued.last().unwrap();
+                        let accepted = used.claim(number).unwrap();
+                        if accepted {
+                            prop_assert!(claimed.insert(number), "{number} twice");
+                        } else if newest - number < WINDOW - 2 * BLOCK {
+                            prop_assert!(claimed.contains(&number), "{number} refused at {newest}");
+                        }
+                    }
+                    Act::Restart => {
+                        used = Used::open(&path).unwrap();
+                        prop_assert_eq!(&epoch, used.epoch());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_that_were_never_issued_are_refused() {
+        let (_directory, path) = place();
+        let used = Used::open(&path).unwrap();
+        assert!(!used.claim(BLOCK).unwrap());
+        assert!(!used.claim(u64::MAX).unwrap());
+        let first = used.next().unwrap();
+        for _ in 0..WINDOW + BLOCK {
+            used.next().unwrap();
+        }
+        assert!(!used.claim(first).unwrap(), "too far behind to tell");
+    }
+
+    #[test]
+    fn of_many_at_once_one_is_first() {
+        let (_directory, path) = place();
+        let used = Used::open(&path).unwrap();
+        let (issued, accepted) = (parking_lot::Mutex::new(HashSet::new()), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        assert!(issued.lock().insert(used.next().unwrap()));
+                    }
+                });
+            }
+        });
+        assert_eq!(issued.lock().len(), 400);
+        let numbers: Vec<u64> = issued.lock().iter().copied().collect();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for number in &numbers {
+                        accepted.fetch_add(usize::from(used.claim(*number).unwrap()), Relaxed);
+                    }
+                });
+            }
+        });
+        assert_eq!(accepted.load(Relaxed), 400);
+    }
+
+    /// After the machine itself went down the file may have lost claims: nothing of before is believed.
+    #[test]
+    fn another_boot_begins_another_epoch() {
+        let (_directory, path) = place();
+        let before = *Used::open(&path).unwrap().epoch();
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all_at(&[7; 16], 16).unwrap();
+        assert_ne!(&before, Used::open(&path).unwrap().epoch());
+        let after = *Used::open(&path).unwrap().epoch();
+        assert_eq!(&after, Used::open(&path).unwrap().epoch());
+        file.set_len(100).unwrap();
+        assert_ne!(&after, Used::open(&path).unwrap().epoch(), "a torn file");
+    }
 }

@@ -25,6 +25,7 @@ on_both!(
     records_keep_every_version,
     records_survive_a_clock_that_runs_back,
     a_lease_has_one_holder,
+    a_claim_has_one_winner,
     checkpoints_are_kept,
 );
 
@@ -465,6 +466,32 @@ async fn a_lease_has_one_holder(place: Place) {
         holders += usize::from(contender.await.unwrap());
     }
     assert_eq!(holders, 1);
+}
+
+/// What may be used once is used once, whichever node asks, until it is forgotten.
+async fn a_claim_has_one_winner(place: Place) {
+    let store = place.open().await;
+    let other = place.open().await;
+    let until = Timestamp(5_000);
+    assert!(store.claim("nonce", b"a".to_vec(), until).await.unwrap());
+    for store in [&store, &other] {
+        assert!(!store.claim("nonce", b"a".to_vec(), until).await.unwrap());
+    }
+    assert!(other.claim("other", b"a".to_vec(), until).await.unwrap());
+    for at in 0u8..50 {
+        let both = tokio::join!(
+            store.claim("nonce", vec![at], Timestamp(9_000)),
+            other.claim("nonce", vec![at], Timestamp(9_000)),
+        );
+        assert_ne!(both.0.unwrap(), both.1.unwrap());
+    }
+    let drop = |now| store.drop_claims("nonce", Timestamp(now));
+    assert_eq!(drop(4_999).await.unwrap(), 0);
+    assert_eq!(drop(5_000).await.unwrap(), 1);
+    assert!(store.claim("nonce", b"a".to_vec(), until).await.unwrap());
+    assert!(!other.claim("other", b"a".to_vec(), until).await.unwrap());
+    assert_eq!(drop(9_000).await.unwrap(), 51);
+    assert_eq!(check_log(&store).await, MIGRATED);
 }
 
 async fn checkpoints_are_kept(place: Place) {
