@@ -12,4 +12,5 @@ mod accounts;
 mod client;
 mod messages;
 mod nonces;
+mod operators;
 mod support;
