@@ -64,7 +64,7 @@ struct Inner {
 
 enum Engine {
     Sqlite(sqlite::Sqlite),
-    Postgres(postgres::Postgres),
+    Postgres(Box<postgres::Postgres>),
 }
 
 impl Store {
@@ -80,7 +80,7 @@ impl Store {
             Engine::Sqlite(sqlite)
         } else if is_postgres(url) {
             let postgres = postgres::Postgres::open(url, migrations, queue, growth.clone()).await?;
-            Engine::Postgres(postgres)
+            Engine::Postgres(Box::new(postgres))
         } else {
             return Err(unknown_scheme());
         };
