@@ -1,0 +1,306 @@
+//! A hospital with an ACME server or several, and its database.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+
+use access::{Access, Action, Permit, Scope, Target};
+use audit::Timestamp;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ca::{Answers, Ca, Carry, RootKey};
+use enroll::Acme;
+use enroll::acme::{Desk, Directory, ExternalAccount, Limits, NewEab, Offer};
+use keys::{Keyring, KeyringConfig};
+use store::Store;
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+use crate::client::Client;
+use crate::world::World;
+
+/// 22 November 2026, 12:00 UTC.
+pub(crate) const NOW: Timestamp = Timestamp(1_795_348_800_000);
+pub(crate) const DAY: i64 = 86_400_000;
+
+pub(crate) struct House {
+    pub(crate) acme: Acme,
+    pub(crate) ca: Ca,
+    pub(crate) desk: Desk,
+    pub(crate) world: Arc<World>,
+    clock: Arc<AtomicI64>,
+    url: String,
+    directory: TempDir,
+    postgres: bool,
+}
+
+impl House {
+    /// With one open directory, `open`.
+    pub(crate) async fn new(postgres: bool) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let url = match postgres {
+            true => new_database().await,
+            false => format!("sqlite:{}/ward.db", directory.path().display()),
+        };
+        let ca = open(&url, directory.path(), NOW).await;
+        let mut answers = Answers::new("Mercy Hospital");
+        answers.base_url = "http://pki.example.org".to_owned();
+        let carry = Carry {
+            directory: directory.path().join("usb"),
+            passphrase: Zeroizing::new("correct horse battery".to_owned()),
+        };
+        let permit = admin(&ca, Action::ManageAuthorities);
+        ca.init(permit, &answers, RootKey::Carry(carry), NOW)
+            .await
+            .unwrap();
+        let desk = Desk::new(ca.clone());
+        let world = Arc::new(World::default());
+        let acme = serve(&ca, directory.path(), !postgres, &world).await;
+        let house = House {
+            acme,
+            ca,
+            desk,
+            world,
+            clock: Arc::new(AtomicI64::new(NOW.0)),
+            url,
+            directory,
+            postgres,
+        };
+        house.put(door("open")).await;
+        house
+    }
+
+    /// Makes a directory.
+    pub(crate) async fn put(&self, directory: Directory) {
+        let permit = admin(&self.ca, Action::ManageEnrolment);
+        self.desk
+            .put_directory(permit, directory, 0, NOW)
+            .await
+            .unwrap();
+        self.refresh(&self.acme).await;
+    }
+
+    /// What the log says, a server hears.
+    async fn refresh(&self, acme: &Acme) {
+        for event in self.events("").await {
+            if event.action.starts_with("acme.directory.") {
+                acme.observe(&event).await;
+            }
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp(self.clock.load(Relaxed))
+    }
+
+    pub(crate) fn pass(&self, milliseconds: i64) {
+        self.clock.fetch_add(milliseconds, Relaxed);
+    }
+
+    /// The ACME server of another process: on PostgreSQL another node, on SQLite the one after a restart.
+    pub(crate) async fn another(&self) -> (Acme, Ca) {
+        let ca = open(&self.url, self.directory.path(), self.now()).await;
+        let acme = serve(&ca, self.directory.path(), !self.postgres, &self.world).await;
+        (acme, ca)
+    }
+
+    /// A client with a new account in `open`.
+    pub(crate) async fn client(&self) -> Client {
+        self.client_of("open").await
+    }
+
+    pub(crate) async fn client_of(&self, directory: &str) -> Client {
+        let client = Client::new(&self.acme, directory, Arc::clone(&self.clock));
+        client.register(None).await;
+        client
+    }
+
+    /// A client whose account is bound to a scope.
+    pub(crate) async fn bound(&self, directory: &str, scope: Scope, preauthorised: bool) -> Client {
+        let permit = admin(&self.ca, Action::ManageEnrolment);
+        let new = NewEab {
+            directory: directory.to_owned(),
+            owner: "cardiology".to_owned(),
+            scope,
+            preauthorised,
+            ..NewEab::default()
+        };
+        let (key, secret) = self.desk.create_eab(permit, new, NOW).await.unwrap();
+        let secret = URL_SAFE_NO_PAD.decode(secret.as_bytes()).unwrap();
+        let client = Client::new(&self.acme, directory, Arc::clone(&self.clock));
+        client.register(Some((&key.id, &secret))).await;
+        client
+    }
+
+    /// The events of an action, the oldest first; of every action if it is empty.
+    pub(crate) async fn events(&self, action: &str) -> Vec<audit::Event> {
+        let entries = self.ca.store().events(0, 1_000_000).await.unwrap();
+        entries
+            .iter()
+            .map(|entry| audit::Event::parse(&entry.body).unwrap())
+            .filter(|event| action.is_empty() || event.action == action)
+            .collect()
+    }
+
+    /// How many rows a query finds.
+    pub(crate) async fn count(&self, sql: &'static str) -> usize {
+        self.ca.store().query(sql, vec![]).await.unwrap().len()
+    }
+
+    /// Certificates of subscribers.
+    pub(crate) async fn certificates(&self) -> usize {
+        self.count("SELECT serial FROM certificates WHERE profile = 'server-tls'")
+            .await
+    }
+
+    /// Every certificate has its order and every valid order its certificate, every event is in the tree.
+    pub(crate) async fn check(&self) {
+        let orders = self
+            .ca
+            .store()
+            .query(
+                "SELECT certificate FROM acme_orders WHERE status = 'valid' ORDER BY certificate",
+                vec![],
+            )
+            .await
+            .unwrap();
+        let certificates = self
+            .ca
+            .store()
+            .query(
+                "SELECT sha256 FROM certificates WHERE profile = 'server-tls' ORDER BY sha256",
+                vec![],
+            )
+            .await
+            .unwrap();
+        assert_eq!(orders, certificates);
+        let mut verifier = audit::verify::Verifier::new();
+        for entry in self.ca.store().events(0, 1_000_000).await.unwrap() {
+            verifier.event(entry.seq, &entry.body, Some(&entry.leaf));
+        }
+        let findings = verifier.finish(None).findings;
+        let bad: Vec<_> = findings
+            .iter()
+            .filter(|f| f.kind != audit::verify::Kind::OpenIntent)
+            .filter(|f| !format!("{:?}", f.kind).contains("Checkpoint"))
+            .collect();
+        assert!(bad.is_empty(), "{bad:?}");
+    }
+}
+
+pub(crate) fn door(name: &str) -> Directory {
+    Directory {
+        name: name.to_owned(),
+        profiles: vec![Offer {
+            profile: "server-tls".to_owned(),
+            description: "web servers".to_owned(),
+        }],
+        external_account: ExternalAccount::Optional,
+        limits: Limits::OFF,
+        ..Directory::default()
+    }
+}
+
+async fn serve(ca: &Ca, data: &Path, alone: bool, world: &Arc<World>) -> Acme {
+    let acme = Acme::open(ca.clone(), data, alone, world.validator(), NOW)
+        .await
+        .unwrap();
+    acme.set_pause(20);
+    acme
+}
+
+async fn open(url: &str, directory: &Path, now: Timestamp) -> Ca {
+    let migrations = [ca::MIGRATIONS, enroll::MIGRATIONS].concat();
+    let store = Store::open(url, &migrations).await.unwrap();
+    let keyring = Keyring::open(KeyringConfig::new(directory)).unwrap();
+    let access = Access::open(store.clone());
+    Ca::open(store, keyring, access, now).await.unwrap()
+}
+
+pub(crate) fn admin(ca: &Ca, action: Action) -> Permit {
+    let principal = ca.access().local_principal("root");
+    ca.access()
+        .decide(&principal, action, &Target::default())
+        .unwrap()
+}
+
+async fn new_database() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let base = cluster();
+    let name = format!("test_{}", NEXT.fetch_add(1, Relaxed));
+    let (client, connection) =
+        tokio_postgres::connect(&format!("{base}/postgres"), tokio_postgres::NoTls)
+            .await
+            .unwrap();
+    let connection = tokio::spawn(connection);
+    let create = format!("CREATE DATABASE {name}");
+    client.batch_execute(&create).await.unwrap();
+    drop(client);
+    let _ = connection.await;
+    format!("{base}/{name}")
+}
+
+/// One PostgreSQL for the test process, which ends with it.
+fn cluster() -> &'static str {
+    static URL: OnceLock<String> = OnceLock::new();
+    URL.get_or_init(|| {
+        let process = std::process::id().to_string();
+        let directory = format!("/tmp/ward-orders-{process}");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/pg-test-cluster.sh");
+        let ran = Command::new(script)
+            .args(["start", &directory, &process])
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "no PostgreSQL to test with: {told}");
+        let url = String::from_utf8(ran.stdout).unwrap();
+        url.trim().strip_suffix("/postgres").unwrap().to_owned()
+    })
+}
+
+/// Makes each test twice.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() { super::$name(false).await; })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() { super::$name(true).await; })*
+        }
+    };
+}
+
+pub(crate) use on_both;
+
+/// A second root with an issuing CA below it, cross-signed by the first.
+pub(crate) async fn rotate_root(house: &House) {
+    let permit = || admin(&house.ca, Action::ManageAuthorities);
+    let key = || {
+        ca::ParentKey::Carried(Carry {
+            directory: house.directory.path().join("usb"),
+            passphrase: Zeroizing::new("correct horse battery".to_owned()),
+        })
+    };
+    let rotate = async |name: &str| {
+        let ca = &house.ca;
+        ca.rotate_authority(permit(), name, key(), None, None, NOW)
+            .await
+            .unwrap()
+    };
+    let root = rotate("root").await;
+    rotate("servers").await;
+    let cross = ca::CrossSign {
+        subject: root.certificate.clone(),
+        constraints: ca::Constraints::default(),
+        path_length: 1,
+        validity: ca::profile::Duration::days(730),
+    };
+    house
+        .ca
+        .cross_sign(permit(), "root", key(), &cross, NOW)
+        .await
+        .unwrap();
+}
