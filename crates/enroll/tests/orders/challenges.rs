@@ -35,8 +35,13 @@ async fn a_failure_ends_authorization_and_order(postgres: bool) {
     let house = House::new(postgres).await;
     let client = house.client().await;
     for (kind, error) in table {
-        house.world.says("bad.example.org", Does::Fails(kind, false));
-        let order = client.new_order(&["good.example.org", "bad.example.org"]).await.ok(201);
+        house
+            .world
+            .says("bad.example.org", Does::Fails(kind, false));
+        let order = client
+            .new_order(&["good.example.org", "bad.example.org"])
+            .await
+            .ok(201);
         client.prove(&order).await;
         let urls: Vec<&str> = order.json["authorizations"]
             .as_array()
@@ -56,12 +61,21 @@ async fn a_failure_ends_authorization_and_order(postgres: bool) {
         assert_eq!(order.text("status"), "invalid");
         let problem = &order.json["error"]["subproblems"][0];
         assert_eq!(problem["identifier"]["value"], "bad.example.org");
-        let late = client.finalize(&order.location(), &csr(&["good.example.org", "bad.example.org"])).await;
+        let late = client
+            .finalize(
+                &order.location(),
+                &csr(&["good.example.org", "bad.example.org"]),
+            )
+            .await;
         assert_eq!(late.error(), "orderNotReady");
     }
     let failed = house.events("acme.authorization.invalid").await;
     assert_eq!(failed.len(), table.len());
-    assert!(failed.iter().all(|event| event.outcome == audit::Outcome::Failed));
+    assert!(
+        failed
+            .iter()
+            .all(|event| event.outcome == audit::Outcome::Failed)
+    );
     assert_eq!(house.certificates().await, 0);
 }
 
@@ -69,7 +83,10 @@ async fn r09_a_late_responder_is_waited_for(postgres: bool) {
     let house = House::new(postgres).await;
     let client = house.client().await;
     let slow = Does::ProvesAfter(Duration::from_millis(1200));
-    for (name, does) in [("slow.example.org", slow), ("flaky.example.org", Does::FailsFirst(3))] {
+    for (name, does) in [
+        ("slow.example.org", slow),
+        ("flaky.example.org", Does::FailsFirst(3)),
+    ] {
         house.world.says(name, does);
         let order = client.new_order(&[name]).await.ok(201);
         let url = order.json["authorizations"][0].as_str().unwrap();
@@ -80,9 +97,15 @@ async fn r09_a_late_responder_is_waited_for(postgres: bool) {
         assert_eq!(shown.text("status"), "pending");
         assert_eq!(shown.json["challenges"][0]["status"], "processing");
         assert_eq!(shown.json["challenges"][1]["status"], "pending");
-        assert_eq!(client.get(&order.location()).await.text("status"), "pending");
+        assert_eq!(
+            client.get(&order.location()).await.text("status"),
+            "pending"
+        );
         assert_eq!(client.wait(url, "pending").await.text("status"), "valid");
-        client.finalize(&order.location(), &csr(&[name])).await.ok(200);
+        client
+            .finalize(&order.location(), &csr(&[name]))
+            .await
+            .ok(200);
     }
     house.check().await;
 }
@@ -90,7 +113,10 @@ async fn r09_a_late_responder_is_waited_for(postgres: bool) {
 async fn a_failure_that_stays_is_final_in_the_end(postgres: bool) {
     let house = House::new(postgres).await;
     let client = house.client().await;
-    house.world.says("down.example.org", Does::Fails(FailureKind::Connection, true));
+    house.world.says(
+        "down.example.org",
+        Does::Fails(FailureKind::Connection, true),
+    );
     let order = client.new_order(&["down.example.org"]).await.ok(201);
     client.prove(&order).await;
     let ended = client.get(&order.location()).await;
@@ -111,25 +137,37 @@ async fn a_failure_that_stays_is_final_in_the_end(postgres: bool) {
     house.world.says("hangs.example.org", Does::Hangs);
     let order = client.new_order(&["hangs.example.org"]).await.ok(201);
     client.prove(&order).await;
-    assert_eq!(client.get(&order.location()).await.text("status"), "invalid");
+    assert_eq!(
+        client.get(&order.location()).await.text("status"),
+        "invalid"
+    );
 }
 
 async fn rfc8555_8_2_a_processing_challenge_tells_of_its_failure(postgres: bool) {
     let house = House::new(postgres).await;
     house.acme.set_pause(60_000);
     let client = house.client().await;
-    house.world.says("down.example.org", Does::Fails(FailureKind::Connection, true));
+    house.world.says(
+        "down.example.org",
+        Does::Fails(FailureKind::Connection, true),
+    );
     let order = client.new_order(&["down.example.org"]).await.ok(201);
     let url = order.json["authorizations"][0].as_str().unwrap();
     let challenge = client.answer(&client.get(url).await).await.ok(200);
     assert_eq!(challenge.text("status"), "processing");
-    assert_eq!(challenge.json["error"]["type"], "urn:ietf:params:acme:error:connection");
+    assert_eq!(
+        challenge.json["error"]["type"],
+        "urn:ietf:params:acme:error:connection"
+    );
 }
 
 async fn one_attempt_for_each_authorization(postgres: bool) {
     let house = House::new(postgres).await;
     let client = house.client().await;
-    house.world.says("a.example.org", Does::Fails(FailureKind::Unauthorized, false));
+    house.world.says(
+        "a.example.org",
+        Does::Fails(FailureKind::Unauthorized, false),
+    );
     let order = client.new_order(&["a.example.org"]).await.ok(201);
     let url = order.json["authorizations"][0].as_str().unwrap();
     let authorization = client.get(url).await;
@@ -146,13 +184,19 @@ async fn one_attempt_for_each_authorization(postgres: bool) {
     // What the body says does not matter, as long as it is an object (§7.5.1).
     let order = client.new_order(&["a.example.org"]).await.ok(201);
     let url = order.json["authorizations"][0].as_str().unwrap();
-    let challenge = client.get(url).await.json["challenges"][0]["url"].as_str().unwrap().to_owned();
+    let challenge = client.get(url).await.json["challenges"][0]["url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     for payload in [json!([]), json!("x"), json!(null)] {
         let answer = client.post(&challenge, Some(payload.clone())).await;
         assert_eq!(answer.error(), "malformed", "{payload}");
     }
     let more = json!({ "keyAuthorization": "old clients send it" });
-    assert_eq!(client.post(&challenge, Some(more)).await.text("status"), "valid");
+    assert_eq!(
+        client.post(&challenge, Some(more)).await.text("status"),
+        "valid"
+    );
     let unknown = challenge.replace("http-01", "device-attest-01");
     assert_eq!(client.post(&unknown, Some(json!({}))).await.status, 404);
 }
@@ -160,7 +204,10 @@ async fn one_attempt_for_each_authorization(postgres: bool) {
 async fn many_answers_at_once_are_one_validation(postgres: bool) {
     let house = House::new(postgres).await;
     let client = house.client().await;
-    house.world.says("a.example.org", Does::ProvesAfter(Duration::from_millis(100)));
+    house.world.says(
+        "a.example.org",
+        Does::ProvesAfter(Duration::from_millis(100)),
+    );
     let order = client.new_order(&["a.example.org"]).await.ok(201);
     let url = order.json["authorizations"][0].as_str().unwrap();
     let authorization = std::sync::Arc::new(client.get(url).await);
@@ -183,7 +230,10 @@ async fn an_authorization_is_given_up(postgres: bool) {
     let give_up = || Some(json!({ "status": "deactivated" }));
     // Pending, and proven: either way the order comes to nothing.
     for prove in [false, true] {
-        let order = client.new_order(&["a.example.org", "b.example.org"]).await.ok(201);
+        let order = client
+            .new_order(&["a.example.org", "b.example.org"])
+            .await
+            .ok(201);
         if prove {
             client.prove(&order).await;
         }
@@ -195,20 +245,32 @@ async fn an_authorization_is_given_up(postgres: bool) {
         client.post(url, give_up()).await.ok(200);
         let order = client.get(&order.location()).await;
         assert_eq!(order.text("status"), "invalid");
-        assert_eq!(order.json["error"]["type"], "urn:ietf:params:acme:error:unauthorized");
+        assert_eq!(
+            order.json["error"]["type"],
+            "urn:ietf:params:acme:error:unauthorized"
+        );
         // It cannot be answered any more.
         let challenge = client.answer(&given).await;
         assert_ne!(challenge.text("status"), "valid");
     }
     // A certificate that exists stays.
     let order = client.ready(&["c.example.org"]).await;
-    client.finalize(&order, &csr(&["c.example.org"])).await.ok(200);
-    let url = client.get(&order).await.json["authorizations"][0].as_str().unwrap().to_owned();
+    client
+        .finalize(&order, &csr(&["c.example.org"]))
+        .await
+        .ok(200);
+    let url = client.get(&order).await.json["authorizations"][0]
+        .as_str()
+        .unwrap()
+        .to_owned();
     client.post(&url, give_up()).await.ok(200);
     assert_eq!(client.get(&order).await.text("status"), "valid");
     let other = json!({ "status": "valid" });
     assert_eq!(client.post(&url, Some(other)).await.error(), "malformed");
-    assert_eq!(client.post(&url, Some(json!({}))).await.error(), "malformed");
+    assert_eq!(
+        client.post(&url, Some(json!({}))).await.error(),
+        "malformed"
+    );
     assert_eq!(house.events("acme.authorization.deactivate").await.len(), 3);
 }
 
@@ -246,7 +308,10 @@ async fn a_dead_nodes_validation_is_taken_up(postgres: bool) {
     assert_eq!(asked[1].account_url, client.kid());
     tokio::time::sleep(Duration::from_millis(2500)).await;
     assert_eq!(client.get(url).await.text("status"), "valid");
-    client.finalize(&order.location(), &csr(&["a.example.org"])).await.ok(200);
+    client
+        .finalize(&order.location(), &csr(&["a.example.org"]))
+        .await
+        .ok(200);
     assert_eq!(house.events("acme.authorization.resume").await.len(), 1);
     assert_eq!(house.events("acme.authorization.invalid").await.len(), 0);
     house.check().await;
@@ -265,7 +330,12 @@ async fn what_nobody_can_want_is_not_taken_up(postgres: bool) {
     let (acme, _) = house.another().await;
     acme.resume(house.now()).await.unwrap();
     assert_eq!(house.world.asked().len(), 1);
-    assert_eq!(house.count("SELECT 1 FROM acme_authorizations WHERE status = 'processing'").await, 0);
+    assert_eq!(
+        house
+            .count("SELECT 1 FROM acme_authorizations WHERE status = 'processing'")
+            .await,
+        0
+    );
 }
 
 async fn caa_is_asked_for_where_it_counts(postgres: bool) {

@@ -165,7 +165,9 @@ impl Client {
             return Some(nonce);
         }
         let url = self.url("new-nonce");
-        let reply = self.send(http::Method::HEAD, &url, Bytes::new(), None).await?;
+        let reply = self
+            .send(http::Method::HEAD, &url, Bytes::new(), None)
+            .await?;
         reply.nonce
     }
 
@@ -216,7 +218,8 @@ impl Client {
                 .key
                 .sign(&SystemRandom::new(), signed.as_bytes())
                 .unwrap();
-            let body = json!({ "protected": protected, "payload": payload, "signature": b64(signature) });
+            let body =
+                json!({ "protected": protected, "payload": payload, "signature": b64(signature) });
             let body = Bytes::from(body.to_string());
             let reply = self.send(http::Method::POST, url, body, accept).await?;
             self.nonce.lock().clone_from(&reply.nonce);
@@ -281,7 +284,8 @@ impl Client {
 
     /// The same with further members.
     pub(crate) async fn new_order_with(&self, names: &[&str], more: Value) -> Answer {
-        self.post(&self.url("new-order"), Some(wish(names, more))).await
+        self.post(&self.url("new-order"), Some(wish(names, more)))
+            .await
     }
 
     /// An order that is ready: its URL.

@@ -39,20 +39,56 @@ async fn rfc8555_7_4_a_request_that_differs_from_its_order_is_refused(postgres: 
         ("missing name", csr_of("", names(&ordered[1..]))),
         ("missing address", csr_of("", names(&ordered[..2]))),
         ("no name at all", csr_of("", vec![])),
-        ("wildcard instead of its base", csr_of("", names(&["*.a.example.org", ordered[1], ordered[2]]))),
-        ("base instead of its wildcard", csr_of("", names(&[ordered[0], "b.example.org", ordered[2]]))),
-        ("common name that is none of them", csr_of("CN=c.example.org", names(&ordered))),
-        ("common name for a person", csr_of("CN=Jane Doe", names(&ordered))),
-        ("two common names, one foreign", csr_of("CN=a.example.org+CN=c.example.org", names(&ordered))),
-        ("address in the common name only", csr_of("CN=10.20.0.9", names(&ordered[..2]))),
-        ("address as dns", csr_of("", vec![general(ordered[0]), general(ordered[1]), GeneralName::Dns("10.20.0.9".to_owned())])),
+        (
+            "wildcard instead of its base",
+            csr_of("", names(&["*.a.example.org", ordered[1], ordered[2]])),
+        ),
+        (
+            "base instead of its wildcard",
+            csr_of("", names(&[ordered[0], "b.example.org", ordered[2]])),
+        ),
+        (
+            "common name that is none of them",
+            csr_of("CN=c.example.org", names(&ordered)),
+        ),
+        (
+            "common name for a person",
+            csr_of("CN=Jane Doe", names(&ordered)),
+        ),
+        (
+            "two common names, one foreign",
+            csr_of("CN=a.example.org+CN=c.example.org", names(&ordered)),
+        ),
+        (
+            "address in the common name only",
+            csr_of("CN=10.20.0.9", names(&ordered[..2])),
+        ),
+        (
+            "address as dns",
+            csr_of(
+                "",
+                vec![
+                    general(ordered[0]),
+                    general(ordered[1]),
+                    GeneralName::Dns("10.20.0.9".to_owned()),
+                ],
+            ),
+        ),
         ("mail address", csr_of("", with(email))),
         ("URI", csr_of("", with(uri))),
-        ("user principal name", csr_of("", with(GeneralName::upn("a@example.org")))),
+        (
+            "user principal name",
+            csr_of("", with(GeneralName::upn("a@example.org"))),
+        ),
     ];
     for (what, csr) in table {
         let answer = client.finalize(&url, &csr).await;
-        assert_eq!((answer.status, answer.error()), (400, "badCSR"), "{what}: {}", answer.json);
+        assert_eq!(
+            (answer.status, answer.error()),
+            (400, "badCSR"),
+            "{what}: {}",
+            answer.json
+        );
         assert_eq!(client.get(&url).await.text("status"), "ready", "{what}");
     }
     assert_eq!(house.certificates().await, 0);
@@ -66,12 +102,33 @@ async fn requests_that_clients_really_send_are_accepted(postgres: bool) {
     let client = house.client().await;
     let ordered = ["a.example.org", "b.example.org"];
     let table: Vec<(&str, Vec<u8>)> = vec![
-        ("another order", csr_of("", names(&["b.example.org", "a.example.org"]))),
-        ("capitals", csr_of("", names(&["A.Example.org", "b.EXAMPLE.org"]))),
-        ("common name repeats one", csr_of("CN=b.example.org", names(&ordered))),
-        ("common name stands in for one", csr_of("CN=A.example.org", names(&ordered[1..]))),
-        ("a name twice", csr_of("", names(&["a.example.org", "b.example.org", "a.example.org"]))),
-        ("an organization nobody asked for", csr_of("O=Somebody,C=US", names(&ordered))),
+        (
+            "another order",
+            csr_of("", names(&["b.example.org", "a.example.org"])),
+        ),
+        (
+            "capitals",
+            csr_of("", names(&["A.Example.org", "b.EXAMPLE.org"])),
+        ),
+        (
+            "common name repeats one",
+            csr_of("CN=b.example.org", names(&ordered)),
+        ),
+        (
+            "common name stands in for one",
+            csr_of("CN=A.example.org", names(&ordered[1..])),
+        ),
+        (
+            "a name twice",
+            csr_of(
+                "",
+                names(&["a.example.org", "b.example.org", "a.example.org"]),
+            ),
+        ),
+        (
+            "an organization nobody asked for",
+            csr_of("O=Somebody,C=US", names(&ordered)),
+        ),
     ];
     for (what, csr) in table {
         let url = client.ready(&ordered).await;
@@ -80,13 +137,22 @@ async fn requests_that_clients_really_send_are_accepted(postgres: bool) {
         let leaf = client.leaf(&done.text("certificate")).await;
         let certified: x509::ext::SubjectAltName = leaf.ext().unwrap().unwrap();
         assert_eq!(certified.0, names(&ordered), "{what}");
-        assert!(leaf.subject().to_string().ends_with("O=Mercy Hospital"), "{what}");
+        assert!(
+            leaf.subject().to_string().ends_with("O=Mercy Hospital"),
+            "{what}"
+        );
     }
     // Only the common name, as acme-tiny's guide once had it; and a request for an address.
     let url = client.ready(&["c.example.org"]).await;
-    client.finalize(&url, &csr_of("CN=c.example.org", vec![])).await.ok(200);
+    client
+        .finalize(&url, &csr_of("CN=c.example.org", vec![]))
+        .await
+        .ok(200);
     let url = client.ready(&["10.20.0.9"]).await;
-    client.finalize(&url, &csr_of("CN=10.20.0.9", names(&["10.20.0.9"]))).await.ok(200);
+    client
+        .finalize(&url, &csr_of("CN=10.20.0.9", names(&["10.20.0.9"])))
+        .await
+        .ok(200);
 }
 
 async fn weak_broken_and_outdated_requests_are_refused(postgres: bool) {
@@ -107,25 +173,49 @@ async fn weak_broken_and_outdated_requests_are_refused(postgres: bool) {
             .encode(),
         )
     });
-    let signs = signed("", names(&ordered), &pkcs8, |builder| builder.extension(KeyUsage::KEY_CERT_SIGN.encode()));
+    let signs = signed("", names(&ordered), &pkcs8, |builder| {
+        builder.extension(KeyUsage::KEY_CERT_SIGN.encode())
+    });
     let table: Vec<(&str, Vec<u8>)> = vec![
-        ("the account's own key", signed("", names(&ordered), &client.pkcs8, |builder| builder)),
+        (
+            "the account's own key",
+            signed("", names(&ordered), &client.pkcs8, |builder| builder),
+        ),
         ("signature of somebody else", forged),
         ("CA:true", authority),
         ("keyCertSign", signs),
         ("RSA of 1024 bits", openssl(&["-newkey", "rsa:1024"])),
         ("SHA-1", openssl(&["-newkey", "rsa:2048", "-sha1"])),
-        ("another curve", openssl(&["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"])),
-        ("an Ed25519 key, which the profile has not", openssl(&["-newkey", "ed25519"])),
+        (
+            "another curve",
+            openssl(&["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"]),
+        ),
+        (
+            "an Ed25519 key, which the profile has not",
+            openssl(&["-newkey", "ed25519"]),
+        ),
         ("a certificate", b"0\x820\x82".to_vec()),
         ("nothing", vec![]),
         ("no DER", b"not DER".to_vec()),
         ("trailing bytes", [good.clone(), vec![0]].concat()),
-        ("too many names", csr_of("", (0..600).map(|i| general(&format!("h{i}.example.org"))).collect())),
+        (
+            "too many names",
+            csr_of(
+                "",
+                (0..600)
+                    .map(|i| general(&format!("h{i}.example.org")))
+                    .collect(),
+            ),
+        ),
     ];
     for (what, csr) in table {
         let answer = client.finalize(&url, &csr).await;
-        assert_eq!((answer.status, answer.error()), (400, "badCSR"), "{what}: {}", answer.json);
+        assert_eq!(
+            (answer.status, answer.error()),
+            (400, "badCSR"),
+            "{what}: {}",
+            answer.json
+        );
     }
     let finalize = format!("{url}/finalize");
     let pem = "-----BEGIN CERTIFICATE REQUEST-----".to_owned();
@@ -148,12 +238,29 @@ async fn weak_broken_and_outdated_requests_are_refused(postgres: bool) {
 /// A request that only another program makes.
 fn openssl(options: &[&str]) -> Vec<u8> {
     let ran = std::process::Command::new("openssl")
-        .args(["req", "-new", "-nodes", "-keyout", "/dev/stderr", "-outform", "DER"])
-        .args(["-subj", "/CN=a.example.org", "-addext", "subjectAltName=DNS:a.example.org"])
+        .args([
+            "req",
+            "-new",
+            "-nodes",
+            "-keyout",
+            "/dev/stderr",
+            "-outform",
+            "DER",
+        ])
+        .args([
+            "-subj",
+            "/CN=a.example.org",
+            "-addext",
+            "subjectAltName=DNS:a.example.org",
+        ])
         .args(options)
         .output()
         .expect("openssl is needed");
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(
+        ran.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
     ran.stdout
 }
 
@@ -190,7 +297,12 @@ async fn many_finalize_at_once_and_there_is_one_certificate(postgres: bool) {
             match (answer.status, answer.text("status").as_str()) {
                 (200, "valid") => valid += 1,
                 (200, "processing") => {}
-                _ => assert_eq!((answer.status, answer.error()), (403, "orderNotReady"), "{}", answer.json),
+                _ => assert_eq!(
+                    (answer.status, answer.error()),
+                    (403, "orderNotReady"),
+                    "{}",
+                    answer.json
+                ),
             }
         }
         assert!(valid >= 1);
@@ -207,7 +319,10 @@ async fn a_crash_in_any_gap_is_made_good(postgres: bool) {
         let client = house.client().await;
         let url = client.ready(&["a.example.org"]).await;
         house.ca.stop_at(gap, false);
-        let answer = client.finalize(&url, &csr(&["a.example.org"])).await.ok(200);
+        let answer = client
+            .finalize(&url, &csr(&["a.example.org"]))
+            .await
+            .ok(200);
         let expected = if voids == 1 { "processing" } else { "valid" };
         assert_eq!(answer.text("status"), expected, "{gap:?}");
         house.check().await;
@@ -228,7 +343,11 @@ async fn a_crash_in_any_gap_is_made_good(postgres: bool) {
         assert_eq!(order.text("status"), "valid", "{gap:?}");
         let leaf = client.leaf(&order.text("certificate")).await;
         assert!(leaf.not_after().0 > house.now().0 / 1000);
-        assert_eq!(house.events("certificate.void").await.len(), voids, "{gap:?}");
+        assert_eq!(
+            house.events("certificate.void").await.len(),
+            voids,
+            "{gap:?}"
+        );
         assert_eq!(house.certificates().await, 1);
         acme.resume(Timestamp(house.now().0 + DAY)).await.unwrap();
         assert_eq!(house.certificates().await, 1);
@@ -243,7 +362,10 @@ async fn an_order_that_cannot_be_fulfilled_after_a_crash_ends(postgres: bool) {
         let client = house.client().await;
         let url = client.ready(&["a.example.org"]).await;
         house.ca.stop_at(Gap::Intended, false);
-        client.finalize(&url, &csr(&["a.example.org"])).await.ok(200);
+        client
+            .finalize(&url, &csr(&["a.example.org"]))
+            .await
+            .ok(200);
         if expires {
             house.pass(8 * DAY);
         } else {
@@ -254,9 +376,19 @@ async fn an_order_that_cannot_be_fulfilled_after_a_crash_ends(postgres: bool) {
         let (acme, ca) = house.another().await;
         ca.void_abandoned(false, house.now()).await.unwrap();
         acme.resume(house.now()).await.unwrap();
-        assert_eq!(house.count("SELECT id FROM acme_orders WHERE status = 'processing'").await, 0);
+        assert_eq!(
+            house
+                .count("SELECT id FROM acme_orders WHERE status = 'processing'")
+                .await,
+            0
+        );
     }
-    assert_eq!(house.count("SELECT id FROM acme_orders WHERE status = 'invalid'").await, 2);
+    assert_eq!(
+        house
+            .count("SELECT id FROM acme_orders WHERE status = 'invalid'")
+            .await,
+        2
+    );
     assert_eq!(house.events("acme.order.invalid").await.len(), 2);
     assert_eq!(house.certificates().await, 0);
 }
@@ -268,7 +400,11 @@ async fn r09_a_change_of_policy_reaches_orders_that_are_ready(postgres: bool) {
     let mut narrower = crate::support::door("open");
     narrower.names = vec![access::NamePattern::parse("b.example.org").unwrap()];
     let permit = crate::support::admin(&house.ca, access::Action::ManageEnrolment);
-    house.desk.put_directory(permit, narrower, 1, house.now()).await.unwrap();
+    house
+        .desk
+        .put_directory(permit, narrower, 1, house.now())
+        .await
+        .unwrap();
     let (acme, _) = house.another().await;
     client.turn_to(&acme);
     let answer = client.finalize(&url, &csr(&["a.example.org"])).await;

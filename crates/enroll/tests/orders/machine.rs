@@ -107,7 +107,9 @@ async fn play(house: &House, client: &Client, acts: &[Act]) {
                 }
             }
             Act::Disprove(at) => {
-                house.world.says(NAMES[at], Does::Fails(FailureKind::Unauthorized, false));
+                house
+                    .world
+                    .says(NAMES[at], Does::Fails(FailureKind::Unauthorized, false));
                 answer(client, &authorizations[at]).await;
                 if model.authorizations[at] == Authz::Pending && !model.expired {
                     model.authorizations[at] = Authz::Invalid;
@@ -168,15 +170,26 @@ async fn play(house: &House, client: &Client, acts: &[Act]) {
             }
         }
         let found = client.get(&url).await.ok(200);
-        assert_eq!(found.text("status"), model.status(), "after {act:?} of {acts:?}");
+        assert_eq!(
+            found.text("status"),
+            model.status(),
+            "after {act:?} of {acts:?}"
+        );
         for (at, url) in authorizations.iter().enumerate() {
             let found = client.get(url).await.ok(200);
             // A proof counts for thirty days, which is four of these.
             if found.text("status") != "expired" {
-                assert_eq!(found.text("status"), model.proven(at), "{at} after {act:?} of {acts:?}");
+                assert_eq!(
+                    found.text("status"),
+                    model.proven(at),
+                    "{at} after {act:?} of {acts:?}"
+                );
             }
         }
-        assert_eq!(found.json.get("certificate").is_some(), model.status() == "valid");
+        assert_eq!(
+            found.json.get("certificate").is_some(),
+            model.status() == "valid"
+        );
     }
     // Nothing stays in the way of the next.
     house.pass(91_000);

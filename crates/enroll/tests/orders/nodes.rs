@@ -113,7 +113,9 @@ async fn persistent(client: Client, other: Acme, name: String) -> String {
                 if let Some(shown) = client.try_get(&authorization).await
                     && let Some(challenge) = shown.json["challenges"][0]["url"].as_str()
                 {
-                    client.try_post(challenge, Some(serde_json::json!({}))).await;
+                    client
+                        .try_post(challenge, Some(serde_json::json!({})))
+                        .await;
                 }
             }
             "processing" => tokio::time::sleep(Duration::from_millis(20)).await,
@@ -177,6 +179,11 @@ async fn r09_a_node_dies_among_a_hundred_orders() {
     assert_eq!(urls.len(), 100, "each has a certificate of its own");
     // An order that was made by a request whose answer was lost may be there besides, without a certificate.
     assert_eq!(house.certificates().await, 100);
-    assert_eq!(house.count("SELECT id FROM acme_orders WHERE status = 'processing'").await, 0);
+    assert_eq!(
+        house
+            .count("SELECT id FROM acme_orders WHERE status = 'processing'")
+            .await,
+        0
+    );
     house.check().await;
 }

@@ -28,14 +28,23 @@ async fn rfc8555_7_4_from_names_to_a_certificate(postgres: bool) {
     let client = house.client().await;
     let order = client.new_order(&["PACS.example.org"]).await.ok(201);
     assert_eq!(order.text("status"), "pending");
-    assert_eq!(order.json["identifiers"], json!([{ "type": "dns", "value": "pacs.example.org" }]));
+    assert_eq!(
+        order.json["identifiers"],
+        json!([{ "type": "dns", "value": "pacs.example.org" }])
+    );
     assert_eq!(order.text("expires"), "2026-11-29T12:00:00Z");
     assert_eq!(order.text("profile"), "server-tls");
-    assert_eq!(order.text("finalize"), format!("{}/finalize", order.location()));
+    assert_eq!(
+        order.text("finalize"),
+        format!("{}/finalize", order.location())
+    );
     let url = order.json["authorizations"][0].as_str().unwrap();
     let authorization = client.get(url).await.ok(200);
     assert_eq!(authorization.text("status"), "pending");
-    assert_eq!(authorization.json["identifier"], json!({ "type": "dns", "value": "pacs.example.org" }));
+    assert_eq!(
+        authorization.json["identifier"],
+        json!({ "type": "dns", "value": "pacs.example.org" })
+    );
     assert!(authorization.json.get("wildcard").is_none());
     let kinds: Vec<&str> = authorization.json["challenges"]
         .as_array()
@@ -43,10 +52,15 @@ async fn rfc8555_7_4_from_names_to_a_certificate(postgres: bool) {
         .iter()
         .map(|challenge| challenge["type"].as_str().unwrap())
         .collect();
-    assert_eq!(kinds, ["http-01", "dns-01", "tls-alpn-01", "dns-account-01"]);
+    assert_eq!(
+        kinds,
+        ["http-01", "dns-01", "tls-alpn-01", "dns-account-01"]
+    );
     assert_eq!(authorization.reply.retry_after, Some(1));
     // Not ready: RFC 8555 §7.4.
-    let early = client.finalize(&order.location(), &csr(&["pacs.example.org"])).await;
+    let early = client
+        .finalize(&order.location(), &csr(&["pacs.example.org"]))
+        .await;
     assert_eq!((early.status, early.error()), (403, "orderNotReady"));
     let challenge = client.answer(&authorization).await.ok(200);
     assert_eq!(challenge.text("status"), "valid");
@@ -55,7 +69,10 @@ async fn rfc8555_7_4_from_names_to_a_certificate(postgres: bool) {
     let asked = house.world.asked();
     let token = challenge.text("token");
     assert_eq!(asked[0].token, token);
-    assert_eq!(asked[0].key_authorization, format!("{token}.{}", client.thumbprint()));
+    assert_eq!(
+        asked[0].key_authorization,
+        format!("{token}.{}", client.thumbprint())
+    );
     assert_eq!(asked[0].account_url, client.kid());
     let proven = client.get(url).await.ok(200);
     assert_eq!(proven.text("status"), "valid");
@@ -88,7 +105,13 @@ async fn rfc8555_7_4_from_names_to_a_certificate(postgres: bool) {
 async fn every_kind_of_name_in_one_order(postgres: bool) {
     let house = House::new(postgres).await;
     let client = house.client().await;
-    let names = ["a.example.org", "*.icu.example.org", "icu.example.org", "10.20.0.9", "2001:db8::9"];
+    let names = [
+        "a.example.org",
+        "*.icu.example.org",
+        "icu.example.org",
+        "10.20.0.9",
+        "2001:db8::9",
+    ];
     let order = client.new_order(&names).await.ok(201);
     let mut kinds = Vec::new();
     for url in order.json["authorizations"].as_array().unwrap() {
@@ -100,7 +123,10 @@ async fn every_kind_of_name_in_one_order(postgres: bool) {
             .map(|challenge| challenge["type"].clone())
             .collect();
         kinds.push((
-            authorization.json["identifier"]["value"].as_str().unwrap().to_owned(),
+            authorization.json["identifier"]["value"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
             authorization.json["wildcard"] == json!(true),
             json!(offered).to_string(),
         ));
@@ -119,7 +145,10 @@ async fn every_kind_of_name_in_one_order(postgres: bool) {
         assert_eq!((found.0.as_str(), found.1, found.2.as_str()), expected);
     }
     client.prove(&order).await;
-    let done = client.finalize(&order.location(), &csr(&names)).await.ok(200);
+    let done = client
+        .finalize(&order.location(), &csr(&names))
+        .await
+        .ok(200);
     let leaf = client.leaf(&done.text("certificate")).await;
     let certified: x509::ext::SubjectAltName = leaf.ext().unwrap().unwrap();
     assert_eq!(certified.0, names.map(general));
@@ -135,7 +164,11 @@ async fn refused_names_are_named_one_by_one(postgres: bool) {
         (&many, "malformed", 0),
         (&["a_b.example.org"], "malformed", 1),
         (&["a.example.org."], "malformed", 1),
-        (&["a.example.org", "xn--80ak6aa92e.com"], "rejectedIdentifier", 1),
+        (
+            &["a.example.org", "xn--80ak6aa92e.com"],
+            "rejectedIdentifier",
+            1,
+        ),
         (&["*.org", "xn--pple-43d.com"], "rejectedIdentifier", 2),
         (&["*.org", "a..b"], "compound", 2),
     ];
@@ -153,8 +186,14 @@ async fn refused_names_are_named_one_by_one(postgres: bool) {
         json!([]),
     ];
     for payload in table {
-        let answer = client.post(&client.url("new-order"), Some(payload.clone())).await;
-        assert_eq!((answer.status, answer.error()), (400, "malformed"), "{payload}");
+        let answer = client
+            .post(&client.url("new-order"), Some(payload.clone()))
+            .await;
+        assert_eq!(
+            (answer.status, answer.error()),
+            (400, "malformed"),
+            "{payload}"
+        );
     }
     let other = json!({ "identifiers": [{ "type": "permanent-identifier", "value": "x" }] });
     let answer = client.post(&client.url("new-order"), Some(other)).await;
@@ -174,7 +213,12 @@ async fn r09_directory_account_and_profile_limit_the_names(postgres: bool) {
         })
         .await;
     let client = house.client_of("icu").await;
-    let names = ["a.icu.example.org", "b.example.org", "*.x.icu.example.org", "10.0.0.1"];
+    let names = [
+        "a.icu.example.org",
+        "b.example.org",
+        "*.x.icu.example.org",
+        "10.0.0.1",
+    ];
     let answer = client.new_order(&names).await;
     assert_eq!((answer.status, answer.error()), (403, "rejectedIdentifier"));
     let problems = answer.json["subproblems"].as_array().unwrap();
@@ -219,7 +263,10 @@ async fn r09_profiles_are_chosen_by_name(postgres: bool) {
     let profile = |name: &str| json!({ "profile": name });
     let names = ["a.example.org"];
     assert_eq!(client.new_order(&names).await.text("profile"), "server-tls");
-    let chosen = client.new_order_with(&names, profile("api-tls")).await.ok(201);
+    let chosen = client
+        .new_order_with(&names, profile("api-tls"))
+        .await
+        .ok(201);
     assert_eq!(chosen.text("profile"), "api-tls");
     let unknown = client.new_order_with(&names, profile("dicom-node")).await;
     assert_eq!((unknown.status, unknown.error()), (400, "invalidProfile"));
@@ -229,7 +276,10 @@ async fn r09_profiles_are_chosen_by_name(postgres: bool) {
         ..Scope::default()
     };
     let bound = house.bound("two", scope, false).await;
-    assert_eq!(bound.new_order(&names).await.ok(201).text("profile"), "api-tls");
+    assert_eq!(
+        bound.new_order(&names).await.ok(201).text("profile"),
+        "api-tls"
+    );
     let foreign = bound.new_order_with(&names, profile("server-tls")).await;
     assert_eq!(foreign.error(), "invalidProfile");
 }
@@ -262,19 +312,50 @@ async fn dates_within_the_profile(postgres: bool) {
         assert_eq!(answer.error(), "malformed", "{begin:?} {end:?}");
     }
     let accepted = [
-        (None, Some("2026-12-24T18:00:00Z"), None, Some("2026-12-24T18:00:00Z")),
-        (None, Some("2026-12-24T18:00:00+01:00"), None, Some("2026-12-24T17:00:00Z")),
-        (None, Some("2027-12-25T11:59:58.5Z"), None, Some("2027-12-25T11:59:58Z")),
-        (Some("2026-11-22T12:00:00Z"), None, Some("2026-11-22T12:00:00Z"), None),
-        (Some("2026-12-01T00:00:00Z"), Some("2026-12-02T00:00:00Z"), Some("2026-12-01T00:00:00Z"), Some("2026-12-02T00:00:00Z")),
+        (
+            None,
+            Some("2026-12-24T18:00:00Z"),
+            None,
+            Some("2026-12-24T18:00:00Z"),
+        ),
+        (
+            None,
+            Some("2026-12-24T18:00:00+01:00"),
+            None,
+            Some("2026-12-24T17:00:00Z"),
+        ),
+        (
+            None,
+            Some("2027-12-25T11:59:58.5Z"),
+            None,
+            Some("2027-12-25T11:59:58Z"),
+        ),
+        (
+            Some("2026-11-22T12:00:00Z"),
+            None,
+            Some("2026-11-22T12:00:00Z"),
+            None,
+        ),
+        (
+            Some("2026-12-01T00:00:00Z"),
+            Some("2026-12-02T00:00:00Z"),
+            Some("2026-12-01T00:00:00Z"),
+            Some("2026-12-02T00:00:00Z"),
+        ),
     ];
     for (begin, end, not_before, not_after) in accepted {
-        let order = client.new_order_with(&names, dates(begin, end)).await.ok(201);
+        let order = client
+            .new_order_with(&names, dates(begin, end))
+            .await
+            .ok(201);
         assert_eq!(order.json["notBefore"].as_str(), not_before);
         assert_eq!(order.json["notAfter"].as_str(), not_after);
         client.prove(&order).await;
         house.pass(2000);
-        let done = client.finalize(&order.location(), &csr(&names)).await.ok(200);
+        let done = client
+            .finalize(&order.location(), &csr(&names))
+            .await
+            .ok(200);
         let leaf = client.leaf(&done.text("certificate")).await;
         if let Some(end) = not_after {
             assert_eq!(leaf.not_after().to_string(), end);
@@ -302,17 +383,35 @@ async fn r09_preauthorised_names_need_no_challenge(postgres: bool) {
     let authorization = client.get(url).await.ok(200);
     assert_eq!(authorization.text("status"), "valid");
     assert_eq!(authorization.json["challenges"], json!([]));
-    let event = house.events("acme.authorization.valid").await.pop().unwrap();
+    let event = house
+        .events("acme.authorization.valid")
+        .await
+        .pop()
+        .unwrap();
     let after = event.after.unwrap();
-    assert!(after["origin"].as_str().unwrap().starts_with("preauthorised:"));
-    assert_eq!(after["names"], json!(["dns:p1.pumps.example.org", "ip:10.20.0.9"]));
-    client.finalize(&order.location(), &csr(&names)).await.ok(200);
+    assert!(
+        after["origin"]
+            .as_str()
+            .unwrap()
+            .starts_with("preauthorised:")
+    );
+    assert_eq!(
+        after["names"],
+        json!(["dns:p1.pumps.example.org", "ip:10.20.0.9"])
+    );
+    client
+        .finalize(&order.location(), &csr(&names))
+        .await
+        .ok(200);
     let issued = house.events("certificate.issue").await.pop().unwrap();
     let evidence = issued.after.unwrap()["evidence"].to_string();
     assert!(evidence.contains("acme-preauthorised:"), "{evidence}");
     assert!(house.world.asked().is_empty());
     // Beyond the scope nothing is given, and a scope alone gives nothing.
-    assert_eq!(client.new_order(&["x.example.org"]).await.error(), "rejectedIdentifier");
+    assert_eq!(
+        client.new_order(&["x.example.org"]).await.error(),
+        "rejectedIdentifier"
+    );
     let bound = house.bound("open", scope, false).await;
     let order = bound.new_order(&["p1.pumps.example.org"]).await.ok(201);
     assert_eq!(order.text("status"), "pending");
@@ -323,28 +422,50 @@ async fn rfc8555_7_4_1_proof_ahead_of_an_order(postgres: bool) {
     let client = house.client().await;
     let ahead = |value: &str| json!({ "identifier": { "type": "dns", "value": value } });
     let url = client.url("new-authz");
-    let made = client.post(&url, Some(ahead("a.example.org"))).await.ok(201);
+    let made = client
+        .post(&url, Some(ahead("a.example.org")))
+        .await
+        .ok(201);
     assert_eq!(made.text("status"), "pending");
     let location = made.location();
     // Before it is proven it serves nothing.
-    assert_eq!(client.new_order(&["a.example.org"]).await.text("status"), "pending");
+    assert_eq!(
+        client.new_order(&["a.example.org"]).await.text("status"),
+        "pending"
+    );
     client.answer(&made).await.ok(200);
     assert_eq!(client.get(&location).await.text("status"), "valid");
     let order = client.new_order(&["a.example.org"]).await.ok(201);
     assert_eq!(order.text("status"), "ready");
-    client.finalize(&order.location(), &csr(&["a.example.org"])).await.ok(200);
+    client
+        .finalize(&order.location(), &csr(&["a.example.org"]))
+        .await
+        .ok(200);
     // Not another name, not a wildcard, not another account, not for ever.
     let mixed = client.new_order(&["a.example.org", "b.example.org"]).await;
     assert_eq!(mixed.text("status"), "pending");
-    assert_eq!(client.new_order(&["*.a.example.org"]).await.text("status"), "pending");
+    assert_eq!(
+        client.new_order(&["*.a.example.org"]).await.text("status"),
+        "pending"
+    );
     let other = house.client().await;
-    assert_eq!(other.new_order(&["a.example.org"]).await.text("status"), "pending");
+    assert_eq!(
+        other.new_order(&["a.example.org"]).await.text("status"),
+        "pending"
+    );
     let foreign = other.get(&location).await;
     assert_eq!((foreign.status, foreign.error()), (403, "unauthorized"));
     house.pass(31 * DAY);
     assert_eq!(client.get(&location).await.text("status"), "expired");
-    assert_eq!(client.new_order(&["a.example.org"]).await.text("status"), "pending");
-    for (value, error) in [("*.example.org", "malformed"), ("a_b", "malformed"), ("xn--80ak6aa92e.com", "rejectedIdentifier")] {
+    assert_eq!(
+        client.new_order(&["a.example.org"]).await.text("status"),
+        "pending"
+    );
+    for (value, error) in [
+        ("*.example.org", "malformed"),
+        ("a_b", "malformed"),
+        ("xn--80ak6aa92e.com", "rejectedIdentifier"),
+    ] {
         let answer = client.post(&url, Some(ahead(value))).await;
         assert_eq!(answer.error(), error, "{value}");
     }
@@ -368,9 +489,15 @@ async fn proofs_are_reused_where_the_directory_says_so(postgres: bool) {
     client.certify(&["a.example.org"]).await;
     // A reused proof does not become younger by being reused.
     house.pass(1_800_000);
-    assert_eq!(client.new_order(&["a.example.org"]).await.text("status"), "ready");
+    assert_eq!(
+        client.new_order(&["a.example.org"]).await.text("status"),
+        "ready"
+    );
     house.pass(1_801_000);
-    assert_eq!(client.new_order(&["a.example.org"]).await.text("status"), "pending");
+    assert_eq!(
+        client.new_order(&["a.example.org"]).await.text("status"),
+        "pending"
+    );
 }
 
 async fn rfc9773_5_one_order_replaces_a_certificate(postgres: bool) {
@@ -391,30 +518,58 @@ async fn rfc9773_5_one_order_replaces_a_certificate(postgres: bool) {
         (&format!("{id}="), "malformed"),
     ];
     for (id, error) in table {
-        let answer = client.new_order_with(&["a.example.org"], replaces(id)).await;
+        let answer = client
+            .new_order_with(&["a.example.org"], replaces(id))
+            .await;
         assert_eq!(answer.error(), error, "{id}");
     }
     let stranger = house.client().await;
-    let answer = stranger.new_order_with(&["a.example.org"], replaces(&id)).await;
+    let answer = stranger
+        .new_order_with(&["a.example.org"], replaces(&id))
+        .await;
     assert_eq!((answer.status, answer.error()), (403, "unauthorized"));
-    let unrelated = client.new_order_with(&["c.example.org"], replaces(&id)).await;
+    let unrelated = client
+        .new_order_with(&["c.example.org"], replaces(&id))
+        .await;
     assert_eq!(unrelated.error(), "malformed");
     // The first order that came to nothing is not in the way.
-    let failing = client.new_order_with(&["a.example.org"], replaces(&id)).await.ok(201);
+    let failing = client
+        .new_order_with(&["a.example.org"], replaces(&id))
+        .await
+        .ok(201);
     let authorization = failing.json["authorizations"][0].as_str().unwrap();
-    client.post(authorization, Some(json!({ "status": "deactivated" }))).await.ok(200);
-    assert_eq!(client.get(&failing.location()).await.text("status"), "invalid");
-    let order = client.new_order_with(&["a.example.org"], replaces(&id)).await.ok(201);
+    client
+        .post(authorization, Some(json!({ "status": "deactivated" })))
+        .await
+        .ok(200);
+    assert_eq!(
+        client.get(&failing.location()).await.text("status"),
+        "invalid"
+    );
+    let order = client
+        .new_order_with(&["a.example.org"], replaces(&id))
+        .await
+        .ok(201);
     assert_eq!(order.text("replaces"), id);
-    let second = client.new_order_with(&["a.example.org"], replaces(&id)).await;
+    let second = client
+        .new_order_with(&["a.example.org"], replaces(&id))
+        .await;
     assert_eq!((second.status, second.error()), (409, "alreadyReplaced"));
     // Nor is one that has expired.
     house.pass(8 * DAY);
-    let order = client.new_order_with(&["a.example.org"], replaces(&id)).await.ok(201);
+    let order = client
+        .new_order_with(&["a.example.org"], replaces(&id))
+        .await
+        .ok(201);
     client.prove(&order).await;
-    client.finalize(&order.location(), &csr(&["a.example.org"])).await.ok(200);
+    client
+        .finalize(&order.location(), &csr(&["a.example.org"]))
+        .await
+        .ok(200);
     house.pass(60 * DAY);
-    let third = client.new_order_with(&["a.example.org"], replaces(&id)).await;
+    let third = client
+        .new_order_with(&["a.example.org"], replaces(&id))
+        .await;
     assert_eq!(third.error(), "alreadyReplaced");
 }
 
@@ -427,18 +582,33 @@ async fn orders_are_listed_in_pages(postgres: bool) {
     let mut made = Vec::new();
     for i in 0..205 {
         house.pass(1);
-        made.push(client.new_order(&[&format!("h{i}.example.org")]).await.ok(201).location());
+        made.push(
+            client
+                .new_order(&[&format!("h{i}.example.org")])
+                .await
+                .ok(201)
+                .location(),
+        );
     }
     made.reverse();
     // One that came to nothing is left out.
     let order = client.get(&made[3]).await;
     let authorization = order.json["authorizations"][0].as_str().unwrap().to_owned();
-    client.post(&authorization, Some(json!({ "status": "deactivated" }))).await.ok(200);
+    client
+        .post(&authorization, Some(json!({ "status": "deactivated" })))
+        .await
+        .ok(200);
     made.remove(3);
     let (mut found, mut next, mut pages) = (Vec::new(), Some(list.clone()), 0);
     while let Some(url) = next {
         let page = client.get(&url).await.ok(200);
-        found.extend(page.json["orders"].as_array().unwrap().iter().map(|url| url.as_str().unwrap().to_owned()));
+        found.extend(
+            page.json["orders"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|url| url.as_str().unwrap().to_owned()),
+        );
         next = page.link("next");
         pages += 1;
     }
@@ -463,22 +633,41 @@ async fn nobody_sees_the_orders_of_others(postgres: bool) {
         .to_owned();
     for url in [order.location(), authorization.clone(), challenge.clone()] {
         let answer = other.get(&url).await;
-        assert_eq!((answer.status, answer.error()), (403, "unauthorized"), "{url}");
+        assert_eq!(
+            (answer.status, answer.error()),
+            (403, "unauthorized"),
+            "{url}"
+        );
         assert_eq!(client.get(&url).await.status, 200);
     }
     let answer = other.post(&challenge, Some(json!({}))).await;
     assert_eq!(answer.error(), "unauthorized");
-    let answer = other.post(&authorization, Some(json!({ "status": "deactivated" }))).await;
+    let answer = other
+        .post(&authorization, Some(json!({ "status": "deactivated" })))
+        .await;
     assert_eq!(answer.error(), "unauthorized");
-    let answer = other.finalize(&order.location(), &csr(&["a.example.org"])).await;
+    let answer = other
+        .finalize(&order.location(), &csr(&["a.example.org"]))
+        .await;
     assert_eq!(answer.error(), "unauthorized");
     // Through another directory it is not there.
     let elsewhere = house.client_of("second").await;
     let url = order.location().replace("/open/", "/second/");
     assert_eq!(elsewhere.get(&url).await.status, 404);
-    for path in ["order/0", "order/'", "authz/0-0", "authz/x", "challenge/x/http-01", "certificate/00"] {
+    for path in [
+        "order/0",
+        "order/'",
+        "authz/0-0",
+        "authz/x",
+        "challenge/x/http-01",
+        "certificate/00",
+    ] {
         let answer = client.get(&client.url(path)).await;
-        assert_eq!((answer.status, answer.error()), (404, "malformed"), "{path}");
+        assert_eq!(
+            (answer.status, answer.error()),
+            (404, "malformed"),
+            "{path}"
+        );
     }
 }
 
@@ -490,7 +679,10 @@ async fn an_order_expires(postgres: bool) {
     let authorization = pending.json["authorizations"][0].as_str().unwrap();
     let challenge = client.get(authorization).await;
     house.pass(7 * DAY);
-    assert_eq!(client.get(&pending.location()).await.text("status"), "invalid");
+    assert_eq!(
+        client.get(&pending.location()).await.text("status"),
+        "invalid"
+    );
     assert_eq!(client.get(&ready).await.text("status"), "invalid");
     assert_eq!(client.get(authorization).await.text("status"), "invalid");
     assert_eq!(client.answer(&challenge).await.error(), "malformed");

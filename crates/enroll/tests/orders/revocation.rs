@@ -3,7 +3,7 @@
 use ca::CertificateState;
 use serde_json::json;
 
-use crate::client::{Client, b64, signed, general};
+use crate::client::{Client, b64, general, signed};
 use crate::support::{DAY, House, on_both};
 
 on_both!(
@@ -15,11 +15,20 @@ on_both!(
 );
 
 async fn state(house: &House, leaf: &x509::Certificate) -> (CertificateState, Option<i64>) {
-    let stored = house.ca.certificate(&leaf.fingerprint()).await.unwrap().unwrap();
+    let stored = house
+        .ca
+        .certificate(&leaf.fingerprint())
+        .await
+        .unwrap()
+        .unwrap();
     (stored.state, stored.reason)
 }
 
-async fn revoke(client: &Client, leaf: &x509::Certificate, reason: Option<i64>) -> crate::client::Answer {
+async fn revoke(
+    client: &Client,
+    leaf: &x509::Certificate,
+    reason: Option<i64>,
+) -> crate::client::Answer {
     let mut payload = json!({ "certificate": b64(leaf.der()) });
     if let Some(reason) = reason {
         payload["reason"] = json!(reason);
@@ -30,15 +39,29 @@ async fn revoke(client: &Client, leaf: &x509::Certificate, reason: Option<i64>) 
 async fn by_the_account_that_was_issued_it(postgres: bool) {
     let house = House::new(postgres).await;
     let client = house.client().await;
-    for (asked, stored) in [(None, 0), (Some(0), 0), (Some(1), 1), (Some(3), 3), (Some(4), 4), (Some(5), 5)] {
+    for (asked, stored) in [
+        (None, 0),
+        (Some(0), 0),
+        (Some(1), 1),
+        (Some(3), 3),
+        (Some(4), 4),
+        (Some(5), 5),
+    ] {
         let leaf = client.leaf(&client.certify(&["a.example.org"]).await).await;
         for wrong in [2, 6, 7, 8, 9, 10, 11, -1, 1 << 40] {
             let answer = revoke(&client, &leaf, Some(wrong)).await;
-            assert_eq!((answer.status, answer.error()), (400, "badRevocationReason"), "{wrong}");
+            assert_eq!(
+                (answer.status, answer.error()),
+                (400, "badRevocationReason"),
+                "{wrong}"
+            );
         }
         let answer = revoke(&client, &leaf, asked).await.ok(200);
         assert!(answer.reply.body.is_empty());
-        assert_eq!(state(&house, &leaf).await, (CertificateState::Revoked, Some(stored)));
+        assert_eq!(
+            state(&house, &leaf).await,
+            (CertificateState::Revoked, Some(stored))
+        );
         let again = revoke(&client, &leaf, Some(1)).await;
         assert_eq!((again.status, again.error()), (400, "alreadyRevoked"));
     }
@@ -54,7 +77,9 @@ async fn by_an_account_that_holds_every_name(postgres: bool) {
     let answer = revoke(&other, &leaf, None).await;
     assert_eq!((answer.status, answer.error()), (403, "unauthorized"));
     // Some of them are not enough, nor is the base of a wildcard.
-    other.ready(&["a.example.org", "b.example.org", "10.20.0.9"]).await;
+    other
+        .ready(&["a.example.org", "b.example.org", "10.20.0.9"])
+        .await;
     assert_eq!(revoke(&other, &leaf, None).await.error(), "unauthorized");
     other.ready(&["*.b.example.org"]).await;
     // Nor proofs that are too old.
@@ -62,7 +87,10 @@ async fn by_an_account_that_holds_every_name(postgres: bool) {
     assert_eq!(revoke(&other, &leaf, None).await.error(), "unauthorized");
     other.ready(&names).await;
     revoke(&other, &leaf, Some(4)).await.ok(200);
-    assert_eq!(state(&house, &leaf).await, (CertificateState::Revoked, Some(4)));
+    assert_eq!(
+        state(&house, &leaf).await,
+        (CertificateState::Revoked, Some(4))
+    );
 }
 
 async fn by_whoever_has_its_key(postgres: bool) {
@@ -72,17 +100,28 @@ async fn by_whoever_has_its_key(postgres: bool) {
     let pkcs8 = holder.pkcs8.clone();
     let holder = Client::with_key(&house.acme, "open", clock(&house), &pkcs8);
     let url = client.ready(&["a.example.org"]).await;
-    let request = signed("", vec![general("a.example.org")], &pkcs8, |builder| builder);
+    let request = signed("", vec![general("a.example.org")], &pkcs8, |builder| {
+        builder
+    });
     let done = client.finalize(&url, &request).await.ok(200);
     let leaf = client.leaf(&done.text("certificate")).await;
     let stranger = Client::new(&house.acme, "open", clock(&house));
     assert_eq!(revoke(&stranger, &leaf, None).await.error(), "unauthorized");
     revoke(&client, &leaf, Some(4)).await.ok(200);
     // It turns out that the key was stolen: whoever shows it may say so.
-    assert_eq!(revoke(&holder, &leaf, Some(4)).await.error(), "alreadyRevoked");
+    assert_eq!(
+        revoke(&holder, &leaf, Some(4)).await.error(),
+        "alreadyRevoked"
+    );
     revoke(&holder, &leaf, Some(1)).await.ok(200);
-    assert_eq!(state(&house, &leaf).await, (CertificateState::Revoked, Some(1)));
-    assert_eq!(revoke(&holder, &leaf, Some(1)).await.error(), "alreadyRevoked");
+    assert_eq!(
+        state(&house, &leaf).await,
+        (CertificateState::Revoked, Some(1))
+    );
+    assert_eq!(
+        revoke(&holder, &leaf, Some(1)).await.error(),
+        "alreadyRevoked"
+    );
     let event = house.events("certificate.revoke").await.pop().unwrap();
     assert!(event.actor.id.starts_with("acme-key-"));
 }
@@ -105,12 +144,18 @@ async fn what_cannot_be_revoked_and_why(postgres: bool) {
         json!({ "certificate": b64(leaf.der()), "reason": "keyCompromise" }),
     ] {
         let answer = client.post(&url, Some(payload.clone())).await;
-        assert_eq!((answer.status, answer.error()), (400, "malformed"), "{payload}");
+        assert_eq!(
+            (answer.status, answer.error()),
+            (400, "malformed"),
+            "{payload}"
+        );
     }
     // One byte of it changed: another certificate, which nobody issued.
     let mut other = leaf.der().to_vec();
     *other.last_mut().unwrap() ^= 1;
-    let answer = client.post(&url, Some(json!({ "certificate": b64(&other) }))).await;
+    let answer = client
+        .post(&url, Some(json!({ "certificate": b64(&other) })))
+        .await;
     assert_eq!((answer.status, answer.error()), (404, "malformed"));
     let authority = house.ca.issuer("servers").unwrap();
     let answer = revoke(&client, authority.certificate(), None).await;
