@@ -19,8 +19,8 @@ pub struct Along {
 }
 
 impl Along {
-    /// `with_intent` is added to the write that makes the intent durable, `with_record` to the one
-    /// that makes the certificate durable, whose SHA-256 it is given. Neither is called for an
+    /// `with_intent` is added to the write that records the intent, `with_record` to the one that
+    /// makes the certificate durable, and the intent with it; it is given the certificate's SHA-256. Neither is called for an
     /// issuance that is refused.
     pub fn new(
         with_intent: impl FnOnce(Write) -> Result<Write> + Send + Sync + 'static,

@@ -155,23 +155,20 @@ impl Ca {
             "profile": route.profile.profile.name(),
             "tbs_sha256": hex::encode(sha256(&draft.tbs)),
         }));
+        let write = Write::new(event)?.durability(durability).routine();
         // What goes along comes first: who is too late for it need not be told of an intent in its way.
-        let write = along
-            .intend(Write::new(event)?)?
-            .run(
-                INTEND,
-                params![
-                    &draft.serial,
-                    route.issuer.name(),
-                    draft.partition,
-                    route.profile.profile.name(),
-                    permit.actor().id.as_str(),
-                    idempotency.map(str::to_owned),
-                    now,
-                ],
-            )
-            .durability(durability)
-            .routine();
+        let write = along.intend(write)?.run(
+            INTEND,
+            params![
+                &draft.serial,
+                route.issuer.name(),
+                draft.partition,
+                route.profile.profile.name(),
+                permit.actor().id.as_str(),
+                idempotency.map(str::to_owned),
+                now,
+            ],
+        );
         match self.store().commit(write).await {
             Ok(_) => Ok(Recorded(draft)),
             Err(StoreError::Duplicate(_)) if idempotency.is_some() => Err(access::Refusal::new(
