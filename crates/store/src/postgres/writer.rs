@@ -48,6 +48,8 @@ pub(crate) async fn run(
         growth,
     };
     while let Some(first) = jobs.recv().await {
+        // Whoever is ready to write comes along: a transaction has a price of its own.
+        tokio::task::yield_now().await;
         let batch = batch::gather(first, &mut jobs);
         // What need not wait for the disk does not share the wait of the others.
         let ordered = |job: &Job| job.write.durability == Durability::Ordered;
