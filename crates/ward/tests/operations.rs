@@ -516,3 +516,60 @@ fn a_request_may_come_from_standard_input() {
     let ran = Ran::of(child.wait_with_output().unwrap());
     assert_eq!(ran.json()["profile"], "server-tls");
 }
+
+/// A socket that somebody else holds (systemd's socket activation) refuses nobody while the server is away.
+#[test]
+fn an_inherited_socket_lets_clients_wait_for_the_next_server() {
+    use std::net::TcpListener;
+    use std::os::fd::OwnedFd;
+
+    let hospital = Hospital::new();
+    let sockets = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let [api, status] = sockets
+        .each_ref()
+        .map(|socket| socket.local_addr().unwrap());
+    let serve = || {
+        let [api_fd, status_fd] = sockets
+            .each_ref()
+            .map(|socket| OwnedFd::from(socket.try_clone().unwrap()));
+        // The sockets arrive as descriptors 3 and 4, and LISTEN_PID is the process that they are for.
+        let script = format!(
+            "exec 3<&0 4<&1 0</dev/null 1>&2; export LISTEN_FDS=2 LISTEN_PID=$$; \
+            exec \"$WARD\" serve --data data --listen {api} --http {status}"
+        );
+        Command::new("sh")
+            .args(["-c", &script])
+            .env("WARD", env!("CARGO_BIN_EXE_ward"))
+            .current_dir(hospital.path(""))
+            .stdin(Stdio::from(api_fd))
+            .stdout(Stdio::from(status_fd))
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let curl = || {
+        Command::new("curl")
+            .args([
+                "-sS",
+                "--max-time",
+                "60",
+                &format!("http://{status}/readyz"),
+            ])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let first = curl();
+    let mut server = hospital::Server::of(serve());
+    assert_eq!(first.wait_with_output().unwrap().stdout, b"ready\n");
+    assert_eq!(server.terminate(), Some(0));
+
+    // Nobody serves; the connection is made all the same, and answered by the next server.
+    let waiting = [curl(), curl(), curl()];
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let mut server = hospital::Server::of(serve());
+    for client in waiting {
+        assert_eq!(client.wait_with_output().unwrap().stdout, b"ready\n");
+    }
+    assert_eq!(server.terminate(), Some(0));
+}

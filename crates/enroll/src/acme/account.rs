@@ -12,7 +12,7 @@ use super::directory::ExternalAccount;
 use super::front::Verified;
 use super::limits::Spend;
 use super::problem::{ErrorType, Problem};
-use super::{Acme, AcmeError, Directory, Reply, binding, jws};
+use super::{Acme, AcmeError, Directory, Reply, binding, json, jws};
 
 /// Addresses of one account.
 const CONTACTS: usize = 10;
@@ -315,6 +315,17 @@ fn is_address(address: &str) -> bool {
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
     local.len() <= 64 && local.split('.').all(atom) && domain.split('.').all(label)
+}
+
+/// See [`super::exercise`].
+pub(crate) fn exercise(data: &[u8]) {
+    if let Ok(wish) = json::parse::<NewAccount>(data, "payload") {
+        let _ = check_contacts(&wish.contact.unwrap_or_default());
+        if let Some(binding) = wish.external_account_binding {
+            let _ = jws::Message::read(binding.get().as_bytes(), "binding");
+        }
+    }
+    let _ = json::parse::<Update>(data, "payload");
 }
 
 #[cfg(test)]

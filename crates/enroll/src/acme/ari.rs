@@ -89,7 +89,7 @@ pub(crate) async fn find(
     found.map_err(|error| Problem::internal(&error))
 }
 
-fn parse(certificate_id: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+pub(crate) fn parse(certificate_id: &str) -> Option<(Vec<u8>, Vec<u8>)> {
     if certificate_id.len() > LONGEST {
         return None;
     }

@@ -60,7 +60,9 @@ impl fmt::Display for Rate {
         if self.is_off() {
             return f.write_str("off");
         }
-        let unit = UNITS.iter().find(|(_, unit)| self.seconds % unit == 0);
+        let unit = UNITS
+            .iter()
+            .find(|(_, unit)| self.seconds.is_multiple_of(*unit));
         let (letter, unit) = unit.copied().unwrap_or(('s', 1));
         match self.seconds / unit {
             1 => write!(f, "{}/{letter}", self.count),

@@ -110,6 +110,13 @@ async fn commit(
     }
 }
 
+/// See [`super::exercise`].
+pub(crate) fn exercise(data: &[u8]) {
+    if let Ok(change) = json::parse::<KeyChange>(data, "payload") {
+        let _ = Jwk::read(&change.old_key.0, None);
+    }
+}
+
 const CHANGE: &str = "UPDATE acme_accounts SET thumbprint = $1, jwk = $2 \
     WHERE id = $3 AND thumbprint = $4 AND status = 'valid'";
 const ANOTHER_CHANGE: &str = "the account's key has changed";

@@ -15,6 +15,8 @@ mod csr;
 mod desk;
 mod directory;
 mod eab;
+#[doc(hidden)]
+pub mod exercise;
 mod finalize;
 mod front;
 mod identifier;

@@ -167,6 +167,11 @@ impl Hospital {
 pub(crate) struct Server(Child);
 
 impl Server {
+    /// A server that was started in another way.
+    pub(crate) fn of(child: Child) -> Self {
+        Self(child)
+    }
+
     /// SIGTERM, as systemd sends it; gives the exit status.
     pub(crate) fn terminate(&mut self) -> Option<i32> {
         let killed = Command::new("kill")

@@ -1,0 +1,5 @@
+//! Signed ACME messages. The property tests of crates/enroll call the same function.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| enroll::acme::exercise::jws(data));
