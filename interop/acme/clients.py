@@ -29,6 +29,8 @@ class Client:
 
     methods, ip, eab, web_root = (), (), True, False
     revokes, changes_key, deactivates, ari = True, False, False, False
+    # It makes a new account, without being asked, when it has none.
+    registers_again = False
 
     def __init__(self, lab, machine):
         self.lab, self.machine = lab, machine
@@ -39,8 +41,8 @@ class Client:
     def at(self, authority, method, eab, label="", restarts=None):
         """Begins again in a folder of its own, with no account, at one directory and with one challenge."""
         self.ca, self.method, self.restarts = authority.name, method, restarts
-        self.directory, self.tls_ca, self.roots = authority.directory(self.name, eab), authority.tls_ca, authority.roots
-        self.binding = authority.external_account(self.name) if eab else None
+        self.directory, self.tls_ca, self.roots = authority.directory(self.machine, eab), authority.tls_ca, authority.roots
+        self.binding = authority.external_account(self.machine) if eab else None
         self.folder = self.lab.folder / f"{authority.name}-{self.domain}-{method}-{'eab' if eab else 'open'}{label}"
         self.folder.mkdir()
         self.log = self.folder / "log"
@@ -84,7 +86,7 @@ class Certbot(Client):
     """The one from PyPI."""
 
     name, binary = "certbot58", BIN / "certbot"
-    methods, ip, deactivates, ari = (HTTP, DNS), (HTTP,), True, True
+    methods, ip, deactivates, registers_again, ari = (HTTP, DNS), (HTTP,), True, True, True
 
     def certbot(self, *arguments):
         return self.run(program(str(self.binary)), *arguments, "--config-dir", self.folder / "etc", "--work-dir", self.folder / "work",
@@ -99,7 +101,7 @@ class Certbot(Client):
             add = self.script("add", f'{hook} dns add "$CERTBOT_DOMAIN" "$CERTBOT_VALIDATION"\n')
             remove = self.script("remove", f'{hook} dns remove "$CERTBOT_DOMAIN" "$CERTBOT_VALIDATION"\n')
         manual = ["--manual", "--preferred-challenges", self.method, "--manual-auth-hook", add, "--manual-cleanup-hook", remove]
-        if self.method == HTTP and not self.web_root:
+        if self.method == HTTP and not (self.web_root or self.restarts):
             self.solver = ["--standalone", "--http-01-port", self.lab.http_port, "--http-01-address", self.address]
         else:
             self.solver = manual

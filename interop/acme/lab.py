@@ -40,6 +40,7 @@ ZONE_FILE = """$TTL 1
 @ SOA ns.{zone}. admin.{zone}. 1 3600 600 86400 1
 @ NS ns.{zone}.
 ns A 127.0.0.1
+metadata A 169.254.169.254
 """
 
 
@@ -182,7 +183,7 @@ class Restarts:
     """A port where a client's hook asks for a restart of the server and waits until it is there again."""
 
     def __init__(self, lab):
-        self.action, self.count = None, 0
+        self.action, self.count, self.proxy = None, 0, None
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):

@@ -57,10 +57,10 @@ class Pebble:
         except OSError:
             return b""
 
-    def directory(self, client, eab):
+    def directory(self, _, eab):
         return self.urls[eab]
 
-    def external_account(self, client):
+    def external_account(self, _):
         """(key identifier, MAC key as base64url) that nobody used yet."""
         return self.unused.pop()
 
@@ -68,7 +68,7 @@ class Pebble:
     def roots(self):
         return self.folder / "roots.pem"
 
-    def status(self, certificate, chain):
+    def status(self, certificate, _):
         """"good" or "revoked", of a certificate of either server."""
         serial = f"{certificate.serial_number:x}"
         for eab in self.urls:

@@ -152,6 +152,8 @@ const BY_ID: &str = "SELECT id, directory, jwk, contacts, status, eab, scope, pr
 const BY_KEY: &str = "SELECT id, directory, jwk, contacts, status, eab, scope, preauthorised, terms_agreed, created \
     FROM acme_accounts WHERE directory = $1 AND thumbprint = $2";
 
+const HAS_KEY: &str = "SELECT 1 FROM acme_accounts WHERE thumbprint = $1 LIMIT 1";
+
 /// Accounts that were used lately.
 #[derive(Default)]
 pub(crate) struct Accounts {
@@ -221,6 +223,11 @@ pub(crate) async fn by_key(
 ) -> Result<Option<Account>, AcmeError> {
     let rows = store.query(BY_KEY, params![directory, thumbprint]).await?;
     rows.first().map(Account::read).transpose()
+}
+
+/// Whether an account of any directory has a key, or had it when it ended.
+pub(crate) async fn has_key(store: &Store, thumbprint: &[u8; 32]) -> Result<bool, AcmeError> {
+    Ok(!store.query(HAS_KEY, params![thumbprint]).await?.is_empty())
 }
 
 /// Whether a write failed because the key has an account.

@@ -17,7 +17,7 @@ use super::limits::Spend;
 use super::order::{own, view};
 use super::orders::{self, Held, Order, OrderState, Stored};
 use super::problem::{ErrorType, Problem};
-use super::{Account, AccountStatus, Acme, AcmeError, Directory, Reply, policy};
+use super::{Account, AccountStatus, Acme, AcmeError, Directory, Reply, accounts, jwk, policy};
 
 /// How long the client waits for its certificate; longer than any key of ours takes.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -52,6 +52,7 @@ pub(crate) async fn post(
     let finalize: Finalize = call.parse()?;
     let request = finalize.request()?;
     let checked = csr::check(&request, &order, account)?;
+    require_no_account_key(acme, &request).await?;
     within_policy(acme, directory, account, &order)?;
     let issuance = Issuance {
         acme,
@@ -85,6 +86,23 @@ pub(crate) async fn post(
                 }
             }
         }
+    }
+}
+
+/// RFC 8555 §11.1: the key of no account that there is, whoever has it.
+async fn require_no_account_key(
+    acme: &Acme,
+    request: &CertificationRequest,
+) -> Result<(), Problem> {
+    let Some(thumbprint) = jwk::thumbprint_of(request.public_key()) else {
+        return Ok(());
+    };
+    match accounts::has_key(&acme.inner.store, &thumbprint).await? {
+        false => Ok(()),
+        true => Err(Problem::new(
+            ErrorType::BadCsr,
+            "the request has the key of an account (RFC 8555 §11.1); make another",
+        )),
     }
 }
 

@@ -51,20 +51,36 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// One complete JSON text that keeps the rules.
+/// One complete JSON object that keeps the rules. serde reads a structure from an array by position as well, which no
+/// message means: neither the whole nor an element of a list may be an array.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), serde_json::Error> {
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(serde_json::Error::custom("it is no JSON object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    Strict(DEPTH).deserialize(&mut reader)?;
+    Strict::new(DEPTH).deserialize(&mut reader)?;
     reader.end()
 }
 
-/// Walks a value; the number is how much deeper it may go.
-struct Strict(usize);
+/// Walks a value.
+struct Strict {
+    /// How much deeper it may go.
+    left: usize,
+    /// The value is an element of a list.
+    listed: bool,
+}
 
 impl Strict {
-    fn deeper<E: Error>(&self) -> Result<Strict, E> {
-        match self.0.checked_sub(1) {
-            Some(left) => Ok(Strict(left)),
+    const fn new(left: usize) -> Self {
+        Strict {
+            left,
+            listed: false,
+        }
+    }
+
+    fn deeper<E: Error>(&self, listed: bool) -> Result<Strict, E> {
+        match self.left.checked_sub(1) {
+            Some(left) => Ok(Strict { left, listed }),
             None => Err(E::custom(format_args!("nested deeper than {DEPTH}"))),
         }
     }
@@ -110,7 +126,10 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(self.deeper()?)?.is_some() {}
+        if self.listed {
+            return Err(A::Error::custom("a list within a list"));
+        }
+        while seq.next_element_seed(self.deeper(true)?)?.is_some() {}
         Ok(())
     }
 
@@ -123,7 +142,7 @@ impl<'de> Visitor<'de> for Strict {
                     "the member {shown:?} stands twice"
                 )));
             }
-            map.next_value_seed(self.deeper()?)?;
+            map.next_value_seed(self.deeper(false)?)?;
         }
         Ok(())
     }
@@ -145,5 +164,40 @@ impl Seen {
         }
         self.many.extend(self.few.drain(..));
         self.many.insert(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+
+    #[test]
+    fn only_objects_without_repetition_and_lists_of_lists_are_read() {
+        let accepted = [
+            "{}",
+            " {\"a\": [1, \"x\", {\"b\": [true, null]}]} ",
+            r#"{"a": {"b": {}}, "c": -1.5}"#,
+        ];
+        for text in accepted {
+            assert!(check(text.as_bytes()).is_ok(), "{text}");
+        }
+        let deep = format!("{}1{}", r#"{"a":"#.repeat(20), "}".repeat(20));
+        let refused = [
+            "",
+            "[]",
+            r#"[{"type":"dns","value":"a.test"}]"#,
+            "7",
+            "null",
+            r#""{}""#,
+            r#"{"a": 1, "a": 1}"#,
+            r#"{"a": {"b": 1, "b": 2}}"#,
+            r#"{"identifiers": [["dns", "a.test"]]}"#,
+            "{} {}",
+            "{",
+            deep.as_str(),
+        ];
+        for text in refused {
+            assert!(check(text.as_bytes()).is_err(), "{text}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
-use x509::{PublicKey, der, oids};
+use x509::{PublicKey, PublicKeyKind, der, oids};
 
 use super::problem::{ErrorType, Problem};
 
@@ -182,6 +182,40 @@ impl Jwk {
     }
 }
 
+/// The thumbprint that a certificate's key has as an account's (RFC 7638); of kinds that no account has, there is none.
+pub(crate) fn thumbprint_of(key: &PublicKey) -> Option<[u8; 32]> {
+    let text = |octets: &[u8]| URL_SAFE_NO_PAD.encode(octets);
+    let canonical = match key.kind() {
+        PublicKeyKind::Ec { curve, .. } => {
+            let curves = [
+                (oids::P256, "P-256"),
+                (oids::P384, "P-384"),
+                (oids::P521, "P-521"),
+            ];
+            let (_, name) = curves.iter().find(|(oid, _)| *oid == curve)?;
+            let point = key.key_bytes().strip_prefix(&[4])?;
+            let (x, y) = point.split_at(point.len() / 2);
+            let (x, y) = (text(x), text(y));
+            format!(r#"{{"crv":"{name}","kty":"EC","x":"{x}","y":"{y}"}}"#)
+        }
+        PublicKeyKind::Rsa { exponent, .. } => {
+            let exponent = exponent.to_be_bytes();
+            let zeros = exponent.iter().take_while(|octet| **octet == 0).count();
+            let (e, n) = (text(exponent.get(zeros..)?), text(key.rsa_modulus()?));
+            format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#)
+        }
+        PublicKeyKind::Ed25519 => {
+            let x = text(key.key_bytes());
+            format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#)
+        }
+        PublicKeyKind::Other(_) => return None,
+    };
+    digest::digest(&digest::SHA256, canonical.as_bytes())
+        .as_ref()
+        .try_into()
+        .ok()
+}
+
 fn suits(of_key: Algorithm, used_as: Algorithm, declared: Option<&str>) -> Result<(), Problem> {
     if of_key != used_as {
         return Err(bad_algorithm(format!(
@@ -316,6 +350,21 @@ mod tests {
             key(ed25519).thumbprint_text(),
             "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
         );
+    }
+
+    /// A key has one thumbprint, whether it is read as an account writes it or as a certificate does.
+    #[test]
+    fn thumbprints_are_the_same_from_a_certificate() {
+        let table = [
+            r#"{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB"}"#,
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+            r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#,
+            r#"{"kty":"EC","crv":"P-521","x":"AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk","y":"ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2"}"#,
+        ];
+        for jwk in table {
+            let key = key(jwk);
+            assert_eq!(thumbprint_of(&key.public), Some(key.thumbprint), "{jwk}");
+        }
     }
 
     /// RFC 7515 A.3 and A.4 (ECDSA), RFC 8037 A.4 (Ed25519).
