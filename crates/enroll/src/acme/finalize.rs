@@ -14,7 +14,7 @@ use super::csr::{self, Finalize};
 use super::front::Verified;
 use super::identifier::{Wanted, together};
 use super::limits::Spend;
-use super::order::{own, view};
+use super::order::{count, own, view};
 use super::orders::{self, Held, Order, OrderState, Stored};
 use super::problem::{ErrorType, Problem};
 use super::{Account, AccountStatus, Acme, AcmeError, Directory, Reply, accounts, jwk, policy};
@@ -178,7 +178,10 @@ impl Issuance<'_> {
             .map_err(|error| Stopped::from(CaError::from(error)))?;
         let request = self.request(csr, now);
         match inner.ca.issue(permit, request, now).await {
-            Ok(ca::Outcome::Issued(issued)) => Ok(*issued),
+            Ok(ca::Outcome::Issued(issued)) => {
+                count(self.order, "valid");
+                Ok(*issued)
+            }
             Ok(ca::Outcome::Pending(_)) => Err(Stopped::Failed(AcmeError::Ca(CaError::Internal(
                 "an order waits for a second person",
             )))),
@@ -406,7 +409,11 @@ async fn give_up(
         ELSEWHERE,
     );
     match acme.inner.store.commit(write).await {
-        Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
+        Ok(_) => {
+            count(order, "invalid");
+            Ok(())
+        }
+        Err(StoreError::Conflict(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

@@ -146,7 +146,14 @@ pub(crate) async fn create(
         acme.inner.limits.settled(directory, &account.id, pending);
     }
     made?;
+    count(&order, "new");
     Ok(view(call, &order, 201, now))
+}
+
+/// Counts what became of an order.
+pub(crate) fn count(order: &Order, what: &'static str) {
+    metrics::counter!("ward_acme_orders_total", "directory" => order.directory.clone(), "status" => what)
+        .increment(1);
 }
 
 /// A refusal by policy is an event: somebody asks for names that are not theirs.

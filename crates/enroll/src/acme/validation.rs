@@ -4,6 +4,7 @@
 //! (a server that is still starting, a record that still spreads), is stored as processing with an end by which this node
 //! will have decided; a node that dies before leaves it to the next that looks.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,10 +13,12 @@ use std::time::{Duration, Instant};
 
 use agent::control::{Check, Failure, FailureKind, Proof};
 use audit::{Event, Outcome, Timestamp};
+use parking_lot::Mutex;
 use serde_json::json;
 use store::{StoreError, Write, params};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::order::later;
 use super::orders::{self, Authorization, Proven};
 use super::problem::{ErrorType, Problem};
 use super::{Acme, AcmeError, Directory, challenge};
@@ -29,6 +32,8 @@ const PAUSES: [u32; 5] = [1, 2, 4, 8, 15];
 const SLACK_MS: i64 = 15_000;
 /// Validations that go on behind their clients' backs, of everybody. Each holds a socket or two.
 const MOST: usize = 1024;
+/// The same of one account: its server that hangs holds up its own orders only. A hundred names in one order may be slow.
+const MOST_OF_ACCOUNT: u32 = 128;
 /// What of a failure is kept.
 const LONGEST_DETAIL: usize = 1000;
 
@@ -37,6 +42,8 @@ type Checking = Pin<Box<dyn Future<Output = Result<Proof, Failure>> + Send>>;
 /// What all validations of this process share.
 pub(crate) struct Validations {
     room: Arc<Semaphore>,
+    /// How many each account has there.
+    of_accounts: Mutex<HashMap<String, u32>>,
     /// Whether this process has looked for work left behind by the one before it.
     looked: AtomicBool,
     /// The unit of the pauses, in milliseconds.
@@ -47,6 +54,7 @@ impl Default for Validations {
     fn default() -> Self {
         Validations {
             room: Arc::new(Semaphore::new(MOST)),
+            of_accounts: Mutex::default(),
             looked: AtomicBool::new(false),
             unit: AtomicU64::new(1000),
         }
@@ -85,6 +93,44 @@ impl Validations {
     }
 }
 
+/// A place among the validations that go on behind their clients' backs.
+struct Place {
+    acme: Acme,
+    account: String,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Place {
+    /// `None`: there is none left, for this account or for anybody.
+    fn take(acme: &Acme, account: &str) -> Option<Self> {
+        let validations = &acme.inner.validations;
+        let room = Arc::clone(&validations.room).try_acquire_owned().ok()?;
+        let mut of_accounts = validations.of_accounts.lock();
+        let busy = of_accounts.entry(account.to_owned()).or_default();
+        if *busy >= MOST_OF_ACCOUNT {
+            return None;
+        }
+        *busy += 1;
+        Some(Place {
+            acme: acme.clone(),
+            account: account.to_owned(),
+            _room: room,
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut of_accounts = self.acme.inner.validations.of_accounts.lock();
+        if let Some(busy) = of_accounts.get_mut(&self.account) {
+            *busy -= 1;
+            if *busy == 0 {
+                of_accounts.remove(&self.account);
+            }
+        }
+    }
+}
+
 /// A validation to be done.
 pub(crate) struct Validation {
     pub(crate) directory: Arc<Directory>,
@@ -111,7 +157,7 @@ const ELSEWHERE: &str = "the authorization was decided elsewhere";
 /// enough.
 pub(crate) async fn start(
     acme: &Acme,
-    mut validation: Validation,
+    validation: Validation,
     now: Timestamp,
 ) -> Result<Authorization, Problem> {
     let begun = Instant::now();
@@ -126,20 +172,25 @@ pub(crate) async fn start(
         Ok(Err(failure)) => (None, Some(failure)),
         Err(_) => (Some(checking), None),
     };
-    let Ok(room) = Arc::clone(&acme.inner.validations.room).try_acquire_owned() else {
+    let Some(place) = Place::take(acme, &validation.authorization.account) else {
         return Err(Problem::new(
             ErrorType::RateLimited,
-            "too many validations are under way; try this challenge again later",
+            "too many validations are under way; try this challenge again later (RFC 8555 §6.6)",
         )
-        .status(503)
         .retry_after(15));
     };
-    if !begin(acme, &mut validation, failure.as_ref(), at).await? {
-        return reread(acme, &validation.authorization).await;
-    }
-    let shown = validation.authorization.clone();
-    go_on(acme, validation, rest, room, at);
-    Ok(shown)
+    // Once it is stored as processing it goes on, whether or not the client waits for this answer.
+    let acme = acme.clone();
+    let going = tokio::spawn(async move {
+        let mut validation = validation;
+        if !begin(&acme, &mut validation, failure.as_ref(), at).await? {
+            return reread(&acme, &validation.authorization).await;
+        }
+        let shown = validation.authorization.clone();
+        go_on(validation, rest, place, at);
+        Ok(shown)
+    });
+    going.await.map_err(|error| Problem::internal(&error))?
 }
 
 /// What was decided elsewhere.
@@ -216,23 +267,15 @@ async fn begin(
 }
 
 /// Goes on behind the client's back.
-fn go_on(
-    acme: &Acme,
-    validation: Validation,
-    checking: Option<Checking>,
-    room: OwnedSemaphorePermit,
-    now: Timestamp,
-) {
-    let acme = acme.clone();
+fn go_on(validation: Validation, checking: Option<Checking>, place: Place, now: Timestamp) {
     tokio::spawn(async move {
+        let acme = &place.acme;
         let begun = Instant::now();
-        let outcome = persist(&acme, &validation, checking).await;
-        let at = after(now, begun);
-        if let Err(error) = settle(&acme, &validation, &outcome, at).await {
+        let outcome = persist(acme, &validation, checking).await;
+        if let Err(error) = settle(acme, &validation, &outcome, after(now, begun)).await {
             let id = validation.authorization.id();
             tracing::warn!(%error, authorization = id, "a validation could not be recorded; it will be taken up again");
         }
-        drop(room);
     });
 }
 
@@ -288,72 +331,23 @@ async fn settle(
     now: Timestamp,
 ) -> Result<Option<Authorization>, AcmeError> {
     let mut settled = validation.authorization.clone();
-    let from = settled.status.as_str();
-    let kind = validation.check.kind;
-    let word = if outcome.is_ok() { "valid" } else { "invalid" };
-    let action = match outcome {
-        Ok(_) => "acme.authorization.valid",
-        Err(_) => "acme.authorization.invalid",
-    };
-    let id = &validation.request_id;
-    let event = orders::event(&settled.account, action, settled.object(), id, now);
-    let key = |settled: &Authorization| (settled.batch.clone(), settled.position);
+    settled.challenge = Some(validation.check.kind);
     let write = match outcome {
-        Ok(proof) => {
-            settled.status = Proven::Valid;
-            settled.validated = Some(now);
-            settled.expires = later(now, &validation.directory).max(settled.expires);
-            settled.error = None;
-            let after =
-                json!({ "name": settled.name.text(), "challenge": kind.as_str(), "proof": proof });
-            let (batch, position) = key(&settled);
-            Write::new(event.after(after))?.run_expecting(
-                1,
-                PROVE,
-                params![
-                    batch,
-                    position,
-                    kind.as_str(),
-                    now,
-                    settled.expires,
-                    from,
-                    settled.attempt
-                ],
-                ELSEWHERE,
-            )
-        }
-        Err(failure) => {
-            let document = problem(failure).text();
-            settled.status = Proven::Invalid;
-            settled.error = Some(document.clone());
-            let event = failed(event, failure, &settled, kind.as_str());
-            let (batch, position) = key(&settled);
-            let of_order = order_problem(&settled, failure).text();
-            Write::new(event)?
-                .run_expecting(
-                    1,
-                    DISPROVE,
-                    params![
-                        batch.as_str(),
-                        position,
-                        kind.as_str(),
-                        document,
-                        from,
-                        settled.attempt
-                    ],
-                    ELSEWHERE,
-                )
-                .run(END_ORDER, params![batch, of_order])
-        }
+        Ok(proof) => proven(&mut settled, validation, proof, now)?,
+        Err(failure) => disproven(&mut settled, validation, failure, now)?,
     };
-    settled.challenge = Some(kind);
     match acme.inner.store.commit(write.routine()).await {
         Ok(_) => {}
         Err(StoreError::Conflict(_)) => return Ok(None),
         Err(error) => return Err(error.into()),
     }
-    metrics::counter!("ward_acme_validations_total", "kind" => kind.as_str(), "outcome" => word)
+    let kind = validation.check.kind.as_str();
+    metrics::counter!("ward_acme_validations_total", "kind" => kind, "outcome" => settled.status.as_str())
         .increment(1);
+    if let Ok(proof) = outcome {
+        let took = Duration::from_millis(proof.elapsed_ms).as_secs_f64();
+        metrics::histogram!("ward_acme_validation_seconds", "kind" => kind).record(took);
+    }
     let limits = &acme.inner.limits;
     limits.settled(&validation.directory, &settled.account, 1);
     if outcome.is_err() {
@@ -362,27 +356,80 @@ async fn settle(
     Ok(Some(settled))
 }
 
-fn later(now: Timestamp, directory: &Directory) -> Timestamp {
-    super::order::later(now, directory.authorization_lifetime)
-}
-
-fn failed(event: Event, failure: &Failure, settled: &Authorization, kind: &str) -> Event {
-    let why: String = failure.detail.chars().take(LONGEST_DETAIL).collect();
-    event
-        .outcome(Outcome::Failed)
-        .why(why)
-        .after(json!({ "name": settled.name.text(), "challenge": kind, "failure": failure.kind }))
-}
-
-/// What the order says of it (RFC 8555 §7.1.3).
-fn order_problem(settled: &Authorization, failure: &Failure) -> Problem {
-    let problem = problem(failure);
-    let sub = settled.name.problem(problem.kind, problem.detail.clone());
-    Problem::unauthorized(format!(
-        "control of {} was not proven",
-        settled.name.value()
+fn proven(
+    settled: &mut Authorization,
+    validation: &Validation,
+    proof: &Proof,
+    now: Timestamp,
+) -> Result<Write, StoreError> {
+    let kind = validation.check.kind.as_str();
+    let lifetime = validation.directory.authorization_lifetime;
+    settled.status = Proven::Valid;
+    settled.validated = Some(now);
+    settled.expires = later(now, lifetime).max(settled.expires);
+    settled.error = None;
+    let event = event("acme.authorization.valid", settled, validation, now);
+    let after = json!({ "name": settled.name.text(), "challenge": kind, "proof": proof });
+    Ok(Write::new(event.after(after))?.run_expecting(
+        1,
+        PROVE,
+        params![
+            settled.batch.as_str(),
+            settled.position,
+            kind,
+            now,
+            settled.expires,
+            validation.authorization.status.as_str(),
+            settled.attempt,
+        ],
+        ELSEWHERE,
     ))
-    .subproblems(vec![sub])
+}
+
+fn disproven(
+    settled: &mut Authorization,
+    validation: &Validation,
+    failure: &Failure,
+    now: Timestamp,
+) -> Result<Write, StoreError> {
+    let kind = validation.check.kind.as_str();
+    let problem = problem(failure);
+    settled.status = Proven::Invalid;
+    settled.error = Some(problem.text());
+    let event = event("acme.authorization.invalid", settled, validation, now)
+        .outcome(Outcome::Failed)
+        .why(problem.detail.as_ref())
+        .after(json!({ "name": settled.name.text(), "challenge": kind, "failure": failure.kind }));
+    let write = Write::new(event)?.run_expecting(
+        1,
+        DISPROVE,
+        params![
+            settled.batch.as_str(),
+            settled.position,
+            kind,
+            settled.error.clone(),
+            validation.authorization.status.as_str(),
+            settled.attempt,
+        ],
+        ELSEWHERE,
+    );
+    // What the order says of it (RFC 8555 §7.1.3).
+    let value = settled.name.value();
+    let sub = settled.name.problem(problem.kind, problem.detail.as_ref());
+    let of_order =
+        Problem::unauthorized(format!("control of {value} was not proven")).subproblems(vec![sub]);
+    let params = params![settled.batch.as_str(), of_order.text()];
+    Ok(write.run(END_ORDER, params))
+}
+
+fn event(
+    action: &'static str,
+    settled: &Authorization,
+    validation: &Validation,
+    now: Timestamp,
+) -> Event {
+    let id = &validation.request_id;
+    orders::event(&settled.account, action, settled.object(), id, now)
 }
 
 /// Takes up validations that nobody is at work on: their node is gone.
@@ -392,10 +439,10 @@ pub(crate) async fn resume(
     now: Timestamp,
 ) -> Result<(), AcmeError> {
     for authorization in orders::left_behind(&acme.inner.store, left_before).await? {
-        let Ok(room) = Arc::clone(&acme.inner.validations.room).try_acquire_owned() else {
-            return Ok(());
-        };
-        take_up(acme, authorization, room, now).await?;
+        // The others come with the next look.
+        if let Some(place) = Place::take(acme, &authorization.account) {
+            take_up(acme, authorization, place, now).await?;
+        }
     }
     Ok(())
 }
@@ -406,7 +453,7 @@ const GIVE_UP: &str = "UPDATE acme_authorizations SET status = 'invalid', busy_u
 async fn take_up(
     acme: &Acme,
     mut authorization: Authorization,
-    room: OwnedSemaphorePermit,
+    place: Place,
     now: Timestamp,
 ) -> Result<(), AcmeError> {
     let inner = &acme.inner;
@@ -463,6 +510,6 @@ async fn take_up(
         authorization,
         request_id: String::new(),
     };
-    go_on(acme, validation, Some(checking), room, now);
+    go_on(validation, Some(checking), place, now);
     Ok(())
 }

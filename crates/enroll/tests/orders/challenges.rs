@@ -21,6 +21,7 @@ on_both!(
     a_dead_nodes_validation_is_taken_up,
     what_nobody_can_want_is_not_taken_up,
     caa_is_asked_for_where_it_counts,
+    r09_servers_that_hang_hold_up_their_own_account_only,
 );
 
 async fn a_failure_ends_authorization_and_order(postgres: bool) {
@@ -356,4 +357,73 @@ async fn caa_is_asked_for_where_it_counts(postgres: bool) {
     assert_eq!(caa.account_url, client.kid());
     house.client().await.ready(&["b.example.org"]).await;
     assert!(house.world.asked()[1].caa.is_none());
+}
+
+async fn r09_servers_that_hang_hold_up_their_own_account_only(postgres: bool) {
+    let house = House::new(postgres).await;
+    house
+        .put(Directory {
+            validation: Rules {
+                timeout_ms: 1000,
+                ..Rules::default()
+            },
+            ..door("brisk")
+        })
+        .await;
+    let (loud, quiet) = (
+        house.client_of("brisk").await,
+        house.client_of("brisk").await,
+    );
+    let mut challenges = Vec::new();
+    for half in 0..2 {
+        let names: Vec<String> = (0..70)
+            .map(|i| format!("h{half}-{i}.example.org"))
+            .collect();
+        for name in &names {
+            house.world.says(name, Does::Hangs);
+        }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let order = loud.new_order(&names).await.ok(201);
+        for url in order.json["authorizations"].as_array().unwrap() {
+            let shown = loud.get(url.as_str().unwrap()).await.ok(200);
+            challenges.push(
+                shown.json["challenges"][0]["url"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned(),
+            );
+        }
+    }
+    let answers: Vec<_> = challenges
+        .into_iter()
+        .map(|url| {
+            let client = loud.at(&house.acme);
+            tokio::spawn(async move { client.post(&url, Some(json!({}))).await })
+        })
+        .collect();
+    let (mut processing, mut refused) = (0, 0);
+    for answer in answers {
+        let answer = answer.await.unwrap();
+        match answer.status {
+            200 => processing += 1,
+            _ => {
+                assert_eq!((answer.status, answer.error()), (429, "rateLimited"));
+                assert!(answer.reply.retry_after.is_some());
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!((processing, refused), (128, 12));
+    house.world.says(
+        "slow.example.org",
+        Does::ProvesAfter(Duration::from_millis(700)),
+    );
+    quiet.certify(&["slow.example.org"]).await;
+    // What hung has ended, and there is room again.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    house.world.says(
+        "late.example.org",
+        Does::ProvesAfter(Duration::from_millis(700)),
+    );
+    loud.certify(&["late.example.org"]).await;
 }
