@@ -6,6 +6,7 @@
 mod account;
 mod accounts;
 mod ari;
+pub mod attest;
 mod authorization;
 mod binding;
 mod bucket;
