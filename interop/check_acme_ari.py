@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """lego and certbot follow renewal information (RFC 9773), and what they then have is compared by serial number.
+Both also name a profile (draft-ietf-acme-profiles) and get what it says.
 
  - before the window they leave a certificate alone;
  - inside the window they renew it;
@@ -42,6 +43,7 @@ class Place(Ward):
         super().__enter__()
         self.make_brief_profile()
         self.brief = self.create("brief", "brief", **INSIDE)
+        self.choice = self.create("choice", profiles=[{"profile": "server-tls"}, {"profile": "brief"}], external_account="off")
         return self
 
     def make_brief_profile(self):
@@ -53,7 +55,7 @@ class Place(Ward):
         self.hospital.ward("profile", "set", path)
 
     def directory(self, client, eab):
-        return self.brief if "brief" in client else super().directory(client, eab)
+        return self.brief if "brief" in client else self.choice if "choice" in client else super().directory(client, eab)
 
 
 class Machine:
@@ -63,10 +65,10 @@ class Machine:
         self.client = kind(lab, f"{kind.name}-{label}")
         self.names = [self.client.domain]
 
-    def issue(self, ward):
+    def issue(self, ward, extra=()):
         self.ward = ward
         self.client.at(ward, HTTP, False)
-        self.serial = self.read(self.client.issue(self.names))
+        self.serial = self.read(self.client.issue(self.names, extra))
 
     def read(self, files):
         self.certificate = x509.load_pem_x509_certificate(files[0].read_bytes())
@@ -113,6 +115,11 @@ def run(checks, ward, kind, machines):
     checks.that(f"{name}: the window of a revoked certificate is past", eventually(HEARD_WITHIN, lambda: revoked.window()[1] < now()), revoked.window())
     checks.that(f"{name}: a revoked certificate is renewed at once", revoked.look())
 
+    chosen = machines["choice"]
+    chosen.issue(ward, ("--required-profile" if kind is Certbot else "--profile", "brief"))
+    life = chosen.certificate.not_valid_after_utc - chosen.certificate.not_valid_before_utc
+    checks.that(f"{name}: the profile that it names is the one that it gets", life < datetime.timedelta(hours=1), life)
+
     seen = []
     for attempt in range(TRIES):
         machine = machines[f"brief{attempt}"]
@@ -130,7 +137,7 @@ def run(checks, ward, kind, machines):
 def main():
     checks = Checks("acme ari")
     with Lab("ari") as lab:
-        labels = ["left", "recalled", "revoked", *(f"brief{number}" for number in range(TRIES))]
+        labels = ["left", "recalled", "revoked", "choice", *(f"brief{number}" for number in range(TRIES))]
         machines = {kind: {label: Machine(lab, kind, label) for label in labels} for kind in KINDS}
         lab.start([])
         with Place(lab, "ari") as ward, concurrent.futures.ThreadPoolExecutor(len(KINDS)) as pool:

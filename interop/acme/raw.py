@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 ERROR = "urn:ietf:params:acme:error:"
-PATIENCE = 30
+PATIENCE = 60
 CURVES = {"ES256": (ec.SECP256R1, "P-256", hashes.SHA256, 32), "ES384": (ec.SECP384R1, "P-384", hashes.SHA384, 48),
           "ES512": (ec.SECP521R1, "P-521", hashes.SHA512, 66)}
 
@@ -145,7 +145,7 @@ class Wire:
                 connection.request(method, path, body, headers or {})
                 answer = connection.getresponse()
                 found = Answer(method, answer.status, answer.headers, answer.read())
-            except (http.client.RemoteDisconnected, ConnectionError):
+            except (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError):
                 connection.close()
                 if connection is not kept:
                     raise

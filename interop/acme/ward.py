@@ -32,7 +32,7 @@ class Ward:
         """A directory that validates inside the lab; gives its URL."""
         settings = {"validation.http_port": self.lab.http_port, "validation.tls_port": self.lab.tls_port,
                     "validation.resolvers": [f"127.0.0.1:{self.lab.dns_port}"], "validation.allow": ["127.0.0.0/8"]} | settings
-        texts = [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in settings.items()]
+        texts = [f"{key}={value if isinstance(value, str) else toml(value)}" for key, value in settings.items()]
         return self.hospital.ward_json("acme", "directory", "create", name, "--profile", profile, *texts)["url"]
 
     def directory(self, client, eab):
@@ -81,6 +81,14 @@ class Ward:
         self.hospital.server.wait(30)
         self.hospital.processes.remove(self.hospital.server)
         self.hospital.start()
+
+
+def toml(value):
+    """Of what directories are made of, only tables are written otherwise than in JSON."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        tables = (", ".join(f"{key} = {json.dumps(one)}" for key, one in table.items()) for table in value)
+        return "[" + ", ".join(f"{{{table}}}" for table in tables) + "]"
+    return json.dumps(value)
 
 
 def access(certificate, method):

@@ -4,7 +4,7 @@
 usage: wrong_messages.py [WORD…]      only cases whose text contains a word
        wrong_messages.py --docs       prints docs/acme-errors.md
 
-Beside each table of refusals stand acceptances: orders, proofs, issuance and revocation of the same sessions.
+Beside the refusals stand acceptances (right.py), and the sessions that wrong messages are sent in prove and finalize orders.
 """
 
 import concurrent.futures
@@ -20,7 +20,8 @@ from hospital import ROOT, Checks, must  # noqa: E402
 from raw import Solver  # noqa: E402
 from ward import Ward  # noqa: E402
 from wrong import TABLE, Invalid, World  # noqa: E402
-import wrong_jws, wrong_accounts, wrong_orders, wrong_validation  # noqa: E401,E402,F401
+import wrong_jws, wrong_accounts, wrong_orders, wrong_validation  # noqa: E401,E402,F401  (the order of the table)
+from right import RIGHT  # noqa: E402
 
 DOCUMENT = ROOT / "docs/acme-errors.md"
 # Validations that fail are tried again for half a minute, so all of them go at once.
@@ -62,8 +63,8 @@ def world(lab, ward):
         ward.hospital.ward("acme", "directory", "set", name, "validation.timeout_ms=4000", "validation.step_timeout_ms=2000",
                            *(f"limits.{limit}=off" for limit in LIMITS))
 
-    def external(directory="bound", uses=1, names=(), revoked=False, expired=False):
-        more = [part for name in names for part in ("--allow-name", name)]
+    def external(directory="bound", uses=1, names=(), revoked=False, expired=False, preauthorised=False):
+        more = [part for name in names for part in ("--allow-name", name)] + ["--preauthorised"] * preauthorised
         kid, mac = ward.external_account("prober", directory, "--uses", uses, *more)
         if revoked:
             ward.hospital.ward("acme", "eab", "revoke", kid, "--why", "test", "--yes")
@@ -72,6 +73,7 @@ def world(lab, ward):
         return kid, mac
 
     found = World(ward.tls_ca, ours, domain, Solver(lab, address), external, lab)
+    found.address = address
     found.folder, found.dead, found.plain = lab.folder, lab.hosts["dead"][0], lab.hosts["plain"][0]
     found.machines = [lab.hosts[name] for name in MACHINES]
     lab.serve(http.server.BaseHTTPRequestHandler, lab.hosts["plain"][1], lab.tls_port)
@@ -99,6 +101,16 @@ class Probe:
         right = (answer.status, answer.problem) == (case.status, case.error)
         faults = [] if isinstance(answer, Invalid) else self.faults(case, answer)
         self.checks.that(title, right and not faults, f"{faults}\n{answer!r}")
+
+    def accept(self, right):
+        """Sends what is right."""
+        title = f"right: {right.__name__.replace('_', ' ')}"
+        try:
+            right(self.world)
+        except Exception as error:  # one that is refused must not hide the others
+            self.checks.that(title, False, f"{type(error).__name__}: {error}")
+        else:
+            self.checks.that(title, True)
 
     @staticmethod
     def faults(case, answer):
@@ -133,8 +145,9 @@ def main():
                 work = [(slow if case.slow else fast).submit(probe.send, case) for case in chosen]
                 for done in work:
                     done.result()
-            session = probe.world.account()
-            checks.that("after all of it, a new account gets a certificate", session.certificate([probe.world.name("after")], probe.world.solver))
+            # Last, so that it also says that none of the others hurt the server.
+            for right in RIGHT:
+                probe.accept(right)
     checks.equal("docs/acme-errors.md is what the table says", DOCUMENT.read_text() if DOCUMENT.exists() else None, document())
     print(f"{len(TABLE)} wrong messages in the table")
     return checks.summary()
