@@ -204,15 +204,21 @@ impl Issuance<'_> {
         request
     }
 
-    /// What the order asks for, as far as time has not passed over it: a beginning in the past becomes now, and with an
-    /// end near the profile's limit the usual backdating would go beyond it.
+    /// What the order asks for, as far as time has not passed over it: a beginning in the past becomes the usual one, a
+    /// little before now. Where that would make it longer than the profile allows, it begins now.
     fn dates(&self, now: Timestamp) -> (Option<Time>, Option<Time>) {
+        /// More than any profile dates back.
+        const MARGIN: i64 = 86_400;
         let today = Time(now.seconds());
         let begin = self.order.not_before.filter(|begin| *begin > today);
-        let end = self.order.not_after;
-        match end {
-            Some(_) => (begin.or(Some(today)), end),
-            None => (begin, end),
+        let Some(end) = self.order.not_after else {
+            return (begin, None);
+        };
+        let profile = self.acme.inner.ca.profile(&self.order.profile);
+        let most = profile.map_or(0, |found| found.profile.max_validity().as_seconds());
+        match end.0 - today.0 > most - MARGIN {
+            true => (begin.or(Some(today)), Some(end)),
+            false => (begin, Some(end)),
         }
     }
 }
