@@ -114,6 +114,9 @@ async fn follow_log(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
             _ = stop.wait_for(|stopped| *stopped) => return,
         }
     }
+    if let Err(error) = services.acme.refresh().await {
+        tracing::warn!(%error, "ACME directories cannot be read anew");
+    }
     loop {
         let unread = tokio::select! {
             unread = services.store.follow(seen, Duration::from_millis(500)) => unread,

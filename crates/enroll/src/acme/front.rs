@@ -159,7 +159,9 @@ pub(crate) async fn handle(acme: &Acme, request: &Request<'_>, now: Timestamp) -
     let (directory_name, rest) = request.path.split_once('/').unwrap_or((request.path, ""));
     let directory = acme.inner.directories.find(directory_name);
     let Some(directory) = directory.filter(|directory| directory.enabled) else {
-        return Problem::not_found("there is no such ACME directory").reply();
+        let mut reply = Problem::not_found("there is no such ACME directory").reply();
+        add_nonce(acme, request, &mut reply, now);
+        return reply;
     };
     let resource = Resource::parse(rest);
     let name = resource.map_or("unknown", Resource::name);
@@ -173,10 +175,7 @@ pub(crate) async fn handle(acme: &Acme, request: &Request<'_>, now: Timestamp) -
         .increment(1);
         problem.reply()
     });
-    // RFC 8555 §6.5: every answer to a POST carries a nonce, errors above all (§6.5.1 SHOULD).
-    if reply.nonce.is_none() && request.method == Method::POST {
-        reply.nonce = acme.inner.nonces.issue(now).ok();
-    }
+    add_nonce(acme, request, &mut reply, now);
     // RFC 8555 §7.1: "index" points to the directory from everywhere but itself.
     if resource != Some(Resource::Directory) {
         reply = reply.link(&url(request.base, &directory.name, "directory"), "index");
@@ -185,6 +184,13 @@ pub(crate) async fn handle(acme: &Acme, request: &Request<'_>, now: Timestamp) -
         "resource" => name, "status" => status(reply.status))
     .increment(1);
     reply
+}
+
+/// RFC 8555 §6.5: every answer to a POST carries a nonce, errors too.
+fn add_nonce(acme: &Acme, request: &Request<'_>, reply: &mut Reply, now: Timestamp) {
+    if reply.nonce.is_none() && request.method == Method::POST {
+        reply.nonce = acme.inner.nonces.issue(now).ok();
+    }
 }
 
 /// The statuses that occur, without an allocation for each.

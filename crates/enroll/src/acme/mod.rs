@@ -234,6 +234,12 @@ impl Acme {
         }
     }
 
+    /// Reads anew what [`Acme::observe`] follows: before the log is followed, events may have been missed.
+    pub async fn refresh(&self) -> Result<(), AcmeError> {
+        self.inner.directories.refresh(&self.inner.store).await?;
+        self.inner.recalls.refresh(&self.inner.store).await
+    }
+
     /// Takes up what a restart or a dead node left half done.
     pub async fn resume(&self, now: Timestamp) -> Result<(), AcmeError> {
         let inner = &self.inner;
