@@ -5,6 +5,7 @@ import json
 import pathlib
 import shutil
 import tempfile
+from dataclasses import replace
 
 import measure
 from measure import Target
@@ -13,6 +14,9 @@ from world import World, build, run
 
 # Caddy's CA asks port 80 and no other.
 HTTP_PORT = 80
+
+# After each order of one worker: the latency of a server that has nothing else to do.
+PAUSE = 0.05
 
 
 class Caddy:
@@ -56,8 +60,10 @@ def ward(world, binaries):
     """Ward as it comes, but that the directory asks for no external account, may look at loopback and has no rate limits:
     Caddy's has none either, and the bench is the looping client that they are made to stop."""
     server = Ward(world, binaries, serve=False)
+    limits = json.loads(run([server.binary, "acme", "directory", "show", "servers", "--json", "--data", server.data]))["directory"]["limits"]
     run([server.binary, "acme", "directory", "create", "bench", "--authority", "servers", "--profile", "server-tls",
-         "--external-account", "off", "--allow-network", "127.0.0.0/8", "--no-limits", "--data", server.data])
+         "external_account=off", 'validation.allow=["127.0.0.0/8"]', *[f"limits.{name}=off" for name in limits],
+         "--data", server.data])
     server.start(world, "ward")
     arguments = ["--directory", "/acme/bench/directory", "--anchor", server.anchor, "--http-port", HTTP_PORT]
     return Target(server.name, f"https://127.0.0.1:{server.port}", [server.process.pid], arguments, generator="acmegen")
@@ -86,6 +92,9 @@ def main():
             counts = [int(count) for count in arguments.workers.split(",")]
             results = measure.rounds(binaries, targets, counts, arguments.rounds, arguments.seconds)
             measure.table(results, targets[0].name, f", {arguments.accounts} account(s)")
+            at_rest = [replace(target, arguments=[*target.arguments, "--pause", PAUSE]) for target in targets]
+            results = measure.rounds(binaries, at_rest, [1], arguments.rounds, arguments.seconds)
+            measure.table(results, targets[0].name, f", at rest: a pause of {PAUSE} s after each order")
         finally:
             for caddy in caddies:
                 caddy.end()

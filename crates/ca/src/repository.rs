@@ -135,7 +135,7 @@ const COUNTS: &str = "SELECT issuer, COUNT(*) FROM certificates GROUP BY issuer 
 impl Ca {
     /// The certificate with this SHA-256.
     pub async fn certificate(&self, sha256: &[u8; 32]) -> Result<Option<StoredCertificate>> {
-        let rows = self.store().query(BY_SHA256, params![*sha256]).await?;
+        let rows = self.store().look_up(BY_SHA256, params![*sha256]).await?;
         rows.first().map(read_with_der).transpose()
     }
 
@@ -147,7 +147,7 @@ impl Ca {
     ) -> Result<Option<StoredCertificate>> {
         let rows = self
             .store()
-            .query(BY_SERIAL, params![issuer, serial])
+            .look_up(BY_SERIAL, params![issuer, serial])
             .await?;
         rows.first().map(read_with_der).transpose()
     }

@@ -57,7 +57,7 @@ impl Ca {
         key: &str,
         request: &IssueRequest,
     ) -> Result<Option<Issued>> {
-        let rows = self.store().query(BY_IDEMPOTENCY, params![key]).await?;
+        let rows = self.store().look_up(BY_IDEMPOTENCY, params![key]).await?;
         let Some(row) = rows.first() else {
             return Ok(None);
         };

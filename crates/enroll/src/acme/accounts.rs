@@ -187,7 +187,7 @@ impl Accounts {
         id: &str,
     ) -> Result<Option<Arc<Account>>, AcmeError> {
         let before = self.cache.read().forgotten;
-        let rows = store.query(BY_ID, params![id]).await?;
+        let rows = store.look_up(BY_ID, params![id]).await?;
         let Some(row) = rows.first() else {
             return Ok(None);
         };
@@ -221,7 +221,9 @@ pub(crate) async fn by_key(
     directory: &str,
     thumbprint: &[u8; 32],
 ) -> Result<Option<Account>, AcmeError> {
-    let rows = store.query(BY_KEY, params![directory, thumbprint]).await?;
+    let rows = store
+        .look_up(BY_KEY, params![directory, thumbprint])
+        .await?;
     rows.first().map(Account::read).transpose()
 }
 

@@ -107,7 +107,7 @@ pub(crate) async fn usable(
     if let Some(fault) = key.fault(now) {
         return Err(refuse(fault));
     }
-    let rows = store.query(USED, params![kid]).await?;
+    let rows = store.look_up(USED, params![kid]).await?;
     let used = rows
         .first()
         .map(|row| row.int(0))

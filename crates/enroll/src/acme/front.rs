@@ -1,5 +1,6 @@
 //! What a request is, and everything that must hold before anybody acts on it (RFC 8555 §6).
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use agent::control::ChallengeKind;
@@ -264,39 +265,41 @@ async fn signed(
     let account = call.account.as_deref();
     let limits = &acme.inner.limits;
     limits.spend(directory, account, request.peer, Spend::Signed, now)?;
-    match resource {
-        Resource::NewAccount => account::create(acme, &call, now).await,
-        Resource::KeyChange => keychange::post(acme, &call, now).await,
+    // In a box each: side by side they would make every poll of every request as large as all of them.
+    let answer: Pin<Box<dyn Future<Output = Result<Reply, Problem>> + Send + '_>> = match resource {
+        Resource::NewAccount => Box::pin(account::create(acme, &call, now)),
+        Resource::KeyChange => Box::pin(keychange::post(acme, &call, now)),
         Resource::Account(id) => {
             own(&call, id)?;
-            account::update(acme, &call, now).await
+            Box::pin(account::update(acme, &call, now))
         }
         Resource::Orders(id) => {
             own(&call, id)?;
             call.require_post_as_get()?;
-            order::list(acme, &call, now).await
+            Box::pin(order::list(acme, &call, now))
         }
-        Resource::NewOrder => order::create(acme, &call, now).await,
-        Resource::NewAuthorization => authorization::create(acme, &call, now).await,
-        Resource::RevokeCertificate => revoke::post(acme, &call, now).await,
+        Resource::NewOrder => Box::pin(order::create(acme, &call, now)),
+        Resource::NewAuthorization => Box::pin(authorization::create(acme, &call, now)),
+        Resource::RevokeCertificate => Box::pin(revoke::post(acme, &call, now)),
         Resource::Order(id) => {
             call.require_post_as_get()?;
-            order::show(acme, &call, id, now).await
+            Box::pin(order::show(acme, &call, id, now))
         }
-        Resource::Finalize(id) => finalize::post(acme, &call, id, now).await,
-        Resource::Authorization(id) => authorization::post(acme, &call, id, now).await,
+        Resource::Finalize(id) => Box::pin(finalize::post(acme, &call, id, now)),
+        Resource::Authorization(id) => Box::pin(authorization::post(acme, &call, id, now)),
         Resource::Challenge(id, kind) => match kind.parse::<ChallengeKind>() {
-            Ok(kind) => challenge::post(acme, &call, id, kind, now).await,
-            Err(_) => Err(Problem::not_found("there is no such challenge")),
+            Ok(kind) => Box::pin(challenge::post(acme, &call, id, kind, now)),
+            Err(_) => return Err(Problem::not_found("there is no such challenge")),
         },
         Resource::Certificate(sha256, chain) => {
             call.require_post_as_get()?;
-            certificate::show(acme, &call, sha256, chain, now).await
+            Box::pin(certificate::show(acme, &call, sha256, chain, now))
         }
         Resource::Directory | Resource::NewNonce | Resource::RenewalInfo(_) => {
-            Err(Problem::internal(&"a resource that needs no signature"))
+            return Err(Problem::internal(&"a resource that needs no signature"));
         }
-    }
+    };
+    answer.await
 }
 
 /// An account sees itself only.

@@ -417,7 +417,7 @@ impl Order {
 
 /// An order by its id.
 pub(crate) async fn order(store: &Store, id: &str) -> Result<Option<Order>, AcmeError> {
-    Order::read(&store.query(ORDER_BY_ID, params![id]).await?)
+    Order::read(&store.look_up(ORDER_BY_ID, params![id]).await?)
 }
 
 /// An authorization by the id that URLs have.
@@ -469,7 +469,7 @@ async fn one(
     sql: &'static str,
     params: Vec<Value>,
 ) -> Result<Option<Authorization>, AcmeError> {
-    let rows = store.query(sql, params).await?;
+    let rows = store.look_up(sql, params).await?;
     rows.first().map(Authorization::read).transpose()
 }
 
@@ -478,7 +478,7 @@ async fn many(
     sql: &'static str,
     params: Vec<Value>,
 ) -> Result<Vec<Authorization>, AcmeError> {
-    let rows = store.query(sql, params).await?;
+    let rows = store.look_up(sql, params).await?;
     rows.iter().map(Authorization::read).collect()
 }
 

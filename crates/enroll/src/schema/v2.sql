@@ -19,7 +19,7 @@ CREATE TABLE acme_orders(
     csr BLOB,
     certificate BLOB,
     error TEXT
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX acme_orders_account ON acme_orders(account, id);
 CREATE INDEX acme_orders_processing ON acme_orders(busy_until) WHERE status = 'processing';
 -- One order replaces a certificate (RFC 9773 §5), unless it came to nothing.
@@ -50,7 +50,7 @@ CREATE TABLE acme_authorizations(
     busy_until INTEGER,
     error TEXT,
     PRIMARY KEY(batch, position)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX acme_authorizations_held ON acme_authorizations(account, value, expires) WHERE status = 'valid';
 CREATE INDEX acme_authorizations_alone ON acme_authorizations(account, value) WHERE alone = 1;
 CREATE INDEX acme_authorizations_processing ON acme_authorizations(busy_until) WHERE status = 'processing';

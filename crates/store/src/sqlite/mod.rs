@@ -1,4 +1,4 @@
-//! SQLite: one file, one writer thread, a few reader threads.
+//! SQLite: one file, one writer thread, a few reader threads, and reads by key where they are asked for.
 //!
 //! WAL with `synchronous=FULL`: a commit is one fsync of the write-ahead log, and readers never
 //! wait for it. The file may be written by several processes (a command beside a server), so
@@ -8,6 +8,7 @@ pub(crate) mod backup;
 mod checkpoint;
 mod connect;
 mod fault;
+mod lookup;
 mod reader;
 mod statements;
 mod writer;
@@ -31,6 +32,7 @@ const READERS: usize = 4;
 /// An open SQLite database.
 pub(crate) struct Sqlite {
     path: PathBuf,
+    lookups: lookup::Lookups,
     queries: threads::Sender<Query>,
 }
 
@@ -52,10 +54,14 @@ impl Sqlite {
             let outcome = start(&place, &migrations, jobs, growth, queue);
             let _ = ready.send(outcome);
         })?;
-        started
+        let lookups = started
             .await
             .map_err(|_| StoreError::Unavailable("it could not be opened".to_owned()))??;
-        Ok(Sqlite { path, queries })
+        Ok(Sqlite {
+            path,
+            lookups,
+            queries,
+        })
     }
 
     /// Where the file is.
@@ -71,6 +77,14 @@ impl Sqlite {
         self.queries.send(query).map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
+
+    /// Runs a statement that reads a few rows by key: here, unless everybody does at once.
+    pub(crate) async fn look_up(&self, sql: &'static str, params: Vec<Value>) -> Result<Vec<Row>> {
+        match self.lookups.query(sql, &params) {
+            Some(found) => found,
+            None => self.query(sql, params).await,
+        }
+    }
 }
 
 /// The file that a `sqlite:` URL names.
@@ -85,7 +99,7 @@ fn start(
     jobs: mpsc::Receiver<Job>,
     growth: watch::Sender<Growth>,
     queries: threads::Receiver<Query>,
-) -> Result<()> {
+) -> Result<lookup::Lookups> {
     let mut writing = connect::writer(place)?;
     writer::migrate(&writing, migrations)?;
     let checkpointer = checkpoint::Checkpointer::watching(&mut writing)?;
@@ -95,9 +109,11 @@ fn start(
         let queries = queries.clone();
         spawn("ward-store-read", move || reader::run(&reading, &queries))?;
     }
+    let lookups = lookup::Lookups::open(place)?;
     spawn("ward-store-write", move || {
         writer::run(&writing, jobs, growth, checkpointer);
-    })
+    })?;
+    Ok(lookups)
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {

@@ -24,16 +24,7 @@ impl<'c> Statements<'c> {
 
     /// Runs a statement and collects its rows.
     pub(crate) fn query(&mut self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>> {
-        let statement = self.prepared(sql)?;
-        let columns = statement.column_count();
-        let mut rows = statement.query(params_from_iter(params))?;
-        let mut out = Vec::new();
-        while let Some(row) = rows.next()? {
-            let values: Result<Vec<Value>> =
-                (0..columns).map(|at| value(row.get_ref(at)?)).collect();
-            out.push(Row(values?));
-        }
-        Ok(out)
+        rows(self.prepared(sql)?, params)
     }
 
     /// Runs a statement that returns no rows; says how many it changed.
@@ -52,6 +43,18 @@ impl<'c> Statements<'c> {
             }
         }
     }
+}
+
+/// Runs a statement and collects its rows.
+pub(crate) fn rows(statement: &mut Statement<'_>, params: &[Value]) -> Result<Vec<Row>> {
+    let columns = statement.column_count();
+    let mut rows = statement.query(params_from_iter(params))?;
+    let mut out = Vec::new();
+    while let Some(row) = rows.next()? {
+        let values: Result<Vec<Value>> = (0..columns).map(|at| value(row.get_ref(at)?)).collect();
+        out.push(Row(values?));
+    }
+    Ok(out)
 }
 
 /// A column in the store's types.
