@@ -215,8 +215,9 @@ impl Ca {
         Ok(published)
     }
 
-    /// Marks every partition in which a status has changed since its list was made, for a process that has just begun:
-    /// what the one before it knew to be due died with it.
+    /// Marks every partition in which a status has changed since its list was made, for a process that has just begun
+    /// to follow the log: what the one before it knew to be due died with it. Nor has anybody told this one of keys
+    /// that were compromised since it was opened.
     pub async fn mark_overtaken(&self) -> Result<(), CaError> {
         let rows = self
             .store()
@@ -229,7 +230,7 @@ impl Ca {
         if !rows.is_empty() {
             self.status_services().nudge.notify_one();
         }
-        Ok(())
+        self.read_compromised_keys().await
     }
 
     /// Publishes all lists of an issuer, due or not.

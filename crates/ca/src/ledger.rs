@@ -1,6 +1,6 @@
 //! What the log says that the rows beside the certificates' own bytes should hold: to whom, by which issuer and under
-//! which profile a certificate was issued, and whether it is revoked (R36, R13). The bytes of a certificate cannot be
-//! changed unnoticed; without this, its revocation could be.
+//! which profile a certificate was issued, whether it is revoked and whether its key is compromised (R36, R13). The bytes
+//! of a certificate cannot be changed unnoticed; without this, its revocation could be.
 
 use std::collections::HashMap;
 
@@ -13,6 +13,7 @@ use x509::Time;
 use x509::crl::Reason;
 
 use crate::CaError;
+use crate::compromised::{NOTED, each_key, keys_named};
 
 /// Rows of revocations read at a time.
 const PAGE: i64 = 2048;
@@ -29,6 +30,8 @@ pub(crate) struct Ledger {
     logged: HashMap<Hash, (u64, Hash)>,
     stored: HashMap<Hash, (i64, Hash)>,
     statuses: HashMap<Subject, Said>,
+    /// Keys that must not be certified again, and the event that says so.
+    compromised: HashMap<Hash, u64>,
 }
 
 /// A serial number of an issuer: 128 bits of a hash over both.
@@ -59,12 +62,23 @@ impl Ledger {
                     }
                 }
             }
+        } else if event.action == NOTED {
+            self.compromised(&event, entry.seq);
         } else if let Some((subject, reason)) = status_change(&event) {
+            if reason == Reason::KeyCompromise {
+                self.compromised(&event, entry.seq);
+            }
             let said = Said {
                 seq: entry.seq,
                 reason,
             };
             self.statuses.insert(subject, said);
+        }
+    }
+
+    fn compromised(&mut self, event: &Event, seq: u64) {
+        for spki in keys_named(event) {
+            self.compromised.entry(spki).or_insert(seq);
         }
     }
 
@@ -95,6 +109,18 @@ impl Ledger {
         size: u64,
         verifier: &mut Verifier,
     ) -> Result<(), CaError> {
+        // Such a row is never removed: one that is missing is a finding whatever has happened since.
+        each_key(store, |spki| {
+            self.compromised.remove(&spki);
+        })
+        .await?;
+        for (spki, seq) in std::mem::take(&mut self.compromised) {
+            let text = format!(
+                "the compromised key {} that event {seq} records is not stored",
+                hex::encode(spki)
+            );
+            verifier.find(Kind::StatusDisagrees, Some(seq), text);
+        }
         let mut suspects = self.suspects(store).await?;
         if !suspects.is_empty() {
             let mut seq = size;

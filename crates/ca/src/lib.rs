@@ -10,6 +10,7 @@
 
 mod authority;
 mod clock;
+mod compromised;
 pub mod crl;
 mod error;
 mod find;
@@ -74,6 +75,7 @@ struct Inner {
     access: Access,
     state: RwLock<Arc<State>>,
     clock: clock::Clock,
+    compromised: compromised::CompromisedKeys,
     status: status::StatusServices,
     notary: tokio::sync::OnceCell<log::Notary>,
     fault: Fault,
@@ -81,7 +83,7 @@ struct Inner {
 
 impl Ca {
     /// Opens the CA on a store that has [`MIGRATIONS`] applied: brings the built-in profiles up to
-    /// date, loads authorities, voids what a crash left open.
+    /// date, loads authorities and compromised keys, voids what a crash left open.
     pub async fn open(
         store: Store,
         keyring: Keyring,
@@ -98,11 +100,14 @@ impl Ca {
                 access,
                 state: RwLock::new(Arc::new(state)),
                 clock,
+                compromised: compromised::CompromisedKeys::new(),
                 status: status::StatusServices::new(),
                 notary: tokio::sync::OnceCell::new(),
                 fault: Fault::default(),
             }),
         };
+        ca.read_compromised_keys().await?;
+        ca.note_unread_keys(now).await?;
         match ca.void_abandoned(false, now).await {
             // What cannot be written now is voided when the database can be written again.
             Ok(_) | Err(CaError::Store(StoreError::ReadOnly(_) | StoreError::Full(_))) => Ok(ca),
@@ -110,12 +115,12 @@ impl Ca {
         }
     }
 
-    /// Reads authorities and profiles anew: after a change by another process.
+    /// Reads authorities, profiles and compromised keys anew: after a change by another process.
     pub async fn refresh(&self) -> Result<()> {
         let before = self.state();
         let state = State::load(&self.inner.store, &self.inner.keyring, Some(&before)).await?;
         *self.inner.state.write() = Arc::new(state);
-        Ok(())
+        self.read_compromised_keys().await
     }
 
     /// Reads anew if something has changed since; says whether it had. Costs one small query.
@@ -210,6 +215,10 @@ impl Ca {
 
     pub(crate) fn fault(&self) -> &Fault {
         &self.inner.fault
+    }
+
+    pub(crate) fn compromised_keys(&self) -> &compromised::CompromisedKeys {
+        &self.inner.compromised
     }
 
     pub(crate) fn clock(&self) -> &clock::Clock {

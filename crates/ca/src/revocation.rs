@@ -4,12 +4,13 @@
 //! does not depend on how many there are already: one indexed row, one event, and a note of which lists are overtaken.
 
 use access::{Action, Permit, Refusal};
-use audit::{Event, Object, Timestamp};
+use audit::{Event, Hash, Object, Timestamp};
 use serde_json::{Value as Json, json};
 use store::{Write, params};
 use x509::Time;
 use x509::crl::Reason;
 
+use crate::compromised::{SPKI, note};
 use crate::{Ca, CaError, StoredCertificate};
 
 /// What a certificate's issuer says about it.
@@ -58,8 +59,17 @@ struct Current {
     changed_at: Option<i64>,
 }
 
+/// What a certificate's row is to become.
+struct Change {
+    status: Status,
+    changed_before: Option<i64>,
+    /// The key that is not to be certified again.
+    compromised: Option<Hash>,
+}
+
 impl Ca {
-    /// Revokes for good, or with [`Reason::CertificateHold`] until released.
+    /// Revokes for good, or with [`Reason::CertificateHold`] until released. With [`Reason::KeyCompromise`]
+    /// the key is not certified again, whoever asks.
     pub async fn revoke(
         &self,
         permit: Permit,
@@ -85,14 +95,25 @@ impl Ca {
             Reason::CertificateHold => "certificate.hold",
             _ => "certificate.revoke",
         };
-        let event = event(&permit, action, certificate, current.status, status, now);
+        let compromised = match revocation.reason {
+            Reason::KeyCompromise => self.spki_sha256(certificate).await?,
+            _ => None,
+        };
+        let mut event = event(&permit, action, certificate, current.status, status, now);
+        if let (Some(spki), Some(after)) = (compromised, event.after.as_mut()) {
+            after[SPKI] = json!(hex::encode(spki));
+        }
         let event = annotate(
             event,
             revocation.why.as_deref(),
             revocation.request_id.as_deref(),
         );
-        self.change(certificate, current.changed_at, status, event, now)
-            .await?;
+        let change = Change {
+            status,
+            changed_before: current.changed_at,
+            compromised,
+        };
+        self.change(certificate, change, event, now).await?;
         Ok(status)
     }
 
@@ -131,14 +152,13 @@ impl Ca {
             Status::Good,
             now,
         );
-        self.change(
-            certificate,
-            current.changed_at,
-            Status::Good,
-            annotate(event, why, request_id),
-            now,
-        )
-        .await?;
+        let change = Change {
+            status: Status::Good,
+            changed_before: current.changed_at,
+            compromised: None,
+        };
+        let event = annotate(event, why, request_id);
+        self.change(certificate, change, event, now).await?;
         Ok(Status::Good)
     }
 
@@ -166,11 +186,15 @@ impl Ca {
     async fn change(
         &self,
         certificate: &StoredCertificate,
-        changed_before: Option<i64>,
-        status: Status,
+        change: Change,
         event: Event,
         now: Timestamp,
     ) -> Result<(), CaError> {
+        let Change {
+            status,
+            changed_before,
+            compromised,
+        } = change;
         let (reason, at, invalid_since) = match status {
             Status::Good => (Reason::RemoveFromCrl, Time(now.seconds()), None),
             Status::Revoked {
@@ -181,7 +205,7 @@ impl Ca {
         };
         // A change in the same millisecond must still differ from the one before.
         let changed_at = changed_before.map_or(now.0, |before| now.0.max(before + 1));
-        let write = Write::new(event)?.run_expecting(
+        let mut write = Write::new(event)?.run_expecting(
             1,
             "INSERT INTO revocations (issuer, serial, partition, reason, revoked_at, invalidity_date, changed_at, expires) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (issuer, serial) DO UPDATE SET \
@@ -200,6 +224,9 @@ impl Ca {
             ],
             "the certificate's status was changed by somebody else at the same moment",
         );
+        if let Some(spki) = compromised {
+            write = note(write, spki, certificate, now);
+        }
         let own = (certificate.issuer.clone(), certificate.serial.clone());
         self.status_services()
             .own_changes
@@ -208,6 +235,9 @@ impl Ca {
         if let Err(error) = self.store().commit(write).await {
             self.status_services().own_changes.lock().remove(&own);
             return Err(error.into());
+        }
+        if let Some(spki) = compromised {
+            self.compromised_keys().insert(spki);
         }
         self.status_changed(&own.0, &own.1, certificate.partition);
         Ok(())

@@ -7,7 +7,9 @@ use audit::{Event, Timestamp};
 use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::Notify;
+use x509::crl::Reason;
 
+use crate::compromised::NOTED;
 use crate::ocsp::{AnswerCache, Responders};
 use crate::{Ca, CaError, crl};
 
@@ -103,7 +105,11 @@ impl Ca {
             | "certificate.release"
             | "certificate.void" => {
                 self.observe_status_change(event);
+                if is_compromise(event) {
+                    self.observe_compromise(event).await?;
+                }
             }
+            NOTED => self.observe_compromise(event).await?,
             "crl.publish" => self.status_services().lists.forget(&event.object.id),
             "ocsp.responder.rotate" => {
                 let issuer = self.issuer(&event.object.id)?;
@@ -137,4 +143,9 @@ impl Ca {
             }
         }
     }
+}
+
+fn is_compromise(event: &Event) -> bool {
+    let reason = event.after.as_ref().and_then(|after| after.get("reason"));
+    reason.and_then(serde_json::Value::as_str) == Some(Reason::KeyCompromise.name())
 }

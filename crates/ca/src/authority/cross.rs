@@ -54,6 +54,7 @@ impl Ca {
         let settings = self.hierarchy()?;
         check_foreign(&cross.subject)?;
         let public = cross.subject.public_key()?;
+        self.check_not_compromised(&public).await?;
         let own = self
             .state()
             .issuers

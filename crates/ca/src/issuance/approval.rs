@@ -89,6 +89,7 @@ impl Ca {
         let authority = route.issuer.record().authority.clone();
         let given = (request.subject.clone(), request.names.clone());
         let planned = super::plan_of_csr(state, permit, route, &mut request, now)?;
+        self.check_not_compromised(&planned.key).await?;
         (request.subject, request.names) = given;
         let new = NewRequest {
             profile: request.profile.clone(),

@@ -121,6 +121,7 @@ impl Ca {
             &request,
             now,
         )?;
+        self.check_not_compromised(&plan.key).await?;
         let mut issued = self
             .sign(permit, plan, &mut request, idempotency, approved, now)
             .await?;

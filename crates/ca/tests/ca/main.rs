@@ -5,6 +5,7 @@
 
 mod along;
 mod approvals;
+mod compromised;
 mod crashes;
 mod hierarchy;
 mod hsm;

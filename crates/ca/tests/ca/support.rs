@@ -221,7 +221,7 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> (bool, String) {
     (ran.status.success(), said)
 }
 
-async fn new_database() -> String {
+pub(crate) async fn new_database() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let base = cluster();
     let name = format!("test_{}", NEXT.fetch_add(1, Relaxed));

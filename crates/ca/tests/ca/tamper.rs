@@ -34,15 +34,21 @@ async fn findings(house: &House) -> Vec<Kind> {
     report.findings.iter().map(|found| found.kind).collect()
 }
 
-/// A house with three certificates, of which one is revoked and one was on hold, and a checkpoint over it all.
+/// A house with four certificates, of which two are revoked and one was on hold, and a checkpoint over it all.
 async fn house(postgres: bool) -> House {
     let house = House::new(postgres).await;
     let mut issued = Vec::new();
-    for name in ["a.example.org", "b.example.org", "c.example.org"] {
+    for name in [
+        "a.example.org",
+        "b.example.org",
+        "c.example.org",
+        "d.example.org",
+    ] {
         issued.push(house.issue(server(name)).await.unwrap());
     }
     change(&house, &issued[0].sha256, Reason::Superseded).await;
     change(&house, &issued[1].sha256, Reason::CertificateHold).await;
+    change(&house, &issued[3].sha256, Reason::KeyCompromise).await;
     let held = house
         .ca
         .find_certificate(&hex::encode(issued[1].sha256))
@@ -194,6 +200,8 @@ async fn r36_a_status_that_is_changed_or_removed_is_found(postgres: bool) {
     for sql in [
         "DELETE FROM revocations WHERE reason = 4",
         "DELETE FROM revocations WHERE reason = 8",
+        "DELETE FROM compromised_keys",
+        "UPDATE compromised_keys SET spki_sha256 = (SELECT sha256 FROM certificates WHERE names = 'dns:c.example.org')",
         "UPDATE revocations SET reason = 8 WHERE reason = 4",
         "UPDATE revocations SET reason = 1 WHERE reason = 4",
         "UPDATE revocations SET issuer = 'people' WHERE reason = 4",

@@ -1,18 +1,22 @@
 //! Finalize: every way in which a request can differ from its order, more than one at once, and crashes in every gap.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
 use audit::Timestamp;
 use ca::Gap;
 use serde_json::json;
 use x509::ext::{BasicConstraints, ExtensionValue, KeyUsage, TlsFeature};
 use x509::{GeneralName, KeyAlgorithm};
 
-use crate::client::{b64, csr, csr_of, general, signed};
+use crate::client::{Client, b64, csr, csr_of, general, signed};
 use crate::support::{DAY, House, on_both};
 
 on_both!(
     rfc8555_7_4_a_request_that_differs_from_its_order_is_refused,
     requests_that_clients_really_send_are_accepted,
     weak_broken_and_outdated_requests_are_refused,
+    a_key_that_was_compromised_is_refused,
     an_order_is_finalized_once,
     many_finalize_at_once_and_there_is_one_certificate,
     a_crash_in_any_gap_is_made_good,
@@ -153,6 +157,34 @@ async fn requests_that_clients_really_send_are_accepted(postgres: bool) {
         .finalize(&url, &csr_of("CN=10.20.0.9", names(&["10.20.0.9"])))
         .await
         .ok(200);
+}
+
+async fn a_key_that_was_compromised_is_refused(postgres: bool) {
+    let house = House::new(postgres).await;
+    let client = house.client().await;
+    let ordered = ["a.example.org"];
+    let (pkcs8, _) = keys::generate_for_subscriber(KeyAlgorithm::EcdsaP256).unwrap();
+    let request = signed("", names(&ordered), &pkcs8, |builder| builder);
+    let url = client.ready(&ordered).await;
+    let done = client.finalize(&url, &request).await.ok(200);
+    let leaf = client.leaf(&done.text("certificate")).await;
+    // Whoever shows the key may say that it was stolen (RFC 8555 §7.6).
+    let clock = Arc::new(AtomicI64::new(house.now().0));
+    let thief = Client::with_key(&house.acme, "open", clock, &pkcs8);
+    let payload = json!({ "certificate": b64(leaf.der()), "reason": 1 });
+    thief
+        .post(&thief.url("revoke-cert"), Some(payload))
+        .await
+        .ok(200);
+    let url = client.ready(&ordered).await;
+    let answer = client.finalize(&url, &request).await;
+    assert_eq!((answer.status, answer.error()), (400, "badCSR"));
+    let detail = answer.text("detail");
+    assert!(detail.contains("keyCompromise"), "{detail}");
+    // The order waits for a better request.
+    assert_eq!(client.get(&url).await.text("status"), "ready");
+    client.finalize(&url, &csr(&ordered)).await.ok(200);
+    house.check().await;
 }
 
 async fn weak_broken_and_outdated_requests_are_refused(postgres: bool) {
