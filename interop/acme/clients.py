@@ -107,7 +107,7 @@ class Certbot(Client):
             self.solver = manual
 
     def issue(self, names, extra=()):
-        binding = ["--eab-kid", self.binding[0], "--eab-hmac-key", self.binding[1]] if self.binding else []
+        binding = ["--eab-kid", self.binding[0], f"--eab-hmac-key={self.binding[1]}"] if self.binding else []
         flag = "--ip-address" if names[0] == self.address else "-d"
         self.certbot("certonly", *self.solver, "--agree-tos", "--register-unsafely-without-email", "--cert-name", "it",
                      *binding, *extra, *(part for name in names for part in (flag, name)))
@@ -148,7 +148,7 @@ class Lego(Client):
                   TLS: ["--tls", "--tls.port", f"{self.address}:{self.lab.tls_port}"],
                   DNS: ["--dns", "exec" if self.restarts else "rfc2136", "--dns.propagation-wait", "20ms",
                         "--dns.resolvers", f"127.0.0.1:{self.lab.dns_port}"]}[self.method]
-        binding = ["--eab", "--kid", self.binding[0], "--hmac", self.binding[1]] if self.binding else []
+        binding = ["--eab", "--kid", self.binding[0], f"--hmac={self.binding[1]}"] if self.binding else []
         self.run(program("lego"), "--server", self.directory, "--path", self.folder / "lego", "--email", f"admin@{self.domain}",
                  "--accept-tos", *binding, *solver, *(part for name in names for part in ("-d", name)), command, *more,
                  LEGO_CA_CERTIFICATES=str(self.tls_ca), LEGO_CA_SYSTEM_CERT_POOL="false", EXEC_PATH=str(self.folder / "exec"),

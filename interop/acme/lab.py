@@ -56,6 +56,13 @@ def program(name):
     return found
 
 
+class Quiet(http.server.BaseHTTPRequestHandler):
+    """A web server that does not tell what it is asked."""
+
+    def log_message(self, *_):
+        pass
+
+
 class Lab:
     """The name server, nginx for the clients that use a web root, and ports that an authority connects to."""
 
@@ -133,6 +140,7 @@ class Lab:
         """An HTTP server of Python in a thread; gives its port."""
         server = http.server.ThreadingHTTPServer((address, on), handler)
         server.daemon_threads = True
+        server.handle_error = lambda *_: None  # A peer that hangs up is what some tests are about.
         self.servers.append(server)
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return server.server_address[1]
@@ -176,6 +184,7 @@ class AlpnResponder:
         channel.context = chosen
 
     def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # or the thread that waits keeps the port
         self.listener.close()
 
 
@@ -186,16 +195,13 @@ class Restarts:
         self.action, self.count, self.proxy = None, 0, None
         outer = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def do_GET(self):  # noqa: N802
                 if outer.action:
                     outer.count += 1
                     outer.action()
                 self.send_response(204)
                 self.end_headers()
-
-            def log_message(self, *_):
-                pass
 
         self.url = f"http://127.0.0.1:{lab.serve(Handler)}/"
 
@@ -204,7 +210,7 @@ def proxy_that_restarts(lab, root, restarts):
     """A forward proxy that serves a web root, and has the server restarted first: acme-tiny has no hook, but
     looks at its own challenge file before it tells the authority, through the proxy it is told to use."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self):  # noqa: N802
             if restarts.action:
                 restarts.count += 1
@@ -215,8 +221,5 @@ def proxy_that_restarts(lab, root, restarts):
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
 
     return f"http://127.0.0.1:{lab.serve(Handler)}"

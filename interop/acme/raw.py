@@ -8,7 +8,6 @@ import base64
 import hashlib
 import hmac
 import http.client
-import http.server
 import ipaddress
 import json
 import ssl
@@ -20,6 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from lab import Quiet
 
 ERROR = "urn:ietf:params:acme:error:"
 PATIENCE = 60
@@ -289,7 +290,7 @@ class Solver:
         self.answers, self.asked = {}, []
         outer = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def do_GET(self):  # noqa: N802
                 token = self.path.rsplit("/", 1)[-1]
                 outer.asked.append(token)
@@ -307,9 +308,6 @@ class Solver:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
 
         lab.serve(Handler, address, lab.http_port)
 

@@ -8,14 +8,13 @@ Beside the refusals stand acceptances (right.py), and the sessions that wrong me
 """
 
 import concurrent.futures
-import http.server
 import pathlib
 import sys
 
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent)]
 
-from lab import Lab  # noqa: E402
+from lab import Lab, Quiet  # noqa: E402
 from hospital import ROOT, Checks, must  # noqa: E402
 from raw import Solver  # noqa: E402
 from ward import Ward  # noqa: E402
@@ -76,7 +75,7 @@ def world(lab, ward):
     found.address = address
     found.folder, found.dead, found.plain = lab.folder, lab.hosts["dead"][0], lab.hosts["plain"][0]
     found.machines = [lab.hosts[name] for name in MACHINES]
-    lab.serve(http.server.BaseHTTPRequestHandler, lab.hosts["plain"][1], lab.tls_port)
+    lab.serve(Quiet, lab.hosts["plain"][1], lab.tls_port)
     found.txt = lambda name, text: must([ROOT / "interop/acme/hook.sh", "dns", "add", name, text],
                                         env={"PATH": "/usr/bin:/bin", "DNS_PORT": str(lab.dns_port), "TSIG_KEY": str(lab.key)})
     return found

@@ -91,7 +91,7 @@ impl Desk {
             check(&new, &directory, now)
         })
         .await?;
-        let secret = Zeroizing::new(random::<SECRET_BYTES>()?);
+        let secret = new_secret()?;
         let key = EabKey {
             id: format!("e{}", hex::encode(random::<8>()?)),
             directory: new.directory,
@@ -296,9 +296,34 @@ fn check_preauthorised(scope: &Scope) -> Result<(), Refusal> {
     }
 }
 
+/// A secret whose base64url does not begin with `-`: certbot and others would take it for an option.
+fn new_secret() -> Result<Zeroizing<[u8; SECRET_BYTES]>, AcmeError> {
+    /// The six bits that base64url writes as `-` (RFC 4648 §5).
+    const HYPHEN: u8 = 62;
+    loop {
+        let secret = Zeroizing::new(random::<SECRET_BYTES>()?);
+        if secret.first().is_none_or(|first| first >> 2 != HYPHEN) {
+            return Ok(secret);
+        }
+    }
+}
+
 fn not_found(id: &str) -> AcmeError {
     AcmeError::NotFound {
         kind: "external account key",
         id: id.chars().take(64).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_looks_like_an_option() {
+        for _ in 0..1000 {
+            let text = URL_SAFE_NO_PAD.encode(new_secret().unwrap().as_slice());
+            assert!(!text.starts_with('-'), "{text}");
+        }
     }
 }
