@@ -24,7 +24,9 @@ pub(crate) async fn run(place: &Place, check: bool) -> Done {
     context.permit(Action::ReadStatus).await?;
     let now = clock::now();
     let state = context.ca.status_report(now).await?;
-    let attention = attention(&context).await?;
+    let mut attention = attention(&context).await?;
+    let acme = crate::acme::summary::of(&context).await?;
+    attention.extend(acme.attention);
     let waiting = waiting(&context).await?;
     let log_size = context.store.log_size().await?;
     let counts = context.ca.certificate_counts().await?;
@@ -42,16 +44,18 @@ pub(crate) async fn run(place: &Place, check: bool) -> Done {
         "log_size": log_size,
         "certificates": counts.iter().map(|(issuer, count)| (issuer.clone(), json!(count))).collect::<serde_json::Map<_, _>>(),
         "requests_waiting": waiting,
+        "acme": acme.json,
         "kek": kek,
         "pkcs11": tokens,
         "state": state,
         "attention": attention,
     });
     let mut text = format!(
-        "Ward {} in {}\n  database   {}\n  server     {server}\n  log        {log_size} events\n  requests   {waiting} waiting\n  keys       {}",
+        "Ward {} in {}\n  database   {}\n  server     {server}\n  log        {log_size} events\n  requests   {waiting} waiting\n  acme       {}\n  keys       {}",
         env!("CARGO_PKG_VERSION"),
         context.config.data.display(),
         without_password(&context.config.database),
+        acme.text,
         kek.strength
     );
     for token in &tokens {

@@ -53,8 +53,8 @@ use http::Method;
 pub use accounts::{Account, AccountStatus};
 pub use bucket::{BadRate, Rate};
 pub use desk::{
-    AccountFilter, AccountPage, AccountView, Affected, Desk, DirectoryUse, EabView, NewEab,
-    NewRecall, StoredDirectory,
+    AccountFilter, AccountPage, AccountView, Affected, Desk, DirectoryUse, EabView, NameView,
+    NewEab, NewRecall, OrderFilter, OrderPage, OrderView, StoredDirectory,
 };
 pub use directory::{DIRECTORY_RECORDS, Directory, ExternalAccount, Offer};
 pub use eab::{EAB_RECORDS, EabKey};

@@ -1,11 +1,11 @@
-//! What operators do about ACME: directories, external account keys, accounts, recalls. Clients of ACME itself do not come
+//! What operators do about ACME: directories, external account keys, accounts, orders, recalls. Clients of ACME itself do not come
 //! this way.
 
 use access::{Action, Target};
 use axum::Json;
 use enroll::acme::{
     AccountFilter, AccountPage, AccountView, Affected, Desk, Directory, DirectoryUse, EabView,
-    NewEab, NewRecall, Recall, StoredDirectory,
+    NewEab, NewRecall, OrderFilter, OrderPage, OrderView, Recall, StoredDirectory,
 };
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -333,6 +333,27 @@ pub(crate) async fn deactivate(
         .deactivate_account(permit, &id, &wanted.why, caller.now)
         .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Orders, the newest first. The query may hold directory, account, status, after and limit.
+#[utoipa::path(get, path = "/api/v1/acme/orders", tag = "acme",
+    params(("directory" = Option<String>, Query), ("account" = Option<String>, Query), ("status" = Option<String>, Query),
+        ("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query)),
+    responses((status = 200, body = Object)))]
+pub(crate) async fn orders(
+    caller: Caller,
+    Asked(filter): Asked<OrderFilter>,
+) -> Result<Json<OrderPage>, Problem> {
+    caller.may_read(Action::ReadEnrolment)?;
+    Ok(Json(caller.desk().orders(&filter, caller.now).await?))
+}
+
+/// One order, with why its names were not proved.
+#[utoipa::path(get, path = "/api/v1/acme/orders/{id}", tag = "acme", params(("id" = String, Path)),
+    responses((status = 200, body = Object), (status = 404, body = Problem)))]
+pub(crate) async fn order(caller: Caller, At(id): At<String>) -> Result<Json<OrderView>, Problem> {
+    caller.may_read(Action::ReadEnrolment)?;
+    Ok(Json(caller.desk().order(&id, caller.now).await?))
 }
 
 #[derive(Serialize, utoipa::ToSchema)]

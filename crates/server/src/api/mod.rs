@@ -90,6 +90,8 @@ fn acme_routes() -> Router<Arc<Services>> {
             "/api/v1/acme/accounts/{id}/deactivate",
             post(acme::deactivate),
         )
+        .route("/api/v1/acme/orders", get(acme::orders))
+        .route("/api/v1/acme/orders/{id}", get(acme::order))
         .route(
             "/api/v1/acme/recalls",
             get(acme::recalls).post(acme::recall),

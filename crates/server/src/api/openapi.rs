@@ -16,7 +16,7 @@ use crate::problem::Problem;
         profiles::list, profiles::show, requests::list, requests::show, requests::approve, requests::deny,
         tokens::create, tokens::list, tokens::revoke, acme::directories, acme::directory, acme::create_directory,
         acme::put_directory, acme::remove_directory, acme::create_eab, acme::eab_keys, acme::eab_key, acme::revoke_eab,
-        acme::accounts, acme::account, acme::deactivate, acme::recall, acme::recalls, acme::end_recall, audit_log::events, audit_log::prove, status::show,
+        acme::accounts, acme::account, acme::deactivate, acme::orders, acme::order, acme::recall, acme::recalls, acme::end_recall, audit_log::events, audit_log::prove, status::show,
     ),
     components(schemas(Problem)),
     modifiers(&Bearer),

@@ -15,6 +15,9 @@ pub(crate) enum Acme {
     /// Accounts that clients have made.
     #[command(subcommand)]
     Account(Account),
+    /// Orders that clients have placed.
+    #[command(subcommand)]
+    Order(Order),
     /// Recalls: have certificates renewed at once, before or without revoking them.
     #[command(subcommand)]
     Recall(Recall),
@@ -186,6 +189,28 @@ pub(crate) enum Account {
         #[arg(long)]
         yes: bool,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Order {
+    /// List orders, the newest first.
+    #[command(after_help = "Example:\n  ward acme order list --directory servers --status invalid")]
+    List {
+        #[arg(long)]
+        directory: Option<String>,
+        #[arg(long)]
+        account: Option<String>,
+        /// pending, ready, processing, valid or invalid.
+        #[arg(long)]
+        status: Option<String>,
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        /// Continue where the page before ended (its `next`).
+        #[arg(long)]
+        after: Option<String>,
+    },
+    /// Show an order with its authorizations and what came of them.
+    Show { id: String },
 }
 
 #[derive(Subcommand)]

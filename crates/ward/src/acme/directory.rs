@@ -299,14 +299,15 @@ mod tests {
 
     #[test]
     fn a_directory_is_shown_as_it_can_be_read() {
-        let mut door = Door::default();
-        door.name = "servers".into();
-        door.profiles.push(Offer {
-            profile: "server-tls".into(),
-            description: "TLS \"server\"".into(),
-        });
-        door.names
-            .push(access::NamePattern::parse("*.example.org").unwrap());
+        let door = Door {
+            name: "servers".into(),
+            profiles: vec![Offer {
+                profile: "server-tls".into(),
+                description: "TLS \"server\"".into(),
+            }],
+            names: vec![access::NamePattern::parse("*.example.org").unwrap()],
+            ..Door::default()
+        };
         let text = toml::to_string(&door).unwrap();
         assert_eq!(toml::from_str::<Door>(&text).unwrap(), door, "{text}");
     }

@@ -4,7 +4,9 @@ mod account;
 pub(crate) mod args;
 pub(crate) mod directory;
 mod eab;
+mod order;
 mod recall;
+pub(crate) mod summary;
 
 use enroll::AcmeError;
 use enroll::acme::Desk;
@@ -21,6 +23,7 @@ pub(crate) async fn run(place: &Place, command: Acme) -> Done {
         Acme::Directory(command) => directory::run(&context, &desk, command).await,
         Acme::Eab(command) => eab::run(&context, &desk, command).await,
         Acme::Account(command) => account::run(&context, &desk, command).await,
+        Acme::Order(command) => order::run(&context, &desk, command).await,
         Acme::Recall(command) => recall::run(&context, &desk, command).await,
     }
 }

@@ -128,7 +128,7 @@ impl Desk {
         ))
     }
 
-    /// Keys, revoked ones included, by id.
+    /// Keys, revoked ones included, the oldest first.
     pub async fn eab_keys(&self, directory: Option<&str>) -> Result<Vec<EabView>, AcmeError> {
         let mut used = std::collections::HashMap::new();
         for row in self.store().query(COUNTS, params![]).await? {
@@ -142,6 +142,7 @@ impl Desk {
                 views.push(EabView { key, used });
             }
         }
+        views.sort_by(|a, b| (a.key.created, &a.key.id).cmp(&(b.key.created, &b.key.id)));
         Ok(views)
     }
 

@@ -1,4 +1,4 @@
-//! What operators do about ACME: directories, external account keys, accounts, recalls. It works on the database
+//! What operators do about ACME: directories, external account keys, accounts, orders, recalls. It works on the database
 //! alone, so that a command does the same beside a running server as without one; the server learns of it from the log.
 //!
 //! Every act takes a permit by value and is an event; a refusal is one too.
@@ -6,6 +6,7 @@
 mod accounts;
 mod directories;
 mod eab;
+mod orders;
 mod recalls;
 
 use access::{Action, Permit, Principal, Refusal};
@@ -18,6 +19,7 @@ use super::AcmeError;
 pub use accounts::{AccountFilter, AccountPage, AccountView};
 pub use directories::{DirectoryUse, StoredDirectory};
 pub use eab::{EabView, NewEab};
+pub use orders::{NameView, OrderFilter, OrderPage, OrderView};
 pub use recalls::{Affected, NewRecall};
 
 /// The operators' desk. Cheap to clone.
