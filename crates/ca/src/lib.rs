@@ -14,6 +14,7 @@ mod compromised;
 pub mod crl;
 mod error;
 mod find;
+mod finish;
 mod init;
 mod issuance;
 mod keyrecords;

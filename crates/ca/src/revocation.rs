@@ -11,6 +11,7 @@ use x509::Time;
 use x509::crl::Reason;
 
 use crate::compromised::{SPKI, note};
+use crate::finish::Finish;
 use crate::{Ca, CaError, StoredCertificate};
 
 /// What a certificate's issuer says about it.
@@ -227,19 +228,34 @@ impl Ca {
         if let Some(spki) = compromised {
             write = note(write, spki, certificate, now);
         }
-        let own = (certificate.issuer.clone(), certificate.serial.clone());
-        self.status_services()
-            .own_changes
-            .lock()
-            .insert(own.clone());
+        let ca = self.clone();
+        let (issuer, serial) = (certificate.issuer.clone(), certificate.serial.clone());
+        let partition = certificate.partition;
+        Finish::new(async move {
+            let own = (issuer, serial);
+            ca.commit_change(write, &own, compromised).await?;
+            ca.status_changed(&own.0, &own.1, partition);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Commits a change that the log's follower need not see: who makes it knows it already.
+    async fn commit_change(
+        &self,
+        write: Write,
+        own: &(String, Vec<u8>),
+        compromised: Option<Hash>,
+    ) -> Result<(), CaError> {
+        let own_changes = &self.status_services().own_changes;
+        own_changes.lock().insert(own.clone());
         if let Err(error) = self.store().commit(write).await {
-            self.status_services().own_changes.lock().remove(&own);
+            own_changes.lock().remove(own);
             return Err(error.into());
         }
         if let Some(spki) = compromised {
             self.compromised_keys().insert(spki);
         }
-        self.status_changed(&own.0, &own.1, certificate.partition);
         Ok(())
     }
 

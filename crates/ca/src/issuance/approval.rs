@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use x509::{CertificationRequest, Time};
 
-use super::finish::Finish;
 use super::plan::{self, Route};
 use super::request::{Exception, IssueRequest, Outcome, Source};
+use crate::finish::Finish;
 use crate::profile::Duration;
 use crate::state::State;
 use crate::{Ca, CaError, Result};

@@ -8,7 +8,6 @@
 mod along;
 mod approval;
 mod cycle;
-mod finish;
 mod names;
 mod partition;
 mod plan;
@@ -33,8 +32,8 @@ pub use plan::csr_refusal;
 pub use request::{Exception, GeneratedKey, IssueRequest, Issued, KeyPackage, Outcome, Source};
 pub(crate) use template::{Templates, authority_info, crl_url, policy_extension};
 
+use crate::finish::Finish;
 use crate::{Ca, CaError, Result};
-use finish::Finish;
 use plan::{Asked, Plan, Route};
 
 impl Ca {

@@ -1,5 +1,6 @@
 //! Work that is finished whether or not somebody still waits for it: between intent and record a
-//! certificate must not be left lying because a client has hung up.
+//! certificate must not be left lying because a client has hung up, nor a revocation between its
+//! record and the lists that it makes out of date.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,11 +8,11 @@ use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 
 /// A future that its caller drives for as long as the caller is there, and the runtime afterwards:
-/// a task of its own for each issuance would cost more than the rest of the scheduling.
-pub(super) struct Finish<T: Send + 'static>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
+/// a task of its own for each would cost more than the rest of the scheduling.
+pub(crate) struct Finish<T: Send + 'static>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
 
 impl<T: Send> Finish<T> {
-    pub(super) fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
+    pub(crate) fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
         Finish(Some(Box::pin(work)))
     }
 }
