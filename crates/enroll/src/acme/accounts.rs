@@ -229,7 +229,10 @@ pub(crate) async fn by_key(
 
 /// Whether an account of any directory has a key, or had it when it ended.
 pub(crate) async fn has_key(store: &Store, thumbprint: &[u8; 32]) -> Result<bool, AcmeError> {
-    Ok(!store.query(HAS_KEY, params![thumbprint]).await?.is_empty())
+    Ok(!store
+        .look_up(HAS_KEY, params![thumbprint])
+        .await?
+        .is_empty())
 }
 
 /// Whether a write failed because the key has an account.
