@@ -135,10 +135,7 @@ impl Worker {
     async fn run(&self) {
         while Instant::now() < self.shared.borrow().end {
             if let Err(error) = self.connect_and_order().await {
-                let mut shared = self.shared.borrow_mut();
-                shared.failures += 1;
-                shared.first_failure.get_or_insert(error.to_string());
-                drop(shared);
+                self.failed(&error.to_string());
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
@@ -181,6 +178,12 @@ impl Worker {
                 tokio::time::sleep(Duration::from_secs_f64(self.arguments.pause)).await;
             }
         }
+    }
+
+    fn failed(&self, text: &str) {
+        let mut shared = self.shared.borrow_mut();
+        shared.failures += 1;
+        shared.first_failure.get_or_insert_with(|| text.to_owned());
     }
 
     fn take_address(&self) -> Ipv4Addr {

@@ -63,7 +63,7 @@ struct Inner {
 }
 
 enum Engine {
-    Sqlite(sqlite::Sqlite),
+    Sqlite(Box<sqlite::Sqlite>),
     Postgres(Box<postgres::Postgres>),
 }
 
@@ -77,7 +77,7 @@ impl Store {
         let (jobs, queue) = mpsc::channel(batch::QUEUE);
         let engine = if let Some(path) = url.strip_prefix("sqlite:") {
             let sqlite = sqlite::Sqlite::open(path, migrations, queue, growth.clone()).await?;
-            Engine::Sqlite(sqlite)
+            Engine::Sqlite(Box::new(sqlite))
         } else if is_postgres(url) {
             let postgres = postgres::Postgres::open(url, migrations, queue, growth.clone()).await?;
             Engine::Postgres(Box::new(postgres))
