@@ -218,6 +218,7 @@ fn changed(door: &Door, settings: &[String]) -> Result<Door, Failure> {
         return Ok(door.clone());
     }
     let mut toml = toml::Value::try_from(door).map_err(failed)?;
+    let mut changed = door.clone();
     for setting in settings {
         let (path, value) = setting
             .split_once('=')
@@ -235,9 +236,12 @@ fn changed(door: &Door, settings: &[String]) -> Result<Door, Failure> {
             "" => drop(table.remove(last)),
             value => drop(table.insert(last.to_owned(), toml_value(value))),
         }
+        // Read after each, so that an error names what caused it.
+        changed = toml.clone().try_into().map_err(|error: toml::de::Error| {
+            Failure::Usage(format!("{setting}: {}", error.message()))
+        })?;
     }
-    toml.try_into()
-        .map_err(|error: toml::de::Error| Failure::Usage(error.message().to_owned()))
+    Ok(changed)
 }
 
 fn toml_value(text: &str) -> toml::Value {
