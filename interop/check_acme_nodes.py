@@ -17,9 +17,7 @@ import pathlib
 import random
 import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -232,9 +230,9 @@ def main():
     with Lab("nodes") as lab:
         domain, address, _ = lab.host("fleet")
         lab.start([])
-        database = pathlib.Path(tempfile.mkdtemp(prefix="wpg", dir="/tmp"))
-        database.chmod(0o755)
-        url = must([ROOT / "scripts/pg-test-cluster.sh", "start", database / "pg", str(os.getpid())], timeout=120).strip()
+        # Its path is part of a socket's name, which must be short. It is ended with this process, whatever ends that.
+        database = f"/tmp/wpg-nodes-{os.getpid()}"
+        url = must([ROOT / "scripts/pg-test-cluster.sh", "start", database, str(os.getpid())], timeout=120).strip()
         try:
             with Ward(lab, hospital=Hospital("nodes", "--database", url)) as ward:
                 ward.hospital.ward("acme", "directory", "set", "open", *(f"limits.{name}=off" for name in LIMITS))
@@ -244,8 +242,7 @@ def main():
                 first.ca = ward.tls_ca
                 work(checks, ward, nodes, first, Solver(lab, address), domain)
         finally:
-            subprocess.run([str(ROOT / "scripts/pg-test-cluster.sh"), "stop", str(database / "pg")], check=False)
-            shutil.rmtree(database, ignore_errors=True)
+            must([ROOT / "scripts/pg-test-cluster.sh", "stop", database])
     return checks.summary()
 
 
