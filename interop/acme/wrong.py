@@ -3,7 +3,7 @@
 import json
 import time
 
-from raw import ERROR, Key, Refused, Session, Wire, b64, jws
+from raw import ERROR, Session, Wire
 
 TABLE = []
 
@@ -107,6 +107,3 @@ class World:
         session = session or self.account()
         certificate, _, key = session.certificate([self.name(label)], self.solver)
         return session, certificate, key
-
-
-__all__ = ["Case", "Invalid", "Key", "Refused", "TABLE", "World", "b64", "jws", "section", "several"]

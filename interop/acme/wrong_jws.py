@@ -2,7 +2,7 @@
 
 import json
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives import hashes, hmac as mac
 
 from raw import Key, b64, jws, number
