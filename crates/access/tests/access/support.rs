@@ -1,12 +1,14 @@
 //! A door with a fresh database behind it.
 
-use std::path::Path;
-use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+#[path = "../../../store/tests/databases/mod.rs"]
+mod databases;
+
+use std::sync::Arc;
 
 use access::{Access, Action, NewToken, Permit, Principal, Role, Scope, Target};
 use audit::Timestamp;
+use databases::new_database;
+pub(crate) use databases::on_both;
 use store::Store;
 use tempfile::TempDir;
 
@@ -64,52 +66,3 @@ pub(crate) fn token(name: &str, roles: &[Role]) -> NewToken {
         expires: None,
     }
 }
-
-async fn new_database() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let base = cluster();
-    let name = format!("test_{}", NEXT.fetch_add(1, Relaxed));
-    let (client, connection) =
-        tokio_postgres::connect(&format!("{base}/postgres"), tokio_postgres::NoTls)
-            .await
-            .unwrap();
-    let connection = tokio::spawn(connection);
-    let create = format!("CREATE DATABASE {name}");
-    client.batch_execute(&create).await.unwrap();
-    drop(client);
-    let _ = connection.await;
-    format!("{base}/{name}")
-}
-
-/// One PostgreSQL for the test process, which ends with it.
-fn cluster() -> &'static str {
-    static URL: OnceLock<String> = OnceLock::new();
-    URL.get_or_init(|| {
-        let process = std::process::id().to_string();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/pg-test-cluster.sh");
-        let ran = Command::new(script)
-            .args(["start", &format!("/tmp/ward-access-{process}"), &process])
-            .output()
-            .unwrap();
-        let told = String::from_utf8_lossy(&ran.stderr);
-        assert!(ran.status.success(), "no PostgreSQL to test with: {told}");
-        let url = String::from_utf8(ran.stdout).unwrap();
-        url.trim().strip_suffix("/postgres").unwrap().to_owned()
-    })
-}
-
-/// Makes each test twice.
-macro_rules! on_both {
-    ($($name:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() { super::$name(false).await; })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() { super::$name(true).await; })*
-        }
-    };
-}
-
-pub(crate) use on_both;

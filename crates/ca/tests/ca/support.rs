@@ -1,9 +1,11 @@
 //! A hospital to test with: a fresh database, a hierarchy, people and requests.
 
+#[path = "../../../store/tests/databases/mod.rs"]
+mod databases;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use access::{Access, Action, NewToken, Permit, Principal, Role, Scope, Target};
 use audit::Timestamp;
@@ -14,6 +16,8 @@ use tempfile::TempDir;
 use x509::ext::{ExtensionValue, SubjectAltName};
 use x509::{CertificationRequest, CsrBuilder, GeneralName, KeyAlgorithm, Name};
 use zeroize::Zeroizing;
+
+pub(crate) use databases::{new_database, on_both};
 
 /// 22 November 2026, 12:00 UTC.
 pub(crate) const NOW: Timestamp = Timestamp(1_795_348_800_000);
@@ -220,49 +224,3 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> (bool, String) {
     said.push_str(&String::from_utf8_lossy(&ran.stderr));
     (ran.status.success(), said)
 }
-
-pub(crate) async fn new_database() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let base = cluster();
-    let name = format!("test_{}", NEXT.fetch_add(1, Relaxed));
-    let (client, connection) =
-        tokio_postgres::connect(&format!("{base}/postgres"), tokio_postgres::NoTls)
-            .await
-            .unwrap();
-    let connection = tokio::spawn(connection);
-    let create = format!("CREATE DATABASE {name}");
-    client.batch_execute(&create).await.unwrap();
-    drop(client);
-    let _ = connection.await;
-    format!("{base}/{name}")
-}
-
-/// One PostgreSQL for the test process, which ends with it.
-fn cluster() -> &'static str {
-    static URL: OnceLock<String> = OnceLock::new();
-    URL.get_or_init(|| {
-        let process = std::process::id().to_string();
-        let directory = format!("/tmp/ward-ca-{process}");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/pg-test-cluster.sh");
-        let script = script.display().to_string();
-        let (ran, said) = run(&script, &["start", &directory, &process]);
-        assert!(ran, "no PostgreSQL to test with: {said}");
-        said.trim().strip_suffix("/postgres").unwrap().to_owned()
-    })
-}
-
-/// Makes each test twice.
-macro_rules! on_both {
-    ($($name:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() { super::$name(false).await; })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() { super::$name(true).await; })*
-        }
-    };
-}
-
-pub(crate) use on_both;
