@@ -4,6 +4,7 @@ pub mod config;
 
 mod acme;
 mod api;
+mod client_certificate;
 mod clock;
 mod listener;
 mod loops;
@@ -16,7 +17,7 @@ mod request_body;
 mod sockets;
 mod tls;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use audit::Timestamp;
@@ -28,7 +29,7 @@ use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
 use config::Config;
-use listener::{Door, Listener};
+use listener::{Door, Listener, Peer};
 use reply::Reply;
 use request_body::RequestBody;
 
@@ -192,13 +193,13 @@ struct Front {
 }
 
 impl Door for Front {
-    async fn answer(self: &Arc<Self>, request: Request<Incoming>, peer: IpAddr) -> Response<Reply> {
+    async fn answer(self: &Arc<Self>, request: Request<Incoming>, peer: Peer) -> Response<Reply> {
         let request = match public::answer(&self.services, request).await {
             Ok(response) => return response,
             Err(request) => request,
         };
         let request = match self.acme {
-            true => match acme::answer(&self.services, request, peer).await {
+            true => match acme::answer(&self.services, request, peer.address).await {
                 Ok(response) => return response,
                 Err(request) => request,
             },

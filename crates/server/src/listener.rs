@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
+use crate::client_certificate::Session;
 use crate::config::Limits;
 use crate::prompt::Prompt;
 use crate::reply::Reply;
@@ -35,8 +36,16 @@ pub(crate) trait Door: Send + Sync + 'static {
     fn answer(
         self: &Arc<Self>,
         request: Request<Incoming>,
-        peer: IpAddr,
+        peer: Peer,
     ) -> impl Future<Output = Response<Reply>> + Send;
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    /// `None` on a plain connection.
+    pub(crate) tls: Option<Session>,
 }
 
 /// One listener's fixed parts.
@@ -59,7 +68,7 @@ impl<D: Door> Listener<D> {
                 accepted = self.socket.accept() => accepted,
                 _ = stop.wait_for(|stopped| *stopped) => break,
             };
-            let Some((stream, peer)) = usable(accepted).await else {
+            let Some((stream, address)) = usable(accepted).await else {
                 continue;
             };
             // Past the limit the connection is closed at once: the client sees it and can try another node.
@@ -70,18 +79,28 @@ impl<D: Door> Listener<D> {
             let (http, door, watcher) = (http.clone(), Arc::clone(&self.door), graceful.watcher());
             let tls = self.tls.clone().map(TlsAcceptor::from);
             tokio::spawn(async move {
-                let service = service_fn(move |request| {
-                    let door = Arc::clone(&door);
-                    async move { Ok::<_, Infallible>(door.answer(request, peer).await) }
-                });
+                let service = |tls| {
+                    let peer = Peer { address, tls };
+                    service_fn(move |request| {
+                        let (door, peer) = (Arc::clone(&door), peer.clone());
+                        async move { Ok::<_, Infallible>(door.answer(request, peer).await) }
+                    })
+                };
                 let ended = match tls {
-                    None => watcher.watch(http.one(stream, service)).await,
+                    None => watcher.watch(http.one(stream, service(None))).await,
                     Some(tls) => match tokio::time::timeout(head, tls.accept(stream)).await {
-                        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                            let stream = Prompt::new(stream, PREFACE, head);
-                            watcher.watch(http.two(stream, service)).await
+                        Ok(Ok(stream)) => {
+                            let connection = stream.get_ref().1;
+                            let is_two = connection.alpn_protocol() == Some(b"h2");
+                            let service = service(Some(Session::of(connection)));
+                            match is_two {
+                                true => {
+                                    let stream = Prompt::new(stream, PREFACE, head);
+                                    watcher.watch(http.two(stream, service)).await
+                                }
+                                false => watcher.watch(http.one(stream, service)).await,
+                            }
                         }
-                        Ok(Ok(stream)) => watcher.watch(http.one(stream, service)).await,
                         Ok(Err(_)) | Err(_) => {
                             metrics::counter!("ward_tls_handshakes_failed_total").increment(1);
                             Ok(())
