@@ -69,6 +69,8 @@ pub struct NewRequest {
     pub needed: u8,
     /// When it lapses undecided, Unix milliseconds.
     pub expires: i64,
+    /// People in whose name it is made (holders, as in actors' ids): they cannot decide either.
+    pub on_behalf_of: Vec<String>,
     /// What the asker needs to carry on: opaque here.
     pub payload: serde_json::Value,
     /// Joins the request with the operational log.
@@ -119,6 +121,9 @@ pub struct Request {
     pub names: Vec<String>,
     /// Who asked, with roles and scope as they were.
     pub requester: Principal,
+    /// People in whose name it was made: they cannot decide either.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_behalf_of: Vec<String>,
     /// What supports it.
     pub evidence: Vec<Evidence>,
     /// How many other people must approve.

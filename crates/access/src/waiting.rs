@@ -6,7 +6,7 @@ use audit::{Event, Object, Timestamp};
 use serde_json::json;
 use store::Write;
 
-use crate::permit::decide;
+use crate::permit::{decide, holder};
 use crate::{
     Access, AccessError, Action, Decision, NewRequest, Permit, Principal, REQUEST_RECORDS, Refusal,
     Request, RequestId, RequestState, Target, random,
@@ -39,6 +39,7 @@ impl Access {
             summary: new.summary,
             names: new.names,
             requester: Principal::clone(permit.principal()),
+            on_behalf_of: new.on_behalf_of,
             evidence: new.evidence,
             needed: new.needed,
             created: now.0,
@@ -287,7 +288,12 @@ fn check_decider(permit: &Permit, request: &Request, now: Timestamp) -> Result<(
     }
     permit.check_profile(&request.profile)?;
     permit.check_authority(&request.authority)?;
-    if permit.principal().is_same_holder(request.requester.actor()) {
+    let decider = holder(&permit.actor().id);
+    let on_behalf = request
+        .on_behalf_of
+        .iter()
+        .any(|name| holder(name) == decider);
+    if on_behalf || permit.principal().is_same_holder(request.requester.actor()) {
         return Err(Refusal::new(
             "request.own",
             "R07: nobody decides their own request",

@@ -1,7 +1,10 @@
-//! How machines ask for certificates. ACME today; the room has no listener, reads no clock and fetches nothing: the
-//! server hands it requests and the time, and a function that proves control of a name.
+//! How machines ask for certificates: ACME for hosts; EST, SCEP and CMP for devices. The room has no listener, reads no
+//! clock and fetches nothing: the server hands it requests and the time, and functions that prove control of a name or
+//! ask a webhook.
 
 pub mod acme;
+#[allow(dead_code, reason = "the protocols are being built on it")]
+pub mod device;
 mod schema;
 
 pub use acme::{Acme, AcmeError, Pruned, Reply, Request, Validate};

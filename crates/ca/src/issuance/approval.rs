@@ -99,6 +99,7 @@ impl Ca {
             evidence: request.evidence.clone(),
             needed,
             expires: now.0 + WAIT_MS,
+            on_behalf_of: Vec::new(),
             payload: serde_json::to_value(write(&request, authority)?)
                 .map_err(|error| CaError::stored("request", "new", error))?,
             request_id: request.request_id.clone(),

@@ -1,0 +1,365 @@
+//! An enrolment endpoint: a door for devices, with its own profile, protocols and rules. Its name is EST label, SCEP name
+//! and CMP profile label alike.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use access::Refusal;
+use ca::{AuthorityState, Ca, Issuer};
+use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
+use store::Store;
+
+use super::{DeviceError, Webhook};
+
+/// The kind under which endpoints are kept.
+pub const ENDPOINT_RECORDS: &str = "enrolment-endpoint";
+/// The endpoint that paths without a label belong to.
+pub(crate) const DEFAULT: &str = "default";
+
+/// An endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Endpoint {
+    pub name: String,
+    pub enabled: bool,
+    /// `None`: the profile's own.
+    pub authority: Option<String>,
+    pub profile: String,
+    pub protocols: Protocols,
+    pub unregistered: Unregistered,
+    pub approval: Approval,
+    pub names: NamesFrom,
+    /// Where a request says which device it is for, in this order.
+    pub serial_from: Vec<SerialField>,
+    pub renewal: Renewal,
+    pub est: EstPolicy,
+    pub scep: ScepPolicy,
+    pub cmp: CmpPolicy,
+    pub webhook: Option<Webhook>,
+    /// From where it may be reached; empty means from anywhere.
+    pub networks: Vec<Network>,
+    pub limits: EndpointLimits,
+    pub note: String,
+}
+
+impl Default for Endpoint {
+    fn default() -> Self {
+        Endpoint {
+            name: String::new(),
+            enabled: true,
+            authority: None,
+            profile: String::new(),
+            protocols: Protocols::default(),
+            unregistered: Unregistered::Refuse,
+            approval: Approval::Never,
+            names: NamesFrom::Register,
+            serial_from: SerialField::ALL.to_vec(),
+            renewal: Renewal::default(),
+            est: EstPolicy::default(),
+            scep: ScepPolicy::default(),
+            cmp: CmpPolicy::default(),
+            webhook: None,
+            networks: Vec::new(),
+            limits: EndpointLimits::default(),
+            note: String::new(),
+        }
+    }
+}
+
+/// Which protocols an endpoint speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Protocols {
+    pub est: bool,
+    pub scep: bool,
+    pub cmp: bool,
+}
+
+/// What happens to a request for a serial that is not in the register.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unregistered {
+    #[default]
+    Refuse,
+    /// It waits for somebody who looks at the device and then at the request.
+    Wait,
+}
+
+/// Whether every first enrolment waits for a person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Approval {
+    #[default]
+    Never,
+    Always,
+}
+
+/// Where the names in a certificate come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NamesFrom {
+    /// All that the register knows and the profile allows.
+    #[default]
+    Register,
+    /// Those of the request, as far as the register knows them.
+    Request,
+}
+
+/// A place in a request where the device's serial number may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SerialField {
+    /// The subject's serialNumber attribute (2.5.4.5).
+    SubjectSerialNumber,
+    /// hardwareModuleName among the alternative names (RFC 4108 §5).
+    HardwareModule,
+    /// A UDI URI among the alternative names.
+    Udi,
+    CommonName,
+}
+
+impl SerialField {
+    pub const ALL: [SerialField; 4] = [
+        SerialField::SubjectSerialNumber,
+        SerialField::HardwareModule,
+        SerialField::Udi,
+        SerialField::CommonName,
+    ];
+}
+
+/// What a renewal is held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Renewal {
+    /// Percent of the certificate's life after which it may be renewed.
+    pub from: u8,
+    /// Seconds after its end during which it still speaks for its device.
+    pub grace: u32,
+    pub key: RenewalKey,
+    pub previous: Previous,
+}
+
+impl Default for Renewal {
+    fn default() -> Self {
+        Renewal {
+            from: 50,
+            grace: 0,
+            key: RenewalKey::Either,
+            previous: Previous::default(),
+        }
+    }
+}
+
+/// The key of a renewed certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RenewalKey {
+    New,
+    Same,
+    #[default]
+    Either,
+}
+
+/// What becomes of the certificate that was renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Previous {
+    /// Revoked as superseded after so many seconds: the device may need it until it has restarted.
+    RevokeAfter(u32),
+    RevokeAtOnce,
+    Keep,
+}
+
+impl Default for Previous {
+    fn default() -> Self {
+        Previous::RevokeAfter(7 * 86_400)
+    }
+}
+
+/// EST's own rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EstPolicy {
+    /// Keys may be made here (RFC 7030 §4.4).
+    pub server_keygen: bool,
+}
+
+/// SCEP's own rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScepPolicy {
+    /// 3DES, SHA-1 and MD5, for devices that know nothing better.
+    pub legacy: bool,
+    /// Answers where a Windows server did: `/certsrv/mscep/mscep.dll`.
+    pub ndes: bool,
+}
+
+/// CMP's own rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CmpPolicy {}
+
+/// How much may be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EndpointLimits {
+    /// Wrong credentials from one address within ten minutes, after which it gets no answer but "later".
+    pub wrong_per_peer: u32,
+    /// Wrong credentials from anywhere within ten minutes.
+    pub wrong: u32,
+}
+
+impl Default for EndpointLimits {
+    fn default() -> Self {
+        EndpointLimits {
+            wrong_per_peer: 20,
+            wrong: 1000,
+        }
+    }
+}
+
+/// A range of addresses, `10.20.0.0/16`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    /// Whether an address is in it. An IPv4 address that came in as `::ffff:a.b.c.d` is one of IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let bits = |address: IpAddr| match address.to_canonical() {
+            IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
+            IpAddr::V6(v6) => (v6.to_bits(), 128),
+        };
+        let ((network, width), (found, found_width)) = (bits(self.address), bits(address));
+        let shift = 128 - u32::from(self.prefix);
+        let head = |value: u128| value.checked_shr(shift).unwrap_or(0);
+        width == found_width && head(network) == head(found)
+    }
+}
+
+impl FromStr for Network {
+    type Err = BadNetwork;
+
+    fn from_str(text: &str) -> Result<Self, BadNetwork> {
+        let bad = || BadNetwork(text.chars().take(64).collect());
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| bad())?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            Some(prefix) => prefix.parse().map_err(|_| bad())?,
+            None => most,
+        };
+        match prefix <= most {
+            true => Ok(Network { address, prefix }),
+            false => Err(bad()),
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+impl Serialize for Network {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// No range of addresses.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no range of addresses; write 10.20.0.0/16, 2001:db8::/32 or one address")]
+pub struct BadNetwork(pub String);
+
+/// The issuer that certificates of an endpoint come from now.
+pub(crate) fn issuer(ca: &Ca, endpoint: &Endpoint) -> Result<Arc<Issuer>, DeviceError> {
+    let authority = match &endpoint.authority {
+        Some(name) => ca.authority(name)?,
+        None => {
+            let profile = ca.profile(&endpoint.profile)?;
+            let issued_by = profile.profile.issued_by();
+            let serves = |authority: &ca::Authority| {
+                authority.state == AuthorityState::Active
+                    && issued_by
+                        .iter()
+                        .any(|wanted| *wanted == authority.purpose || wanted == "*")
+            };
+            let none = || {
+                Refusal::new(
+                    "authority.none",
+                    "docs/enrolment.md",
+                    format!("no authority issues {}", endpoint.profile),
+                )
+            };
+            ca.authorities().into_iter().find(serves).ok_or_else(none)?
+        }
+    };
+    Ok(ca.issuer(&authority.issuer)?)
+}
+
+/// All endpoints, as one snapshot that is swapped whole.
+pub(crate) struct Endpoints {
+    current: RwLock<Arc<HashMap<String, Arc<Endpoint>>>>,
+}
+
+impl Endpoints {
+    pub(crate) async fn load(store: &Store) -> Result<Self, DeviceError> {
+        Ok(Endpoints {
+            current: RwLock::new(Arc::new(read(store).await?)),
+        })
+    }
+
+    /// Reads anew.
+    pub(crate) async fn refresh(&self, store: &Store) -> Result<(), DeviceError> {
+        let read = Arc::new(read(store).await?);
+        *self.current.write() = read;
+        Ok(())
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Endpoint>> {
+        self.current.read().get(name).cloned()
+    }
+
+    /// The endpoint that answers where a Windows server did: the first by name.
+    pub(crate) fn ndes(&self, reachable: impl Fn(&Endpoint) -> bool) -> Option<Arc<Endpoint>> {
+        let current = self.current.read();
+        let mut found: Vec<&Arc<Endpoint>> = current
+            .values()
+            .filter(|endpoint| endpoint.scep.ndes && endpoint.enabled && reachable(endpoint))
+            .collect();
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        found.first().map(|endpoint| Arc::clone(endpoint))
+    }
+}
+
+async fn read(store: &Store) -> Result<HashMap<String, Arc<Endpoint>>, DeviceError> {
+    let mut all = HashMap::new();
+    for record in store.records(ENDPOINT_RECORDS).await? {
+        let endpoint: Endpoint =
+            serde_json::from_str(&record.body).map_err(|error| DeviceError::Stored {
+                kind: "enrolment endpoint",
+                id: record.id.clone(),
+                why: error.to_string(),
+            })?;
+        all.insert(record.id, Arc::new(endpoint));
+    }
+    Ok(all)
+}
