@@ -124,6 +124,10 @@ actions! {
     ManageEnrolment = "manage-enrolment": Admin;
     /// See those doors and who came through them (never their secrets).
     ReadEnrolment = "read-enrolment": Admin Issuer Approver Auditor;
+    /// Register, change, import and retire assets; prepare and release spares.
+    ManageAssets = "manage-assets": Admin Issuer;
+    /// See assets, what they hold, and spares (never their keys).
+    ReadAssets = "read-assets": Admin Issuer Approver Auditor ReadOnly;
     /// Approve or deny the request of somebody else.
     ApproveRequests = "approve-requests": Admin Approver;
     /// See requests that wait for approval, and what became of them.

@@ -80,7 +80,13 @@ impl Context {
 
 /// The schema of every room.
 pub(crate) fn migrations() -> Vec<Migration> {
-    [access::MIGRATIONS, ::ca::MIGRATIONS, enroll::MIGRATIONS].concat()
+    [
+        access::MIGRATIONS,
+        ::ca::MIGRATIONS,
+        fleet::MIGRATIONS,
+        enroll::MIGRATIONS,
+    ]
+    .concat()
 }
 
 /// `--data`, or the first of the usual places where there is a Ward.

@@ -123,7 +123,7 @@ async fn serve(ca: &Ca, data: &Path, alone: bool) -> Acme {
 }
 
 async fn open(url: &str, directory: &Path) -> Ca {
-    let migrations = [ca::MIGRATIONS, enroll::MIGRATIONS].concat();
+    let migrations = [ca::MIGRATIONS, fleet::MIGRATIONS, enroll::MIGRATIONS].concat();
     let store = Store::open(url, &migrations).await.unwrap();
     let keyring = Keyring::open(KeyringConfig::new(directory)).unwrap();
     let access = Access::open(store.clone());

@@ -207,6 +207,7 @@ pub async fn open(dir: &Path, options: &str) -> Result<(store::Store, ca::Ca), c
     let migrations: Vec<_> = ca::MIGRATIONS
         .iter()
         .chain(access::MIGRATIONS)
+        .chain(fleet::MIGRATIONS)
         .chain(enroll::MIGRATIONS)
         .copied()
         .collect();

@@ -1,0 +1,58 @@
+//! What exists and what it holds: the asset register (R08), holdings, retirement (R11), imports from the asset system,
+//! spares (R24).
+//!
+//! # Invariants
+//! - An asset is one record whose versions are kept; the table `assets` only finds it and is written with it.
+//! - No certificate becomes an asset's after its retirement: both change the same row.
+//! - What has to be revoked stands in the database before anybody starts to revoke it, so that a crash forgets none.
+
+mod asset;
+mod check;
+mod error;
+mod holdings;
+mod register;
+mod retire;
+mod schema;
+pub mod udi;
+
+use access::Access;
+use ca::Ca;
+use store::Store;
+
+pub use asset::{
+    ASSET_RECORDS, Asset, AssetState, ClockQuality, Criticality, Kind, RenewalMethod, UnknownWord,
+};
+pub use error::{FleetError, Result};
+pub use holdings::{Holding, NewHolding, Previous};
+pub use register::{AssetFilter, AssetPage, StoredAsset};
+pub use retire::{Retire, Retired};
+pub use schema::MIGRATIONS;
+pub use udi::Udi;
+
+/// The register. Cheap to clone.
+#[derive(Clone)]
+pub struct Fleet {
+    ca: Ca,
+}
+
+impl Fleet {
+    /// The register of a CA whose store has [`MIGRATIONS`] applied.
+    pub fn open(ca: Ca) -> Result<Fleet> {
+        Ok(Fleet { ca })
+    }
+
+    fn store(&self) -> &Store {
+        self.ca.store()
+    }
+
+    fn access(&self) -> &Access {
+        self.ca.access()
+    }
+}
+
+/// `N` random bytes.
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| FleetError::Random)?;
+    Ok(bytes)
+}

@@ -1,0 +1,11 @@
+//! The room's tables.
+
+use store::Migration;
+
+/// The migrations, in order.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    room: "fleet",
+    version: 1,
+    sql: include_str!("schema/v1.sql"),
+    postgres: None,
+}];
