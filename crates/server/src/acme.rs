@@ -5,10 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use enroll::acme::MAX_BODY;
-use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
@@ -50,9 +49,9 @@ pub(crate) async fn answer(
     };
     let body = if head.method == Method::POST {
         let patience = Duration::from_secs(services.config.limits.head_seconds);
-        match tokio::time::timeout(patience, read(RequestBody::new(body))).await {
-            Ok(Ok(body)) => body,
-            Ok(Err(_)) | Err(_) => {
+        match RequestBody::new(body).read(MAX_BODY, patience).await {
+            Some(body) => body,
+            None => {
                 return Ok(plain(
                     StatusCode::REQUEST_TIMEOUT,
                     "the request did not arrive in time\n",
@@ -100,29 +99,6 @@ fn base(services: &Services, head: &hyper::http::request::Parts) -> Option<Strin
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-/// Reads the body, or a little more of it than can be lawful: what that means is for `enroll` to say.
-async fn read(mut body: RequestBody) -> Result<Bytes, hyper::Error> {
-    let mut first = Bytes::new();
-    let mut all = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else {
-            continue;
-        };
-        if first.is_empty() && all.is_empty() {
-            first = data;
-        } else {
-            if all.is_empty() {
-                all.extend_from_slice(&first);
-            }
-            all.extend_from_slice(&data);
-        }
-        if first.len().max(all.len()) > MAX_BODY || body.is_end_stream() {
-            break;
-        }
-    }
-    Ok(if all.is_empty() { first } else { all.freeze() })
 }
 
 fn response(reply: enroll::Reply, id: &str) -> Response<Reply> {

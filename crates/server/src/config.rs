@@ -20,12 +20,24 @@ pub struct Config {
     pub status: SocketAddr,
     /// `https://host[:port]` by which clients reach the HTTPS listener; `None`: as each of them addresses it.
     pub url: Option<String>,
+    /// Listeners for devices that speak no TLS; none unless somebody asks for them.
+    pub legacy: Vec<Legacy>,
     /// Names in the certificate that Ward issues to its own listener.
     pub names: Vec<String>,
     /// Authority that issues the listener's certificate.
     pub listener_authority: String,
     pub keys: keys::KeyringConfig,
     pub limits: Limits,
+}
+
+/// One network segment whose devices are answered over plain HTTP: SCEP and CMP, never EST (RFC 7030 §3.3).
+#[derive(Clone, Debug)]
+pub struct Legacy {
+    pub address: SocketAddr,
+    /// Names of the enrolment endpoints that are reached there, and no others.
+    pub endpoints: Vec<String>,
+    /// What the network calls the segment; the listener's name in the log.
+    pub segment: String,
 }
 
 /// What one client, or all of them, may ask of this process at once.
@@ -80,6 +92,15 @@ struct RawListen {
     url: Option<String>,
     names: Vec<String>,
     authority: String,
+    legacy: Vec<RawLegacy>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLegacy {
+    address: String,
+    endpoints: Vec<String>,
+    segment: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -122,6 +143,7 @@ impl Default for RawListen {
             url: None,
             names: vec!["localhost".into(), "127.0.0.1".into()],
             authority: "servers".into(),
+            legacy: Vec::new(),
         }
     }
 }
@@ -175,6 +197,33 @@ impl Config {
                 "expected at least one DNS name or IP address",
             ));
         }
+        let mut legacy: Vec<Legacy> = Vec::with_capacity(raw.listen.legacy.len());
+        for listener in raw.listen.legacy {
+            let RawLegacy {
+                address: at,
+                endpoints,
+                segment,
+            } = listener;
+            if endpoints.is_empty() {
+                return Err(value(
+                    "listen.legacy.endpoints",
+                    &segment,
+                    "expected the names of the endpoints that devices of this segment may use",
+                ));
+            }
+            if segment.trim().is_empty() || legacy.iter().any(|known| known.segment == segment) {
+                return Err(value(
+                    "listen.legacy.segment",
+                    &segment,
+                    "expected the name of a network segment, each once",
+                ));
+            }
+            legacy.push(Legacy {
+                address: address("listen.legacy.address", &at)?,
+                endpoints,
+                segment,
+            });
+        }
         Ok(Self {
             data: data.into(),
             database: database_url(data, &raw.database.url).ok_or_else(|| {
@@ -199,6 +248,7 @@ impl Config {
                     })
                 })
                 .transpose()?,
+            legacy,
             names: raw.listen.names,
             listener_authority: raw.listen.authority,
             keys: keyring(data, raw.keys),

@@ -6,6 +6,7 @@ mod acme;
 mod api;
 mod client_certificate;
 mod clock;
+mod devices;
 mod listener;
 mod loops;
 mod own_certificate;
@@ -29,6 +30,7 @@ use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
 use config::Config;
+use devices::LegacyDoor;
 use listener::{Door, Listener, Peer};
 use reply::Reply;
 use request_body::RequestBody;
@@ -43,6 +45,7 @@ pub(crate) struct Services {
     pub(crate) access: access::Access,
     pub(crate) ca: ca::Ca,
     pub(crate) acme: enroll::Acme,
+    pub(crate) devices: enroll::device::Devices,
     /// No other server works on this database.
     pub(crate) alone: bool,
     metrics: PrometheusHandle,
@@ -68,6 +71,8 @@ pub enum ServeError {
     Ca(#[from] ca::CaError),
     #[error("ACME: {0}")]
     Acme(#[from] enroll::AcmeError),
+    #[error("device enrolment: {0}")]
+    Devices(#[from] enroll::device::DeviceError),
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
     #[error("metrics: {0}")]
@@ -75,10 +80,12 @@ pub enum ServeError {
 }
 
 /// What a started server listens on: ports may have been chosen by the system.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Addresses {
     pub api: SocketAddr,
     pub status: SocketAddr,
+    /// One for each `[[listen.legacy]]`, in its order.
+    pub legacy: Vec<SocketAddr>,
 }
 
 /// Runs until `stop` resolves, then lets open requests end. `started` learns the addresses once both listeners answer.
@@ -95,12 +102,15 @@ pub async fn serve(
     let metrics = recorder()?;
     let alone = lock.is_exclusive();
     let acme = enroll::Acme::open(ca.clone(), &config.data, alone, acme::validate()).await?;
+    let devices =
+        enroll::device::Devices::open(ca.clone(), devices::webhook(), wall_clock()).await?;
     let services = Arc::new(Services {
         config,
         store,
         access,
         ca,
         acme,
+        devices,
         alone,
         metrics,
     });
@@ -121,17 +131,34 @@ pub async fn serve(
     let slots = Arc::new(Semaphore::new(services.config.limits.connections));
     let api_socket = sockets.take_or_bind(services.config.api).await?;
     let status_socket = sockets.take_or_bind(services.config.status).await?;
-    sockets.warn_of_unused();
-    let addresses = Addresses {
+    let mut addresses = Addresses {
         api: local(&api_socket, services.config.api),
         status: local(&status_socket, services.config.status),
+        legacy: Vec::new(),
     };
+    let mut legacy = Vec::new();
+    for listener in &services.config.legacy {
+        let socket = sockets.take_or_bind(listener.address).await?;
+        addresses.legacy.push(local(&socket, listener.address));
+        devices::record_opening(&services, listener).await?;
+        legacy.push(Listener {
+            socket,
+            tls: None,
+            door: Arc::new(LegacyDoor {
+                services: Arc::clone(&services),
+                listener: listener.clone(),
+            }),
+            slots: Arc::clone(&slots),
+            limits: services.config.limits.clone(),
+        });
+    }
+    sockets.warn_of_unused();
     let api = Listener {
         socket: api_socket,
         tls: Some(tls::server_config(Arc::clone(&certificate))?),
         door: Arc::new(Front {
             services: Arc::clone(&services),
-            acme: true,
+            secure: true,
             router: api::router(Arc::clone(&services)),
         }),
         slots: Arc::clone(&slots),
@@ -142,16 +169,18 @@ pub async fn serve(
         tls: None,
         door: Arc::new(Front {
             services: Arc::clone(&services),
-            acme: false,
+            secure: false,
             router: api::public_router(Arc::clone(&services)),
         }),
         slots,
         limits: services.config.limits.clone(),
     };
-    let listeners = [
+    let mut listeners = vec![
         tokio::spawn(api.run(stopped.clone())),
         tokio::spawn(public.run(stopped.clone())),
     ];
+    let legacy = legacy.into_iter();
+    listeners.extend(legacy.map(|listener| tokio::spawn(listener.run(stopped.clone()))));
     let loops = loops::start(&services, &certificate, stopped);
     started(addresses);
     stop.await;
@@ -184,11 +213,12 @@ fn local(socket: &TcpListener, asked: SocketAddr) -> SocketAddr {
     socket.local_addr().unwrap_or(asked)
 }
 
-/// Public documents first, on either listener: they are the hot paths. Only HTTPS has ACME and the API, so that
-/// credentials never travel in the clear (RFC 8555 §6.1).
+/// Public documents first, on either listener: they are the hot paths. Only HTTPS has ACME, the device protocols and the
+/// API, so that credentials never travel in the clear (RFC 8555 §6.1, RFC 7030 §3.3).
 struct Front {
     services: Arc<Services>,
-    acme: bool,
+    /// HTTPS.
+    secure: bool,
     router: axum::Router,
 }
 
@@ -198,12 +228,16 @@ impl Door for Front {
             Ok(response) => return response,
             Err(request) => request,
         };
-        let request = match self.acme {
-            true => match acme::answer(&self.services, request, peer.address).await {
-                Ok(response) => return response,
-                Err(request) => request,
-            },
-            false => request,
+        if !self.secure {
+            return routed(&self.router, request).await;
+        }
+        let request = match acme::answer(&self.services, request, peer.address).await {
+            Ok(response) => return response,
+            Err(request) => request,
+        };
+        let request = match devices::answer(&self.services, request, &peer).await {
+            Ok(response) => return response,
+            Err(request) => request,
         };
         routed(&self.router, request).await
     }

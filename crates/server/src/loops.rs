@@ -93,6 +93,20 @@ pub(crate) fn start(
             Duration::from_secs(600),
             |services| async move { services.acme.prune(services.now()).await.map(drop) },
         ),
+        leased(
+            services,
+            &stop,
+            ("device enrolment left undone", &holder),
+            Duration::from_secs(5),
+            |services| async move { services.devices.resume(services.now()).await },
+        ),
+        leased(
+            services,
+            &stop,
+            ("device enrolment pruning", &holder),
+            Duration::from_secs(600),
+            |services| async move { services.devices.prune(services.now()).await.map(drop) },
+        ),
         every(
             services,
             &stop,
@@ -116,6 +130,9 @@ async fn follow_log(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
     }
     if let Err(error) = services.acme.refresh().await {
         tracing::warn!(%error, "ACME directories cannot be read anew");
+    }
+    if let Err(error) = services.devices.refresh().await {
+        tracing::warn!(%error, "enrolment endpoints cannot be read anew");
     }
     loop {
         let unread = tokio::select! {
@@ -150,6 +167,7 @@ async fn observe(
                     services.access.invalidate();
                 }
                 services.acme.observe(&event).await;
+                services.devices.observe(&event).await;
                 services.ca.observe(&event).await?;
             }
         }

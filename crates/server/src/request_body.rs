@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
@@ -21,6 +21,34 @@ pub(crate) struct RequestBody(Option<Incoming>);
 impl RequestBody {
     pub(crate) fn new(body: Incoming) -> Self {
         Self(Some(body))
+    }
+
+    /// All of it, or a little more of it than `limit` bytes: what that means is for the caller to say. `None` where it
+    /// does not come in time or breaks off. A body of one frame is not copied.
+    pub(crate) async fn read(mut self, limit: usize, patience: Duration) -> Option<Bytes> {
+        let mut first = Bytes::new();
+        let mut all = BytesMut::new();
+        let reading = async {
+            while let Some(frame) = self.frame().await {
+                let Ok(data) = frame?.into_data() else {
+                    continue;
+                };
+                if first.is_empty() && all.is_empty() {
+                    first = data;
+                } else {
+                    if all.is_empty() {
+                        all.extend_from_slice(&first);
+                    }
+                    all.extend_from_slice(&data);
+                }
+                if first.len().max(all.len()) > limit || self.is_end_stream() {
+                    break;
+                }
+            }
+            Ok::<_, hyper::Error>(())
+        };
+        tokio::time::timeout(patience, reading).await.ok()?.ok()?;
+        Some(if all.is_empty() { first } else { all.freeze() })
     }
 }
 

@@ -52,9 +52,18 @@ async fn serve(place: &Place, options: &Serve, json: bool) -> Done {
 
 /// One line when both listeners answer: what a person, or a script that started Ward, waits for.
 fn announce(addresses: Addresses, json: bool) {
-    let Addresses { api, status } = addresses;
+    let Addresses {
+        api,
+        status,
+        legacy,
+    } = addresses;
     let line = match json {
-        true => json!({ "api": url("https", api), "status": url("http", status) }).to_string(),
+        true => json!({
+            "api": url("https", api),
+            "status": url("http", status),
+            "legacy": legacy.iter().map(|at| url("http", *at)).collect::<Vec<_>>(),
+        })
+        .to_string(),
         false => format!(
             "ward {} serves {} (REST) and {} (CRL, OCSP, log)",
             env!("CARGO_PKG_VERSION"),

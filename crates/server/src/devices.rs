@@ -1,0 +1,172 @@
+//! EST, SCEP and CMP: turns HTTP into `enroll`'s requests and its replies into HTTP. Dispatched by hand, before the router:
+//! thousands of devices renew in one night, and what they send is not what a router would call well formed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use audit::{Actor, Event, Object};
+use bytes::Bytes;
+use enroll::device::{Devices, Request as Asked, Tls};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use rustls::ProtocolVersion;
+use serde_json::json;
+use store::Write;
+
+use crate::Services;
+use crate::api::answer::{REQUEST_ID, request_id};
+use crate::config::Legacy;
+use crate::listener::{Door, Peer};
+use crate::public::plain;
+use crate::reply::Reply;
+use crate::request_body::RequestBody;
+
+/// Most bytes of a request. A CSR of 64 KiB, the largest that is read, is 88 KiB in base64 and little more as CMS.
+const BODY: usize = 128 * 1024;
+
+/// Where EST lives (RFC 7030 §3.2.2, RFC 8615): never without TLS (RFC 7030 §3.3).
+const EST: &str = "/.well-known/est";
+
+/// Nobody is asked yet: what an endpoint's webhook should decide is decided as its `on_failure` says.
+pub(crate) fn webhook() -> enroll::device::Ask {
+    Arc::new(|_| {
+        Box::pin(std::future::ready(Err(enroll::device::Unanswered(
+            "this Ward calls no webhooks".into(),
+        ))))
+    })
+}
+
+/// Answers on the HTTPS listener, or gives the request back to whoever knows more paths.
+pub(crate) async fn answer(
+    services: &Arc<Services>,
+    request: Request<Incoming>,
+    peer: &Peer,
+) -> Result<Response<Reply>, Request<Incoming>> {
+    if !Devices::answers(request.uri().path()) {
+        return Err(request);
+    }
+    Ok(handled(services, request, peer, enroll::device::Listener::Main).await)
+}
+
+async fn handled(
+    services: &Arc<Services>,
+    request: Request<Incoming>,
+    peer: &Peer,
+    listener: enroll::device::Listener<'_>,
+) -> Response<Reply> {
+    let (head, body) = request.into_parts();
+    let body = if head.method == Method::POST {
+        let patience = Duration::from_secs(services.config.limits.head_seconds);
+        match RequestBody::new(body).read(BODY, patience).await {
+            Some(body) if body.len() <= BODY => body,
+            Some(_) => {
+                return plain(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "the request is larger than 128 KiB\n",
+                );
+            }
+            None => {
+                return plain(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "the request did not arrive in time\n",
+                );
+            }
+        }
+    } else {
+        Bytes::new()
+    };
+    let now = services.now();
+    let id = request_id(&head.headers, now);
+    let is_head = head.method == Method::HEAD;
+    let asked = Asked {
+        path: head.uri.path(),
+        query: head.uri.query(),
+        content_type: text(&head.headers, header::CONTENT_TYPE),
+        accept: text(&head.headers, header::ACCEPT),
+        authorization: text(&head.headers, header::AUTHORIZATION),
+        method: head.method,
+        body,
+        tls: peer.tls.as_ref().map(|session| Tls {
+            peer: session.chain.as_deref().unwrap_or_default(),
+            version: match session.version {
+                ProtocolVersion::TLSv1_3 => "TLSv1.3",
+                _ => "TLSv1.2",
+            },
+        }),
+        listener,
+        peer: peer.address,
+        request_id: &id,
+    };
+    let mut reply = services.devices.handle(asked, now).await;
+    if is_head {
+        reply.body = Bytes::new();
+    }
+    response(reply, &id)
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn response(reply: enroll::device::Reply, id: &str) -> Response<Reply> {
+    let mut response = Response::new(Reply::from(reply.body));
+    *response.status_mut() =
+        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.extend(reply.headers);
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// A plain HTTP listener for devices that cannot do TLS as it is today: it knows SCEP and CMP, whose messages protect
+/// themselves, and nothing else.
+pub(crate) struct LegacyDoor {
+    pub(crate) services: Arc<Services>,
+    pub(crate) listener: Legacy,
+}
+
+impl Door for LegacyDoor {
+    async fn answer(self: &Arc<Self>, request: Request<Incoming>, peer: Peer) -> Response<Reply> {
+        let path = request.uri().path();
+        if path.starts_with(EST) || !Devices::answers(path) {
+            return plain(
+                StatusCode::NOT_FOUND,
+                "SCEP and CMP for devices without TLS are answered here, and nothing else\n",
+            );
+        }
+        let listener = enroll::device::Listener::Legacy {
+            name: &self.listener.segment,
+            endpoints: &self.listener.endpoints,
+        };
+        handled(&self.services, request, &peer, listener).await
+    }
+}
+
+/// That old protocols are answered without TLS is for the record, at every start.
+pub(crate) async fn record_opening(
+    services: &Services,
+    listener: &Legacy,
+) -> Result<(), store::StoreError> {
+    let event = Event::new(
+        services.now(),
+        Actor::system("listener"),
+        "listener.legacy",
+        Object::new("listener", &listener.segment),
+    )
+    .after(json!({
+        "address": listener.address.to_string(),
+        "endpoints": listener.endpoints,
+        "tls": false,
+    }));
+    services.store.commit(Write::new(event)?).await?;
+    tracing::warn!(
+        segment = listener.segment,
+        address = %listener.address,
+        endpoints = listener.endpoints.join(","),
+        "devices are answered over plain HTTP here: SCEP and CMP only"
+    );
+    Ok(())
+}
