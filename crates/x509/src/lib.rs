@@ -5,8 +5,10 @@
 //! is lenient where deployed devices are sloppy and strict where a subscriber asks us for something.
 
 pub mod certificate;
+pub mod cmp;
 pub mod convert;
 pub mod crl;
+pub mod crmf;
 pub mod csr;
 pub mod der;
 pub mod describe;

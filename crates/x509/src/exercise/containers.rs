@@ -105,3 +105,46 @@ pub fn describe(data: &[u8]) {
         let _ = convert::convert(data, format);
     }
 }
+
+/// Reads a CMP message, works with everything in it, and writes it again.
+pub fn cmp(data: &[u8]) {
+    use crate::cmp::{Body, InfoTypeAndValue, Mac, Message, TemplateAnswer};
+
+    let Ok(message) = Message::from_der(data) else {
+        return;
+    };
+    let header = &message.header;
+    let _ = (header.implicit_confirm(), header.certificate_profiles());
+    if let Some(algorithm) = &header.protection_alg
+        && let Ok(mac) = Mac::from_identifier(algorithm)
+        && mac.iterations < 1000
+    {
+        let _ = mac.verify(b"secret", &message.protected_part(), &[]);
+        assert_eq!(Mac::from_identifier(&mac.identifier()), Ok(mac));
+    }
+    let information = |items: &[InfoTypeAndValue]| {
+        for item in items {
+            let _ = (item.root_certificate(), item.crl_statuses());
+            let _ = TemplateAnswer::from_der(item.value.as_deref().unwrap_or_default());
+        }
+    };
+    match &message.body {
+        Body::Ir(requests) | Body::Cr(requests) | Body::Kur(requests) => {
+            for request in requests {
+                let _ = (
+                    request.verify_possession(&header.sender),
+                    request.old_cert_id(),
+                );
+            }
+        }
+        Body::Genm(items) | Body::Genp(items) => information(items),
+        Body::Nested | Body::Other(_) => return,
+        _ => {}
+    }
+    let mut again = Message::new(header.clone(), message.body.clone());
+    again.protection.clone_from(&message.protection);
+    again.extra_certs.clone_from(&message.extra_certs);
+    let written = again.encode();
+    let read = Message::from_der(&written);
+    assert_eq!(read.map(|read| read.encode()).ok(), Some(written));
+}

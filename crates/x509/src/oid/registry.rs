@@ -196,6 +196,28 @@ registry! {
     CT_POISON = "1.3.6.1.4.1.11129.2.4.3" [0x2b, 6, 1, 4, 1, 0xd6, 0x79, 2, 4, 3], "ctPoison";
     NETSCAPE_CERT_TYPE = "2.16.840.1.113730.1.1" [0x60, 0x86, 0x48, 1, 0x86, 0xf8, 0x42, 1, 1], "netscapeCertType";
     NETSCAPE_COMMENT = "2.16.840.1.113730.1.13" [0x60, 0x86, 0x48, 1, 0x86, 0xf8, 0x42, 1, 0xd], "netscapeComment";
+    PASSWORD_BASED_MAC = "1.2.840.113533.7.66.13" [0x2a, 0x86, 0x48, 0x86, 0xf6, 0x7d, 7, 0x42, 0xd], "passwordBasedMac";
+    DH_BASED_MAC = "1.2.840.113533.7.66.30" [0x2a, 0x86, 0x48, 0x86, 0xf6, 0x7d, 7, 0x42, 0x1e], "dhBasedMac";
+    KEM_BASED_MAC = "1.2.840.113533.7.66.16" [0x2a, 0x86, 0x48, 0x86, 0xf6, 0x7d, 7, 0x42, 0x10], "kemBasedMac";
+    PBMAC1 = "1.2.840.113549.1.5.14" [0x2a, 0x86, 0x48, 0x86, 0xf7, 0xd, 1, 5, 0xe], "PBMAC1";
+    PKIX_HMAC_SHA1 = "1.3.6.1.5.5.8.1.2" [0x2b, 6, 1, 5, 5, 8, 1, 2], "hmac-sha1";
+    IT_SIGN_KEY_PAIR_TYPES = "1.3.6.1.5.5.7.4.2" [0x2b, 6, 1, 5, 5, 7, 4, 2], "signKeyPairTypes";
+    IT_CURRENT_CRL = "1.3.6.1.5.5.7.4.6" [0x2b, 6, 1, 5, 5, 7, 4, 6], "currentCRL";
+    IT_UNSUPPORTED_OIDS = "1.3.6.1.5.5.7.4.7" [0x2b, 6, 1, 5, 5, 7, 4, 7], "unsupportedOIDs";
+    IT_IMPLICIT_CONFIRM = "1.3.6.1.5.5.7.4.13" [0x2b, 6, 1, 5, 5, 7, 4, 0xd], "implicitConfirm";
+    IT_CONFIRM_WAIT_TIME = "1.3.6.1.5.5.7.4.14" [0x2b, 6, 1, 5, 5, 7, 4, 0xe], "confirmWaitTime";
+    IT_ORIG_PKI_MESSAGE = "1.3.6.1.5.5.7.4.15" [0x2b, 6, 1, 5, 5, 7, 4, 0xf], "origPKIMessage";
+    IT_CA_CERTS = "1.3.6.1.5.5.7.4.17" [0x2b, 6, 1, 5, 5, 7, 4, 0x11], "caCerts";
+    IT_ROOT_CA_KEY_UPDATE = "1.3.6.1.5.5.7.4.18" [0x2b, 6, 1, 5, 5, 7, 4, 0x12], "rootCaKeyUpdate";
+    IT_CERT_REQ_TEMPLATE = "1.3.6.1.5.5.7.4.19" [0x2b, 6, 1, 5, 5, 7, 4, 0x13], "certReqTemplate";
+    IT_ROOT_CA_CERT = "1.3.6.1.5.5.7.4.20" [0x2b, 6, 1, 5, 5, 7, 4, 0x14], "rootCaCert";
+    IT_CERT_PROFILE = "1.3.6.1.5.5.7.4.21" [0x2b, 6, 1, 5, 5, 7, 4, 0x15], "certProfile";
+    IT_CRL_STATUS_LIST = "1.3.6.1.5.5.7.4.22" [0x2b, 6, 1, 5, 5, 7, 4, 0x16], "crlStatusList";
+    IT_CRLS = "1.3.6.1.5.5.7.4.23" [0x2b, 6, 1, 5, 5, 7, 4, 0x17], "crls";
+    REG_CTRL_REG_TOKEN = "1.3.6.1.5.5.7.5.1.1" [0x2b, 6, 1, 5, 5, 7, 5, 1, 1], "regToken";
+    REG_CTRL_OLD_CERT_ID = "1.3.6.1.5.5.7.5.1.5" [0x2b, 6, 1, 5, 5, 7, 5, 1, 5], "oldCertID";
+    REG_CTRL_ALG_ID = "1.3.6.1.5.5.7.5.1.11" [0x2b, 6, 1, 5, 5, 7, 5, 1, 0xb], "algId";
+    REG_CTRL_RSA_KEY_LEN = "1.3.6.1.5.5.7.5.1.12" [0x2b, 6, 1, 5, 5, 7, 5, 1, 0xc], "rsaKeyLen";
 }
 
 #[cfg(test)]
