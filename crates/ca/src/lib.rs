@@ -22,6 +22,7 @@ mod ledger;
 pub mod log;
 pub mod ocsp;
 pub mod profile;
+mod ra;
 mod repository;
 pub mod revocation;
 mod rewrap;
@@ -52,6 +53,7 @@ pub use issuance::{
 };
 pub use keyrecords::{KEY_RECORDS, KeyState, StoredKey};
 pub use profile::{Profile, ProfileVersion};
+pub use ra::{Ra, RaKey};
 pub use repository::{CertificateFilter, CertificatePage, CertificateState, StoredCertificate};
 pub use rewrap::SECRET_RECORDS;
 pub use schema::MIGRATIONS;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use x509::cms::{KeyTransport, MessageSignature};
 use x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 use zeroize::Zeroizing;
 
@@ -119,6 +120,31 @@ impl Signer {
                 Ok(signature)
             }
         }
+    }
+
+    /// As [`Self::sign`], for a CMS message; also the RSA signatures with SHA-1 or MD5 that old devices need, which
+    /// the caller's policy has admitted. They never sign a certificate.
+    pub fn sign_message(&self, how: MessageSignature, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        match how {
+            MessageSignature::Current(algorithm) => self.sign(algorithm, message),
+            MessageSignature::Legacy(_) => Err(KeyError::Crypto("legacy signatures")),
+        }
+    }
+
+    /// Opens a content key of `key_len` octets that was encrypted for this RSA key.
+    ///
+    /// There is no wrong padding: what is not well padded, or holds a key of another length, gives a pseudo-random
+    /// key that depends on this private key and the ciphertext alone, in the same time (implicit rejection). So the
+    /// caller learns nothing from it that it could tell a sender; it decrypts with what it got and finds nonsense.
+    /// Errors are for what anybody can see: a key that is not RSA, a ciphertext of another length, a token that is
+    /// away.
+    pub fn decipher(
+        &self,
+        _transport: &KeyTransport,
+        _ciphertext: &[u8],
+        _key_len: usize,
+    ) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        Err(KeyError::Crypto("deciphering"))
     }
 
     /// Whether the key can sign now. Software keys always can; a token is asked for its key.

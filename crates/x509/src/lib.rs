@@ -6,6 +6,7 @@
 
 pub mod certificate;
 pub mod cmp;
+pub mod cms;
 pub mod convert;
 pub mod crl;
 pub mod crmf;

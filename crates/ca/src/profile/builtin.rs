@@ -48,6 +48,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         include_str!("../../profiles/radius-server.toml"),
     ),
     (
+        "registration-authority",
+        include_str!("../../profiles/registration-authority.toml"),
+    ),
+    (
         "sdc-consumer",
         include_str!("../../profiles/sdc-consumer.toml"),
     ),

@@ -82,6 +82,13 @@ impl Name {
         self.der == other.der || self.canonical() == other.canonical()
     }
 
+    /// Whether the other name is this one written back to front, as some Java clients do.
+    pub(crate) fn is_reverse_of(&self, other: &Name) -> bool {
+        let mut reversed = canonical::of(self);
+        reversed.reverse();
+        reversed == canonical::of(other)
+    }
+
     /// A byte string that is equal for two names exactly when [`Name::canonical_eq`] holds.
     pub fn canonical(&self) -> Vec<u8> {
         canonical::of(self).concat()
