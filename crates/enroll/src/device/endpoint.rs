@@ -199,9 +199,29 @@ pub struct ScepPolicy {
 }
 
 /// CMP's own rules.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct CmpPolicy {}
+pub struct CmpPolicy {
+    /// A device that asks for it need not confirm its certificate (RFC 9810 §5.1.1.1).
+    pub implicit_confirm: bool,
+    /// Seconds within which the others have to; an unconfirmed certificate is revoked.
+    pub confirm_within: u32,
+    /// Seconds by which a device's clock may be wrong; `None` is any number. One that was never set does not count.
+    pub clock_tolerance: Option<u32>,
+    /// Questions for CA certificates and CRLs, which are published anyway, need no protection.
+    pub open_information: bool,
+}
+
+impl Default for CmpPolicy {
+    fn default() -> Self {
+        CmpPolicy {
+            implicit_confirm: true,
+            confirm_within: 3600,
+            clock_tolerance: Some(86_400),
+            open_information: false,
+        }
+    }
+}
 
 /// How much may be tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
