@@ -13,7 +13,7 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use store::Store;
 
-use super::{DeviceError, Webhook};
+use super::{CsrAttributes, DeviceError, Webhook};
 
 /// The kind under which endpoints are kept.
 pub const ENDPOINT_RECORDS: &str = "enrolment-endpoint";
@@ -186,6 +186,8 @@ impl Default for Previous {
 pub struct EstPolicy {
     /// Keys may be made here (RFC 7030 §4.4).
     pub server_keygen: bool,
+    /// What `csrattrs` tells devices to ask for.
+    pub csr_attributes: CsrAttributes,
 }
 
 /// SCEP's own rules.

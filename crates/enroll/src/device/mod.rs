@@ -9,6 +9,7 @@ mod door;
 mod endpoint;
 mod error;
 mod est;
+pub mod exercise;
 mod registration;
 mod reply;
 mod right;
@@ -27,6 +28,7 @@ pub use endpoint::{
     Protocols, Renewal, RenewalKey, ScepPolicy, SerialField, Unregistered,
 };
 pub use error::DeviceError;
+pub use est::CsrAttributes;
 pub use registration::{Protocol, RegistrationState};
 pub use reply::Reply;
 pub use right::{Credential, For, RIGHT_RECORDS, Right, RightId};
