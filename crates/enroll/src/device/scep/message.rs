@@ -1,0 +1,209 @@
+//! A pkiMessage (RFC 8894 §3.2): read, measured against the endpoint's policy, and its signature verified. What is in its
+//! envelope is another matter (`envelope`).
+
+use std::borrow::Cow;
+
+use x509::cms::{CmsError, DigestAlgorithm, EnvelopedData, SignedData, SignerInfo, Strength};
+use x509::{Certificate, PublicKey, PublicKeyKind, oids};
+
+use super::attributes::{FailInfo, MESSAGE_TYPE, MessageType, SENDER_NONCE, TRANSACTION_ID};
+
+/// Longest transactionID kept: a SHA-512 in hexadecimal is half of it.
+const MAX_TRANSACTION: usize = 256;
+/// Longest nonce sent back; RFC 8894 §3.2.1.5 has 16 octets.
+const MAX_NONCE: usize = 64;
+/// Smallest RSA key that signs without the legacy policy, and with it.
+const MIN_BITS: u32 = 2048;
+const MIN_LEGACY_BITS: u32 = 1024;
+
+/// What an answer has to repeat.
+#[derive(Clone, Debug)]
+pub(crate) struct Header {
+    /// transactionID as text.
+    pub(crate) transaction: String,
+    /// transactionID as it was written, which need not be a PrintableString.
+    pub(crate) transaction_der: Vec<u8>,
+    pub(crate) sender_nonce: Option<Vec<u8>>,
+    /// What the request was digested with, and the answer will be.
+    pub(crate) digest: DigestAlgorithm,
+}
+
+/// A message whose signature holds. Whether its signer may ask for anything is not decided yet.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) kind: MessageType,
+    pub(crate) header: Header,
+    pub(crate) signer: Certificate,
+    pub(crate) signer_key: PublicKey,
+    /// The other certificates of the message.
+    pub(crate) others: Vec<Certificate>,
+    pub(crate) envelope: EnvelopedData,
+    /// What only the legacy policy admitted.
+    pub(crate) legacy: Vec<&'static str>,
+}
+
+/// Why a message is not acted on.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// Not even a transaction to answer in.
+    Unreadable(String),
+    Failed(Box<Failed>),
+}
+
+/// A message that gets a CertRep with a failure.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) header: Header,
+    pub(crate) info: FailInfo,
+    /// For the client too: it says nothing but what the client itself sent.
+    pub(crate) text: Cow<'static, str>,
+}
+
+/// Reads a message and verifies its signature.
+pub(crate) fn read(message: &[u8], legacy: bool) -> Result<Message, Unread> {
+    let unreadable = |error: CmsError| Unread::Unreadable(error.to_string());
+    let signed = SignedData::parse(message).map_err(unreadable)?;
+    let signer = signed.signer().map_err(unreadable)?;
+    let header = header(signer).map_err(unreadable)?;
+    let believed = match believe(&signed, signer, legacy) {
+        Ok(believed) => believed,
+        Err((info, text)) => return Err(Unread::Failed(Box::new(Failed { header, info, text }))),
+    };
+    let others = signed.certificates.iter();
+    let others = others.filter(|other| **other != believed.signer).cloned();
+    Ok(Message {
+        kind: believed.kind,
+        header,
+        others: others.collect(),
+        signer: believed.signer,
+        signer_key: believed.key,
+        envelope: believed.envelope,
+        legacy: believed.used,
+    })
+}
+
+/// Without a transactionID there is nothing to answer to. A missing senderNonce is forgiven: there is then none to repeat.
+fn header(signer: &SignerInfo) -> Result<Header, CmsError> {
+    let attributes = &signer.signed_attributes;
+    let missing = CmsError::MissingAttribute(TRANSACTION_ID);
+    let bad = CmsError::BadAttribute(TRANSACTION_ID);
+    let transaction = attributes.text(&TRANSACTION_ID)?.ok_or(missing.clone())?;
+    if transaction.is_empty() || transaction.len() > MAX_TRANSACTION {
+        return Err(bad);
+    }
+    let nonce = attributes.octet_string(&SENDER_NONCE)?;
+    if nonce.as_ref().is_some_and(|nonce| nonce.len() > MAX_NONCE) {
+        return Err(CmsError::BadAttribute(SENDER_NONCE));
+    }
+    Ok(Header {
+        transaction,
+        transaction_der: attributes.value(&TRANSACTION_ID)?.ok_or(missing)?.to_vec(),
+        sender_nonce: nonce,
+        digest: signer.digest,
+    })
+}
+
+type Failure = (FailInfo, Cow<'static, str>);
+
+struct Believed {
+    kind: MessageType,
+    signer: Certificate,
+    key: PublicKey,
+    envelope: EnvelopedData,
+    used: Vec<&'static str>,
+}
+
+/// Policy first, then the signature, then the shape of the envelope.
+fn believe(signed: &SignedData, signer: &SignerInfo, legacy: bool) -> Result<Believed, Failure> {
+    let kind = signer.signed_attributes.text(&MESSAGE_TYPE);
+    let kind = kind.ok().flatten().and_then(|text| MessageType::parse(&text));
+    let kind = kind.ok_or((
+        FailInfo::BadRequest,
+        "messageType is not one that a client sends (RFC 8894 §3.2.1.2)".into(),
+    ))?;
+    let certificate = signed.signer_certificate().ok().flatten().ok_or((
+        FailInfo::BadMessageCheck,
+        "the message does not carry its signer's certificate (RFC 8894 §3.1)".into(),
+    ))?;
+    let mut used = Vec::new();
+    if signer.digest.is_legacy() {
+        used.push(signer.digest.name());
+    }
+    let key = certificate.public_key().map_err(|_| {
+        let text = "the signer's key cannot be read";
+        (FailInfo::BadAlg, text.into())
+    })?;
+    used.extend(check_key(&key)?);
+    let strength = if legacy {
+        Strength::Legacy
+    } else {
+        Strength::Current
+    };
+    admit(&used, legacy)?;
+    signed.verify(&key, strength).map_err(|error| match error {
+        CmsError::Legacy(_) | CmsError::Invalid(x509::Error::Unsupported { .. }) => {
+            (FailInfo::BadAlg, error.to_string().into())
+        }
+        _ => (
+            FailInfo::BadMessageCheck,
+            "the message's signature does not hold".into(),
+        ),
+    })?;
+    let envelope = envelope(signed)?;
+    if envelope.cipher.is_legacy() {
+        used.push(envelope.cipher.name());
+        admit(&used, legacy)?;
+    }
+    Ok(Believed {
+        kind,
+        signer: certificate.clone(),
+        key,
+        envelope,
+        used,
+    })
+}
+
+/// SCEP encrypts its answer for the signer's key, so it must be RSA (RFC 8894 §3.1). Says so if it is a short one.
+fn check_key(key: &PublicKey) -> Result<Option<&'static str>, Failure> {
+    match key.kind() {
+        PublicKeyKind::Rsa { bits, .. } if bits >= MIN_BITS => Ok(None),
+        PublicKeyKind::Rsa { bits, .. } if bits >= MIN_LEGACY_BITS => {
+            Ok(Some("RSA below 2048 bits"))
+        }
+        PublicKeyKind::Rsa { .. } => Err((
+            FailInfo::BadAlg,
+            "RSA keys below 1024 bits are never accepted".into(),
+        )),
+        _ => Err((
+            FailInfo::BadAlg,
+            "SCEP messages are signed with RSA keys, for which the answer is encrypted".into(),
+        )),
+    }
+}
+
+fn admit(used: &[&'static str], legacy: bool) -> Result<(), Failure> {
+    match used.first() {
+        Some(name) if !legacy => Err((
+            FailInfo::BadAlg,
+            format!("{name} is not accepted at this endpoint; AES, SHA-256 and RSA from 2048 bits are").into(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn envelope(signed: &SignedData) -> Result<EnvelopedData, Failure> {
+    let none = || {
+        let text = "there is no enveloped content (RFC 8894 §3.1)";
+        (FailInfo::BadMessageCheck, text.into())
+    };
+    if signed.content_type != oids::DATA && signed.content_type != oids::ENVELOPED_DATA {
+        return Err(none());
+    }
+    let content = signed.content.as_deref().ok_or_else(none)?;
+    EnvelopedData::parse(content).map_err(|error| match error {
+        CmsError::Invalid(x509::Error::Unsupported { .. }) => {
+            (FailInfo::BadAlg, error.to_string().into())
+        }
+        _ => none(),
+    })
+}

@@ -1,0 +1,108 @@
+//! CertRep (RFC 8894 §3.3.2.1): signed by the registration authority, in the digest of the request.
+
+use std::sync::Arc;
+
+use ca::Ra;
+use x509::cms::{
+    Attribute, ContentCipher, DigestAlgorithm, EntityId, MessageSignature, SignedDataBuilder,
+};
+use x509::{Certificate, KeyAlgorithm, oids};
+
+use super::attributes::{
+    FAILURE, FailInfo, MESSAGE_TYPE, MessageType, PENDING, PKI_STATUS, RECIPIENT_NONCE, SENDER_NONCE,
+    SUCCESS, TRANSACTION_ID,
+};
+use super::message::Header;
+use super::{Fault, envelope};
+
+/// What a message is answered with.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// Certificates or a CRL: a SignedData that signs nothing.
+    Success(Vec<u8>),
+    /// Come again with the same transaction.
+    Pending,
+    /// No; the sentence is for the client.
+    Failure(FailInfo, Option<String>),
+}
+
+impl Answer {
+    /// A failure about which nothing more is said.
+    pub(super) const fn bare(info: FailInfo) -> Self {
+        Answer::Failure(info, None)
+    }
+}
+
+/// The CertRep. `to` is for whom content is sealed, and how.
+pub(super) async fn cert_rep(
+    ra: &Arc<Ra>,
+    header: &Header,
+    answer: Answer,
+    to: Option<(&Certificate, ContentCipher)>,
+    digest: DigestAlgorithm,
+) -> Result<Vec<u8>, Fault> {
+    let (status, content, more) = match (answer, to) {
+        (Answer::Success(content), Some((signer, cipher))) => {
+            let sealed = envelope::sealed(&content, signer, cipher)?;
+            (SUCCESS, Some(sealed), Vec::new())
+        }
+        (Answer::Success(_), None) => (FAILURE, None, FailInfo::BadRequest.attributes(None)),
+        (Answer::Pending, _) => (PENDING, None, Vec::new()),
+        (Answer::Failure(info, text), _) => (FAILURE, None, info.attributes(text.as_deref())),
+    };
+    // Without content there is no eContent either (RFC 8894 §3.2.2).
+    let builder = match content {
+        Some(content) => SignedDataBuilder::new(oids::DATA, content),
+        None => SignedDataBuilder::new(oids::DATA, Vec::new()).detached(),
+    };
+    let mut builder = builder
+        .certificates([&ra.certificate])
+        .attribute(Attribute::printable(MESSAGE_TYPE, MessageType::CERT_REP))
+        .attribute(Attribute::printable(PKI_STATUS, status))
+        .attribute(Attribute::new(TRANSACTION_ID, header.transaction_der.clone()))
+        .attribute(Attribute::octets(SENDER_NONCE, &nonce()?));
+    if let Some(nonce) = &header.sender_nonce {
+        builder = builder.attribute(Attribute::octets(RECIPIENT_NONCE, nonce));
+    }
+    for attribute in more {
+        builder = builder.attribute(attribute);
+    }
+    signed(builder, &ra.certificate, &ra.signer, digest).await
+}
+
+/// Signs with `digest`, or with what suits the key better: an elliptic curve has one digest only.
+pub(super) async fn signed(
+    builder: SignedDataBuilder,
+    certificate: &Certificate,
+    signer: &keys::Signer,
+    digest: DigestAlgorithm,
+) -> Result<Vec<u8>, Fault> {
+    let algorithm = signer.algorithm();
+    let how = MessageSignature::with(algorithm, digest)
+        .or_else(|| MessageSignature::with(algorithm, own_digest(algorithm)))
+        .ok_or(Fault::Key(keys::KeyError::Crypto("no signature for this key")))?;
+    let unsigned = builder.to_be_signed(EntityId::of(certificate), how)?;
+    let signature = match signer.is_blocking() {
+        false => signer.sign_message(how, unsigned.message())?,
+        true => {
+            let (signer, message) = (signer.clone(), unsigned.message().to_vec());
+            envelope::blocking(move || signer.sign_message(how, &message)).await??
+        }
+    };
+    Ok(unsigned.finish(&signature))
+}
+
+fn own_digest(algorithm: KeyAlgorithm) -> DigestAlgorithm {
+    match algorithm {
+        KeyAlgorithm::EcdsaP384 => DigestAlgorithm::Sha384,
+        KeyAlgorithm::EcdsaP521 | KeyAlgorithm::Ed25519 => DigestAlgorithm::Sha512,
+        _ => DigestAlgorithm::Sha256,
+    }
+}
+
+/// 16 random octets (RFC 8894 §3.2.1.5).
+fn nonce() -> Result<[u8; 16], Fault> {
+    let mut nonce = [0; 16];
+    aws_lc_rs::rand::fill(&mut nonce).map_err(|_| Fault::Random)?;
+    Ok(nonce)
+}
