@@ -13,7 +13,8 @@ pub mod exercise;
 mod registration;
 mod reply;
 mod right;
-mod scep;
+#[doc(hidden)]
+pub mod scep;
 mod webhook;
 
 use std::net::IpAddr;

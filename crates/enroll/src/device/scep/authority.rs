@@ -67,11 +67,14 @@ pub(super) async fn next(context: &Context<'_>) -> Result<Reply, Fault> {
     let mut next = above(context, &ra.chain);
     next.push(ra.certificate.clone());
     let bundle = pkcs7::build(next.iter().map(Certificate::der), none());
-    let builder =
-        SignedDataBuilder::new(oids::DATA, bundle).certificates([before.certificate()]);
+    let builder = SignedDataBuilder::new(oids::DATA, bundle).certificates([before.certificate()]);
     let digest = DigestAlgorithm::Sha256;
     let message = reply::signed(builder, before.certificate(), signer, digest).await?;
-    Ok(Reply::typed(200, "application/x-x509-next-ca-cert", message))
+    Ok(Reply::typed(
+        200,
+        "application/x-x509-next-ca-cert",
+        message,
+    ))
 }
 
 /// The generation before the one that issues now, while it is valid.
@@ -99,13 +102,16 @@ fn above(context: &Context<'_>, chain: &[Certificate]) -> Vec<Certificate> {
     let issuers = context.devices.ca().issuers();
     let root = whole.last().filter(|top| !top.is_self_issued());
     let root = root.and_then(|top| {
-        issuers.iter().map(|issuer| issuer.certificate()).find(|root| {
-            root.is_self_issued()
-                && root.subject().canonical_eq(top.issuer())
-                && root
-                    .public_key()
-                    .is_ok_and(|key| top.verify_signed_by(&key).is_ok())
-        })
+        issuers
+            .iter()
+            .map(|issuer| issuer.certificate())
+            .find(|root| {
+                root.is_self_issued()
+                    && root.subject().canonical_eq(top.issuer())
+                    && root
+                        .public_key()
+                        .is_ok_and(|key| top.verify_signed_by(&key).is_ok())
+            })
     });
     if let Some(root) = root.cloned() {
         whole.push(root);

@@ -13,6 +13,9 @@ pub fn scep_message(data: &[u8]) {
     }
     let _ = query::message(None, data);
     if let Ok(text) = std::str::from_utf8(data) {
-        let _ = (query::operation(Some(text)), query::message(Some(text), b""));
+        let _ = (
+            query::operation(Some(text)),
+            query::message(Some(text), b""),
+        );
     }
 }

@@ -96,7 +96,9 @@ pub(super) async fn list(
     let ca = context.devices.ca();
     for issuer in wanted.issuers(context) {
         let stored = ca.certificate_by_serial(issuer.name(), &wanted.serial);
-        let partition = stored.await?.map(|stored| ListKind::Partition(stored.partition));
+        let partition = stored
+            .await?
+            .map(|stored| ListKind::Partition(stored.partition));
         // The complete list where there is one; it is what a device without knowledge of partitions wants.
         for kind in [Some(ListKind::Complete), partition].into_iter().flatten() {
             let name = ListName {

@@ -116,7 +116,10 @@ struct Believed {
 /// Policy first, then the signature, then the shape of the envelope.
 fn believe(signed: &SignedData, signer: &SignerInfo, legacy: bool) -> Result<Believed, Failure> {
     let kind = signer.signed_attributes.text(&MESSAGE_TYPE);
-    let kind = kind.ok().flatten().and_then(|text| MessageType::parse(&text));
+    let kind = kind
+        .ok()
+        .flatten()
+        .and_then(|text| MessageType::parse(&text));
     let kind = kind.ok_or((
         FailInfo::BadRequest,
         "messageType is not one that a client sends (RFC 8894 §3.2.1.2)".into(),
@@ -185,7 +188,10 @@ fn admit(used: &[&'static str], legacy: bool) -> Result<(), Failure> {
     match used.first() {
         Some(name) if !legacy => Err((
             FailInfo::BadAlg,
-            format!("{name} is not accepted at this endpoint; AES, SHA-256 and RSA from 2048 bits are").into(),
+            format!(
+                "{name} is not accepted at this endpoint; AES, SHA-256 and RSA from 2048 bits are"
+            )
+            .into(),
         )),
         _ => Ok(()),
     }

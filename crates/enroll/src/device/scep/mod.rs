@@ -132,11 +132,19 @@ async fn pki_operation(context: &Context<'_>) -> Result<Reply, Fault> {
             return Ok(Reply::typed(400, "text/plain", text));
         }
         Err(Unread::Failed(failed)) => {
-            note(context, None, &failed.header.transaction, failed.info, &failed.text);
-            let answer = Answer::Failure(failed.info, Some(failed.text.into_owned()));
+            note(
+                context,
+                None,
+                &failed.header.transaction,
+                failed.info,
+                &failed.text,
+            );
+            let answer = Answer::Failure(failed.info, Some(failed.text.to_string()));
             // Not in a digest that this endpoint does not accept.
             let digest = match failed.header.digest {
-                digest if digest.is_legacy() && !context.endpoint.scep.legacy => DigestAlgorithm::Sha256,
+                digest if digest.is_legacy() && !context.endpoint.scep.legacy => {
+                    DigestAlgorithm::Sha256
+                }
                 digest => digest,
             };
             let body = reply::cert_rep(&ra, &failed.header, answer, None, digest).await?;

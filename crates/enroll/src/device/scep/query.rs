@@ -63,7 +63,9 @@ impl Operation {
 pub(crate) enum BadQuery {
     #[error("the query names no operation (RFC 8894 §4.1)")]
     NoOperation,
-    #[error("there is no such operation; this server knows GetCACaps, GetCACert, GetNextCACert and PKIOperation")]
+    #[error(
+        "there is no such operation; this server knows GetCACaps, GetCACert, GetNextCACert and PKIOperation"
+    )]
     UnknownOperation,
     #[error("PKIOperation came without a message")]
     NoMessage,
@@ -103,17 +105,19 @@ fn posted(body: &[u8]) -> Result<Vec<u8>, BadQuery> {
     }
 }
 
-/// Base64 with whatever whitespace. A space is a `+` that a form decoder took for one, unless that gives no message.
+/// Base64 with whatever whitespace. A space is a `+` that a form decoder took for one, unless that gives no message; then it
+/// is what surrounds the text, or what wraps it.
 fn from_text(text: &[u8]) -> Result<Vec<u8>, BadQuery> {
-    let text = text.trim_ascii();
-    let plus = decoded(text, Some(b'+'));
-    let message = match plus {
-        Ok(message) if is_whole(&message) => message,
-        other => match decoded(text, None) {
-            Ok(message) if is_whole(&message) => message,
-            _ => other?,
-        },
-    };
+    let trimmed = text.trim_ascii();
+    let readings = [(text, Some(b'+')), (trimmed, Some(b'+')), (trimmed, None)];
+    let mut read = Err(BadQuery::NoMessage);
+    for (text, space) in readings {
+        read = decoded(text, space);
+        if read.as_deref().is_ok_and(is_whole) {
+            break;
+        }
+    }
+    let message = read?;
     match message.len() {
         0 => Err(BadQuery::NoMessage),
         length if length > MAX_MESSAGE => Err(BadQuery::TooLarge),
@@ -200,7 +204,10 @@ mod tests {
         let table = [
             ("operation=GetCACaps", Ok(Operation::GetCaCaps)),
             ("operation=GetCACert&message=", Ok(Operation::GetCaCert)),
-            ("operation=GetCACert&message=any%20thing&x", Ok(Operation::GetCaCert)),
+            (
+                "operation=GetCACert&message=any%20thing&x",
+                Ok(Operation::GetCaCert),
+            ),
             ("message=ca&operation=GetCACert", Ok(Operation::GetCaCert)),
             ("operation=GetNextCACert", Ok(Operation::GetNextCaCert)),
             ("Operation=pkioperation", Ok(Operation::PkiOperation)),

@@ -9,8 +9,8 @@ use x509::cms::{
 use x509::{Certificate, KeyAlgorithm, oids};
 
 use super::attributes::{
-    FAILURE, FailInfo, MESSAGE_TYPE, MessageType, PENDING, PKI_STATUS, RECIPIENT_NONCE, SENDER_NONCE,
-    SUCCESS, TRANSACTION_ID,
+    FAILURE, FailInfo, MESSAGE_TYPE, MessageType, PENDING, PKI_STATUS, RECIPIENT_NONCE,
+    SENDER_NONCE, SUCCESS, TRANSACTION_ID,
 };
 use super::message::Header;
 use super::{Fault, envelope};
@@ -59,7 +59,10 @@ pub(super) async fn cert_rep(
         .certificates([&ra.certificate])
         .attribute(Attribute::printable(MESSAGE_TYPE, MessageType::CERT_REP))
         .attribute(Attribute::printable(PKI_STATUS, status))
-        .attribute(Attribute::new(TRANSACTION_ID, header.transaction_der.clone()))
+        .attribute(Attribute::new(
+            TRANSACTION_ID,
+            header.transaction_der.clone(),
+        ))
         .attribute(Attribute::octets(SENDER_NONCE, &nonce()?));
     if let Some(nonce) = &header.sender_nonce {
         builder = builder.attribute(Attribute::octets(RECIPIENT_NONCE, nonce));
@@ -80,7 +83,9 @@ pub(super) async fn signed(
     let algorithm = signer.algorithm();
     let how = MessageSignature::with(algorithm, digest)
         .or_else(|| MessageSignature::with(algorithm, own_digest(algorithm)))
-        .ok_or(Fault::Key(keys::KeyError::Crypto("no signature for this key")))?;
+        .ok_or(Fault::Key(keys::KeyError::Crypto(
+            "no signature for this key",
+        )))?;
     let unsigned = builder.to_be_signed(EntityId::of(certificate), how)?;
     let signature = match signer.is_blocking() {
         false => signer.sign_message(how, unsigned.message())?,

@@ -70,14 +70,24 @@ async fn record_legacy(
         return Ok(());
     }
     let object = Object::new("enrolment-endpoint", context.endpoint.name.as_str());
-    let event = Event::new(context.now, Actor::system("enroll"), "enrolment.legacy", object)
-        .request_id(context.request.request_id)
-        .after(json!({
-            "protocol": "scep", "message": message.kind.name(), "used": used,
-            "transaction": message.header.transaction, "subject": message.signer.subject().to_string(),
-            "peer": context.request.peer.to_string(),
-        }));
-    context.devices.ca().store().commit(Write::new(event)?).await?;
+    let event = Event::new(
+        context.now,
+        Actor::system("enroll"),
+        "enrolment.legacy",
+        object,
+    )
+    .request_id(context.request.request_id)
+    .after(json!({
+        "protocol": "scep", "message": message.kind.name(), "used": used,
+        "transaction": message.header.transaction, "subject": message.signer.subject().to_string(),
+        "peer": context.request.peer.to_string(),
+    }));
+    context
+        .devices
+        .ca()
+        .store()
+        .commit(Write::new(event)?)
+        .await?;
     Ok(())
 }
 
@@ -95,7 +105,11 @@ async fn claim(
     let (asked, proof) = proof(context, message, challenge).await?;
     let evidence = std::iter::once(Evidence {
         kind: "scep-message".to_owned(),
-        text: format!("{}, transaction {}", message.kind.name(), message.header.transaction),
+        text: format!(
+            "{}, transaction {}",
+            message.kind.name(),
+            message.header.transaction
+        ),
         sha256: None,
     });
     let legacy = used.iter().map(|used| Evidence {
@@ -159,7 +173,8 @@ async fn proof(
         (Signer::Ours, None) => (Asked::Renew, certified()),
         (Signer::Ours, Some(challenge)) => {
             let registration = context.devices.registration();
-            let holder = registration.holder(&context.endpoint, &chain(), context.now);
+            let chain = chain();
+            let holder = registration.holder(&context.endpoint, &chain, context.now);
             match holder.await? {
                 Ok(_) => (Asked::Renew, certified()),
                 Err(_) => (Asked::Enrol, Proof::Password(challenge)),
@@ -171,7 +186,10 @@ async fn proof(
 fn signer(context: &Context<'_>, certificate: &Certificate) -> Signer {
     let issuers = context.devices.ca().issuers();
     let named = |issuer: &std::sync::Arc<ca::Issuer>| {
-        issuer.certificate().subject().canonical_eq(certificate.issuer())
+        issuer
+            .certificate()
+            .subject()
+            .canonical_eq(certificate.issuer())
     };
     if issuers.iter().any(named) {
         Signer::Ours
@@ -209,7 +227,13 @@ pub(super) async fn poll(
     let transaction = Transaction::Id(message.header.transaction.clone().into_bytes());
     let key = holder.is_none().then_some(&message.signer_key);
     let polled = registration
-        .poll(&context.endpoint, Protocol::Scep, &transaction, key, context.now)
+        .poll(
+            &context.endpoint,
+            Protocol::Scep,
+            &transaction,
+            key,
+            context.now,
+        )
         .await?;
     if let (Decision::Issued(issued), Some(holder)) = (&polled, &holder) {
         let subject = Certificate::from_der(&issued.der).map(|issued| issued.subject().clone());
