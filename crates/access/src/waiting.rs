@@ -31,6 +31,17 @@ impl Access {
         new: NewRequest,
         now: Timestamp,
     ) -> Result<Request, AccessError> {
+        self.submit_along(permit, new, |write, _| write, now).await
+    }
+
+    /// As [`Access::submit`]; `along` adds what its protocol keeps about the request to the same write.
+    pub async fn submit_along(
+        &self,
+        permit: &Permit,
+        new: NewRequest,
+        along: impl FnOnce(Write, &RequestId) -> Write,
+        now: Timestamp,
+    ) -> Result<Request, AccessError> {
         let id = RequestId(format!("r{}", hex::encode(random::<8>()?)));
         let request = Request {
             id: id.clone(),
@@ -64,7 +75,7 @@ impl Access {
         }
         let write =
             Write::new(event)?.put_record(REQUEST_RECORDS, id.as_str(), 0, &request, now)?;
-        self.store.commit(write).await?;
+        self.store.commit(along(write, &id)).await?;
         Ok(request)
     }
 

@@ -49,7 +49,7 @@ pub use error::{CaError, Result};
 pub use init::{Answers, AuthorityAnswers, Carry, InitIssuer, InitReport, RootAnswers, RootKey};
 pub use issuance::{
     Along, Exception, Gap, GeneratedKey, IssueRequest, Issued, KeyPackage, Outcome, PARTITION_SIZE,
-    Source, csr_refusal,
+    PROTOCOL, Source, csr_refusal,
 };
 pub use keyrecords::{KEY_RECORDS, KeyState, StoredKey};
 pub use profile::{Profile, ProfileVersion};

@@ -28,4 +28,10 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("schema/v4.sql"),
         postgres: None,
     },
+    Migration {
+        room: "enroll",
+        version: 5,
+        sql: include_str!("schema/v5.sql"),
+        postgres: None,
+    },
 ];

@@ -85,6 +85,10 @@ const OF_ASSET: &str = "SELECT h.asset, h.sha256, c.issuer, c.serial, c.profile,
     c.not_after, c.issued_at, h.superseded_at, h.superseded_by, h.revoke_due, h.revoke_reason, h.ended \
     FROM holdings h JOIN certificates c ON c.sha256 = h.sha256 WHERE h.asset = $1 ORDER BY h.held_at DESC, c.id DESC";
 
+const OF_CERTIFICATE: &str = "SELECT h.asset, h.sha256, c.issuer, c.serial, c.profile, h.endpoint, h.protocol, \
+    c.not_before, c.not_after, c.issued_at, h.superseded_at, h.superseded_by, h.revoke_due, h.revoke_reason, h.ended \
+    FROM holdings h JOIN certificates c ON c.sha256 = h.sha256 WHERE h.sha256 = $1";
+
 impl Fleet {
     /// Adds to `write`, which makes the certificate with this SHA-256 durable, that an asset holds it. The write is a
     /// conflict if the asset is retired by then.
@@ -108,6 +112,15 @@ impl Fleet {
             .run_expecting(1, COUNT, params![new.asset.as_str()], RETIRED)
             .run(SUPERSEDE, superseded)
             .run(HOLD, held))
+    }
+
+    /// Who was given the certificate with this SHA-256.
+    pub async fn holding(&self, sha256: &[u8; 32]) -> Result<Option<Holding>> {
+        let rows = self
+            .store()
+            .look_up(OF_CERTIFICATE, params![*sha256])
+            .await?;
+        rows.first().map(read).transpose()
     }
 
     /// What an asset was given, the newest first.

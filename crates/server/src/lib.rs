@@ -102,8 +102,9 @@ pub async fn serve(
     let metrics = recorder()?;
     let alone = lock.is_exclusive();
     let acme = enroll::Acme::open(ca.clone(), &config.data, alone, acme::validate()).await?;
+    let fleet = fleet::Fleet::open(ca.clone()).map_err(enroll::device::DeviceError::from)?;
     let devices =
-        enroll::device::Devices::open(ca.clone(), devices::webhook(), wall_clock()).await?;
+        enroll::device::Devices::open(ca.clone(), fleet, devices::webhook(), wall_clock()).await?;
     let services = Arc::new(Services {
         config,
         store,

@@ -18,6 +18,9 @@ use crate::{Ca, CaError, Result};
 /// How long a request waits for somebody.
 const WAIT_MS: i64 = 14 * 86_400_000;
 
+/// Stands in the payload of a request whose protocol issues it itself, when the device comes back for it.
+pub const PROTOCOL: &str = "protocol";
+
 /// The request as it waits. Names and subject are those of the CSR unless the asker gave others.
 #[derive(Serialize, Deserialize)]
 struct Waiting {
@@ -69,6 +72,9 @@ impl Ca {
         permit: Permit,
         now: Timestamp,
     ) -> Result<Outcome> {
+        if stored.payload.get(PROTOCOL).is_some() {
+            return Ok(Outcome::Pending(stored.id));
+        }
         let request = read(&stored)?;
         let (ca, id) = (self.clone(), stored.id);
         Finish::new(async move { ca.issue_or_record(permit, request, Some(id), now).await }).await

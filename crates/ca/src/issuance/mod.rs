@@ -24,6 +24,7 @@ use x509::{KeyAlgorithm, PublicKey};
 use zeroize::Zeroizing;
 
 pub use along::Along;
+pub use approval::PROTOCOL;
 pub(crate) use cycle::Fault;
 pub use cycle::Gap;
 pub use partition::PARTITION_SIZE;
@@ -47,6 +48,26 @@ impl Ca {
     ) -> Result<Outcome> {
         let ca = self.clone();
         Finish::new(async move { ca.issue_or_record(permit, request, None, now).await }).await
+    }
+
+    /// Issues for a request that enough people have approved, whose protocol kept what it takes to issue
+    /// ([`access::Access::resume`] gives the permit). The request is fulfilled in the write that makes the certificate.
+    pub async fn issue_approved(
+        &self,
+        permit: Permit,
+        approved: RequestId,
+        request: IssueRequest,
+        now: Timestamp,
+    ) -> Result<Issued> {
+        let ca = self.clone();
+        let work = async move {
+            ca.issue_or_record(permit, request, Some(approved), now)
+                .await
+        };
+        match Finish::new(work).await? {
+            Outcome::Issued(issued) => Ok(*issued),
+            Outcome::Pending(_) => Err(CaError::Internal("an approved request waits")),
+        }
     }
 
     async fn issue_or_record(
@@ -194,6 +215,14 @@ impl Subscriber {
                     pkcs8: Some(pkcs8),
                 }
             }
+            Source::PublicKey(key) => Subscriber {
+                key: PublicKey::clone(key),
+                asked: Asked {
+                    subject: request.subject.take().unwrap_or_else(x509::Name::empty),
+                    names: request.names.take().unwrap_or_default(),
+                },
+                pkcs8: None,
+            },
             Source::Taken => return Err(CaError::Internal("a request without a source")),
         };
         request.source = source;

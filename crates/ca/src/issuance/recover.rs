@@ -65,6 +65,7 @@ impl Ca {
         let issued_key = Certificate::from_der(&der)?;
         let same_key = match &request.source {
             Source::Csr(csr) => csr.public_key().spki_der() == issued_key.spki_der(),
+            Source::PublicKey(key) => key.spki_der() == issued_key.spki_der(),
             Source::Generate { .. } | Source::Taken => false,
         };
         if !same_key || row.text(3)? != request.profile {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use access::{Evidence, RequestId};
 use serde::{Deserialize, Serialize};
-use x509::{Certificate, CertificationRequest, GeneralName, KeyAlgorithm, Name, Time};
+use x509::{Certificate, CertificationRequest, GeneralName, KeyAlgorithm, Name, PublicKey, Time};
 use zeroize::Zeroizing;
 
 use super::along::Along;
@@ -69,6 +69,19 @@ impl IssueRequest {
         request
     }
 
+    /// A request for a key that its holder has proved to hold, in a way that is not a CSR's.
+    pub fn for_key(
+        profile: impl Into<String>,
+        key: PublicKey,
+        subject: Name,
+        names: Vec<GeneralName>,
+    ) -> Self {
+        let mut request = IssueRequest::new(profile, Source::PublicKey(Box::new(key)));
+        request.subject = Some(subject);
+        request.names = Some(names);
+        request
+    }
+
     fn new(profile: impl Into<String>, source: Source) -> Self {
         IssueRequest {
             profile: profile.into(),
@@ -104,6 +117,8 @@ pub enum Source {
         /// How it is handed out.
         package: KeyPackage,
     },
+    /// The requester's; whoever asks has seen the proof that they hold it (CMP's proof of possession).
+    PublicKey(Box<PublicKey>),
     /// Nothing: the cycle has taken it out.
     #[doc(hidden)]
     Taken,

@@ -9,7 +9,7 @@ mod ari;
 pub mod attest;
 mod authorization;
 mod binding;
-mod bucket;
+pub(crate) mod bucket;
 mod certificate;
 mod challenge;
 mod csr;

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use store::Store;
 
 use super::{CsrAttributes, DeviceError, Webhook};
+use crate::acme::Rate;
 
 /// The kind under which endpoints are kept.
 pub const ENDPOINT_RECORDS: &str = "enrolment-endpoint";
@@ -135,7 +136,7 @@ impl SerialField {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Renewal {
-    /// Percent of the certificate's life after which it may be renewed.
+    /// Percent of the certificate's life after which it may be renewed; 0 is at any time.
     pub from: u8,
     /// Seconds after its end during which it still speaks for its device.
     pub grace: u32,
@@ -146,7 +147,7 @@ pub struct Renewal {
 impl Default for Renewal {
     fn default() -> Self {
         Renewal {
-            from: 50,
+            from: 0,
             grace: 0,
             key: RenewalKey::Either,
             previous: Previous::default(),
@@ -229,17 +230,20 @@ impl Default for CmpPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EndpointLimits {
-    /// Wrong credentials from one address within ten minutes, after which it gets no answer but "later".
-    pub wrong_per_peer: u32,
-    /// Wrong credentials from anywhere within ten minutes.
-    pub wrong: u32,
+    /// Wrong credentials from one address (IPv6: one /64), after which it gets no answer but "later".
+    pub wrong_per_peer: Rate,
+    /// Wrong credentials from anywhere.
+    pub wrong: Rate,
+    /// Requests that wait for a person, at any time.
+    pub pending: u32,
 }
 
 impl Default for EndpointLimits {
     fn default() -> Self {
         EndpointLimits {
-            wrong_per_peer: 20,
-            wrong: 1000,
+            wrong_per_peer: Rate::new(20, 600),
+            wrong: Rate::new(1000, 600),
+            pending: 1000,
         }
     }
 }

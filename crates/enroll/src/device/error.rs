@@ -19,6 +19,8 @@ pub enum DeviceError {
     #[error(transparent)]
     Access(access::AccessError),
     #[error(transparent)]
+    Fleet(fleet::FleetError),
+    #[error(transparent)]
     Ca(ca::CaError),
     #[error(transparent)]
     Store(#[from] store::StoreError),
@@ -70,6 +72,20 @@ impl From<access::AccessError> for DeviceError {
         match error {
             access::AccessError::Refused(refusal) => DeviceError::Refused(refusal),
             other => DeviceError::Access(other),
+        }
+    }
+}
+
+impl From<fleet::FleetError> for DeviceError {
+    fn from(error: fleet::FleetError) -> Self {
+        match error {
+            fleet::FleetError::Refused(refusal) => DeviceError::Refused(refusal),
+            fleet::FleetError::NotFound { kind, id } => DeviceError::NotFound { kind, id },
+            fleet::FleetError::Store(error) => DeviceError::Store(error),
+            fleet::FleetError::Ca(error) => error.into(),
+            fleet::FleetError::Access(error) => error.into(),
+            fleet::FleetError::Random => DeviceError::Random,
+            error => DeviceError::Fleet(error),
         }
     }
 }

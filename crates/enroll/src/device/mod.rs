@@ -9,7 +9,9 @@ mod door;
 mod endpoint;
 mod error;
 mod est;
+#[doc(hidden)]
 pub mod exercise;
+mod guard;
 mod registration;
 mod reply;
 mod right;
@@ -92,9 +94,14 @@ pub enum Listener<'a> {
 
 impl Devices {
     /// Opens the device protocols on a CA whose store has the migrations of this room.
-    pub async fn open(ca: ca::Ca, ask: Ask, _now: Timestamp) -> Result<Devices, DeviceError> {
+    pub async fn open(
+        ca: ca::Ca,
+        fleet: fleet::Fleet,
+        ask: Ask,
+        _now: Timestamp,
+    ) -> Result<Devices, DeviceError> {
         let endpoints = endpoint::Endpoints::load(ca.store()).await?;
-        let registration = registration::Registration::new(ca.clone(), ask);
+        let registration = registration::Registration::new(ca.clone(), fleet, ask);
         Ok(Devices {
             inner: Arc::new(Inner {
                 ca,

@@ -2,14 +2,20 @@
 //! manufacturer's certificate, counted, expiring.
 //!
 //! The record says what a right is good for. Passwords are kept as SHA-256 only: they are 128 random bits, which no
-//! dictionary holds. Uses stand in a table of their own, counted in the write that makes the certificate.
+//! dictionary holds. Uses stand in a table of their own, counted in the write that makes the certificate, so that two
+//! uses at once are two only where two are left.
 
 use std::fmt;
 
-use access::Evidence;
+use access::{Evidence, Refusal};
+use audit::Timestamp;
+use fleet::Asset;
+use keys::SealedSecret;
 use serde::{Deserialize, Serialize};
+use store::{Store, Write, params};
+use zeroize::Zeroizing;
 
-use super::SerialField;
+use super::{DeviceError, SerialField};
 
 /// The kind under which rights are kept.
 pub const RIGHT_RECORDS: &str = "enrolment-right";
@@ -25,6 +31,11 @@ impl RightId {
         let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         let digits = text.strip_prefix('v')?;
         (digits.len() == 16 && digits.bytes().all(hex)).then(|| RightId(text.to_owned()))
+    }
+
+    /// A new one out of random bytes.
+    pub(crate) fn new(random: [u8; 8]) -> Self {
+        RightId(format!("v{}", hex::encode(random)))
     }
 
     /// The id as text.
@@ -98,4 +109,185 @@ pub enum Credential {
         /// Where the certificate says the device's serial number.
         serial_field: SerialField,
     },
+}
+
+impl Credential {
+    /// As it is shown.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Credential::OneTimePassword { .. } => "one-time password",
+            Credential::HttpPassword { .. } => "HTTP password",
+            Credential::SharedSecret => "shared secret",
+            Credential::Vendor { .. } => "vendor certificate",
+        }
+    }
+}
+
+impl fmt::Display for For {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            For::Asset(id) => write!(f, "asset {id}"),
+            For::Model {
+                manufacturer,
+                model,
+            } => write!(f, "model {manufacturer} {model}"),
+            For::Batch(serials) if serials.len() <= 3 => {
+                write!(f, "serials {}", serials.join(", "))
+            }
+            For::Batch(serials) => write!(f, "{} serials", serials.len()),
+            For::Any => f.write_str("any device"),
+        }
+    }
+}
+
+impl Right {
+    /// Why it may not be used now, its uses aside.
+    pub fn fault(&self, now: Timestamp) -> Option<&'static str> {
+        if self.revoked.is_some() {
+            Some("has been revoked")
+        } else if self.expires.is_some_and(|end| end <= now.0) {
+            Some("has expired")
+        } else {
+            None
+        }
+    }
+
+    /// Whether it is good at this endpoint.
+    pub(crate) fn is_for(&self, endpoint: &str) -> bool {
+        self.endpoint.as_deref().is_none_or(|own| own == endpoint)
+    }
+
+    /// What its shared secret is sealed under, and stored as.
+    pub(crate) fn secret_label(&self) -> String {
+        format!("{RIGHT_RECORDS}/{}", self.id)
+    }
+
+    /// Whether it covers an asset of the register.
+    pub(crate) fn covers(&self, asset: &Asset) -> Result<(), Refusal> {
+        let covered = match &self.r#for {
+            For::Any => true,
+            For::Asset(id) => *id == asset.id,
+            For::Batch(serials) => serials.contains(&asset.serial),
+            For::Model {
+                manufacturer,
+                model,
+            } => {
+                let same = |a: &str, b: &str| a.trim().to_lowercase() == b.trim().to_lowercase();
+                same(manufacturer, &asset.manufacturer) && same(model, &asset.model)
+            }
+        };
+        match covered {
+            true => Ok(()),
+            false => Err(self.not_for(&asset.serial)),
+        }
+    }
+
+    /// Whether it could cover a serial number that is not in the register.
+    pub(crate) fn covers_unregistered(&self, serial: &str) -> Result<(), Refusal> {
+        match &self.r#for {
+            For::Any | For::Model { .. } => Ok(()),
+            For::Batch(serials) if serials.iter().any(|known| known == serial) => Ok(()),
+            For::Asset(_) | For::Batch(_) => Err(self.not_for(serial)),
+        }
+    }
+
+    fn not_for(&self, serial: &str) -> Refusal {
+        Refusal::new(
+            "enrolment.right.scope",
+            format!("enrolment right {}", self.id),
+            format!("the credential is not for serial number {serial}"),
+        )
+        .accepted(self.r#for.to_string())
+    }
+}
+
+/// The SHA-256 that a password is known by. What people type from a label may be in lower case, with blanks and hyphens.
+pub(crate) fn password_hash(password: &str) -> [u8; 32] {
+    let typed: Zeroizing<String> = Zeroizing::new(
+        password
+            .chars()
+            .filter(|c| !c.is_whitespace() && *c != '-')
+            .map(|c| c.to_ascii_uppercase())
+            .collect(),
+    );
+    audit::merkle::sha256(typed.as_bytes())
+}
+
+const BY_SECRET: &str = "SELECT id, secret FROM enrolment_rights WHERE secret = $1";
+const USED: &str = "SELECT used FROM enrolment_rights WHERE id = $1";
+/// Fails where the right is used up, or was revoked since it was read.
+const SPEND: &str =
+    "UPDATE enrolment_rights SET used = used + 1 WHERE id = $1 AND used < $2 AND revoked = 0";
+/// What a write says that came too late.
+pub(crate) const SPENT: &str = "the enrolment right is used up or revoked";
+
+/// The right that a password belongs to.
+pub(crate) async fn by_password(
+    store: &Store,
+    password: &str,
+) -> Result<Option<Right>, DeviceError> {
+    use subtle::ConstantTimeEq;
+    let hash = password_hash(password);
+    let rows = store.look_up(BY_SECRET, params![hash]).await?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    // The database compared with an index, whose timing tells something about a hash that nobody can aim at.
+    if !bool::from(row.blob(1)?.ct_eq(&hash)) {
+        return Ok(None);
+    }
+    by_id(store, row.text(0)?).await
+}
+
+/// A right, by its id.
+pub(crate) async fn by_id(store: &Store, id: &str) -> Result<Option<Right>, DeviceError> {
+    match store.record(RIGHT_RECORDS, id).await? {
+        Some(record) => Ok(Some(record.parse()?)),
+        None => Ok(None),
+    }
+}
+
+/// How often it was used.
+pub(crate) async fn used(store: &Store, id: &RightId) -> Result<u32, DeviceError> {
+    let rows = store.look_up(USED, params![id.as_str()]).await?;
+    let used = rows.first().map_or(Ok(0), |row| row.int(0))?;
+    Ok(u32::try_from(used).unwrap_or(u32::MAX))
+}
+
+/// Counts a use in the write that makes the certificate; if the right was used up or revoked in between, that write is a
+/// conflict.
+pub(crate) fn spend(write: Write, id: &RightId, uses: Option<u32>) -> Write {
+    let most = uses.map_or(i64::MAX, i64::from);
+    write.run_expecting(1, SPEND, params![id.as_str(), most], SPENT)
+}
+
+/// The shared secret of a right.
+pub(crate) async fn open_secret(
+    ca: &ca::Ca,
+    right: &Right,
+) -> Result<Option<Zeroizing<Vec<u8>>>, DeviceError> {
+    let label = right.secret_label();
+    let Some(record) = ca.store().record(ca::SECRET_RECORDS, &label).await? else {
+        return Ok(None);
+    };
+    let sealed: SealedSecret = record.parse()?;
+    Ok(Some(ca.keyring().open_secret(&label, &sealed)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_may_be_typed_as_it_stands_on_the_label() {
+        let known = password_hash("0123456789ABCDEFGHJKMNPQRS");
+        for typed in [
+            "01234-56789-ABCDE-FGHJK-MNPQRS",
+            "0123456789abcdefghjkmnpqrs",
+            " 01234 56789 ABCDE FGHJK MNPQRS\n",
+        ] {
+            assert_eq!(password_hash(typed), known, "{typed}");
+        }
+        assert_ne!(password_hash("0123456789ABCDEFGHJKMNPQRT"), known);
+    }
 }

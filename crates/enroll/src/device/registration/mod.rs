@@ -15,9 +15,8 @@ use super::{Ask, DeviceError, Endpoint, RightId};
 
 /// Decides. One for all protocols.
 pub(crate) struct Registration {
-    #[expect(dead_code, reason = "what it decides with")]
     ca: Ca,
-    #[expect(dead_code, reason = "what it decides with")]
+    fleet: fleet::Fleet,
     ask: Ask,
 }
 
@@ -31,8 +30,8 @@ fn none() -> Refusal {
 }
 
 impl Registration {
-    pub(crate) fn new(ca: Ca, ask: Ask) -> Self {
-        Registration { ca, ask }
+    pub(crate) fn new(ca: Ca, fleet: fleet::Fleet, ask: Ask) -> Self {
+        Registration { ca, fleet, ask }
     }
 
     /// Decides about a request. Refusals that matter are in the log when this returns. An `Err` is a failure of ours
