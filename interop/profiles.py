@@ -68,6 +68,7 @@ WANTED = {
     "hie-gateway": Wanted({"CN": "hie.mercy.example"}, dns("hie.mercy.example")),
     "log-signing": Wanted({"CN": "Mercy audit log"}),
     "ocsp-responder": Wanted({"CN": "Mercy status"}, [], {"authority": "servers"}),
+    "registration-authority": Wanted({"CN": "Mercy registration"}, [], {"authority": "devices"}),
     "radius-server": Wanted({"CN": "radius.mercy.example"}, dns("radius.mercy.example")),
     "sdc-consumer": Wanted({"CN": "Central station", "serialNumber": "SN-8"}, [UUID_URI]),
     "sdc-provider": Wanted({"CN": "Bedside monitor", "serialNumber": "SN-9"}, [UUID_URI]),

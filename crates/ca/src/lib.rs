@@ -53,7 +53,7 @@ pub use issuance::{
 };
 pub use keyrecords::{KEY_RECORDS, KeyState, StoredKey};
 pub use profile::{Profile, ProfileVersion};
-pub use ra::{Ra, RaKey};
+pub use ra::{Ra, RaError, RaKey};
 pub use repository::{CertificateFilter, CertificatePage, CertificateState, StoredCertificate};
 pub use rewrap::SECRET_RECORDS;
 pub use schema::MIGRATIONS;

@@ -11,12 +11,14 @@ use x509::crl::Reason;
 
 use crate::compromised::NOTED;
 use crate::ocsp::{AnswerCache, Responders};
+use crate::ra::RegistrationAuthorities;
 use crate::{Ca, CaError, crl};
 
 pub(crate) struct StatusServices {
     pub(crate) lists: crl::Lists,
     pub(crate) answers: AnswerCache,
     pub(crate) responders: Responders,
+    pub(crate) registration: RegistrationAuthorities,
     pub(crate) nudge: Notify,
     /// Changes that this process made and has not met in the log yet: they need not be acted on twice.
     pub(crate) own_changes: Mutex<HashSet<(String, Vec<u8>)>>,
@@ -28,6 +30,7 @@ impl StatusServices {
             lists: crl::Lists::default(),
             answers: AnswerCache::new(),
             responders: Responders::default(),
+            registration: RegistrationAuthorities::default(),
             nudge: Notify::new(),
             own_changes: Mutex::default(),
         }

@@ -53,6 +53,12 @@ pub enum KeyError {
         key: KeyAlgorithm,
         signature: SignatureAlgorithm,
     },
+    #[error("a {0} key opens no envelopes; an RSA key does")]
+    CannotDecipher(KeyAlgorithm),
+    #[error("a {0} key makes no RSA signatures")]
+    NoLegacySignature(KeyAlgorithm),
+    #[error("an encrypted key of {found} octets; this RSA key takes {expected}")]
+    CiphertextLength { expected: usize, found: usize },
     #[error("key {0} lives in a token and cannot leave it")]
     NotExportable(KeyId),
     #[error("the private key was not accepted: {0}")]

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::kek::{KekRing, KekSource, KekStatus, Places};
 use crate::pkcs11::{Pkcs11Config, Token, TokenKey, TokenStatus};
-use crate::record::{Backend, KeyId, KeyRecord, SealedSecret};
+use crate::record::{Backend, KeyId, KeyRecord, KeyUse, SealedSecret};
 use crate::signer::{Loaded, Signer};
 use crate::software::SoftwareKey;
 use crate::{KeyError, offline};
@@ -88,11 +88,23 @@ impl Keyring {
         label: &str,
         now: i64,
     ) -> Result<KeyRecord, KeyError> {
+        self.generate_for(KeyUse::Sign, algorithm, backend, label, now)
+    }
+
+    /// Makes a key for more than signing. In software any RSA key can decipher; a token has to be told.
+    pub fn generate_for(
+        &self,
+        usage: KeyUse,
+        algorithm: KeyAlgorithm,
+        backend: &Backend,
+        label: &str,
+        now: i64,
+    ) -> Result<KeyRecord, KeyError> {
         match backend {
             Backend::Software => self.seal(&SoftwareKey::generate(algorithm)?, label, now),
             Backend::Pkcs11 { token } => {
                 let id = KeyId::random()?;
-                let public = self.token(token)?.generate(algorithm, &id, label)?;
+                let public = self.token(token)?.generate(usage, algorithm, &id, label)?;
                 Ok(KeyRecord {
                     id,
                     algorithm,

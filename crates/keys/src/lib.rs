@@ -6,6 +6,7 @@
 //! Secrets have no `Debug` and no `Display`, and their memory is wiped when it is released.
 //! Nothing here decides *what* is signed, reads a wall clock or knows a database.
 
+mod decipher;
 mod error;
 mod kek;
 mod keyring;
@@ -21,5 +22,5 @@ pub use error::KeyError;
 pub use kek::{KekSource, KekStatus};
 pub use keyring::{Keyring, KeyringConfig, LabelledSecret, generate_for_subscriber};
 pub use pkcs11::{Pkcs11Config, TokenStatus};
-pub use record::{Backend, KeyId, KeyRecord, SealedKey, SealedSecret};
+pub use record::{Backend, KeyId, KeyRecord, KeyUse, SealedKey, SealedSecret};
 pub use signer::Signer;

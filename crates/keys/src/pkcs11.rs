@@ -5,6 +5,7 @@
 
 mod attributes;
 mod config;
+mod decipher;
 mod fault;
 mod module;
 mod pool;

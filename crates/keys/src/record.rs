@@ -62,6 +62,14 @@ impl<'de> Deserialize<'de> for KeyId {
     }
 }
 
+/// What a new key is for. A token is told, so that a key which signs certificates deciphers nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyUse {
+    Sign,
+    /// An RSA key that opens envelopes too: a registration authority's.
+    SignAndDecipher,
+}
+
 /// Where the private half lives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -99,9 +99,7 @@ impl Signer {
     /// modulus-sized string, PSS with a salt as long as the hash (RFC 4055 §3.1).
     pub fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, KeyError> {
         let key = &*self.0;
-        if key.destroyed.load(Ordering::Relaxed) {
-            return Err(KeyError::Destroyed(key.id.clone()));
-        }
+        key.check_alive()?;
         if !software::fits(key.algorithm, algorithm) {
             return Err(KeyError::WrongAlgorithm {
                 key: key.algorithm,
@@ -125,9 +123,22 @@ impl Signer {
     /// As [`Self::sign`], for a CMS message; also the RSA signatures with SHA-1 or MD5 that old devices need, which
     /// the caller's policy has admitted. They never sign a certificate.
     pub fn sign_message(&self, how: MessageSignature, message: &[u8]) -> Result<Vec<u8>, KeyError> {
-        match how {
-            MessageSignature::Current(algorithm) => self.sign(algorithm, message),
-            MessageSignature::Legacy(_) => Err(KeyError::Crypto("legacy signatures")),
+        let legacy = match how {
+            MessageSignature::Current(algorithm) => return self.sign(algorithm, message),
+            MessageSignature::Legacy(legacy) => legacy,
+        };
+        let key = &*self.0;
+        key.check_alive()?;
+        match &key.private {
+            Private::Software(SoftwareKey::Rsa(rsa)) => rsa.sign_legacy(legacy, message),
+            Private::Token(token) if key.public.rsa_modulus().is_some() => {
+                let signature = token.sign_legacy(legacy, message)?;
+                legacy
+                    .verify(&key.public, message, &signature)
+                    .map_err(|_| token.misbehaved("its signature does not verify"))?;
+                Ok(signature)
+            }
+            _ => Err(KeyError::NoLegacySignature(key.algorithm)),
         }
     }
 
@@ -136,15 +147,41 @@ impl Signer {
     /// There is no wrong padding: what is not well padded, or holds a key of another length, gives a pseudo-random
     /// key that depends on this private key and the ciphertext alone, in the same time (implicit rejection). So the
     /// caller learns nothing from it that it could tell a sender; it decrypts with what it got and finds nonsense.
-    /// Errors are for what anybody can see: a key that is not RSA, a ciphertext of another length, a token that is
+    /// Errors are for what anybody can see: a key that is not RSA, a ciphertext that is too long, a token that is
     /// away.
     pub fn decipher(
         &self,
-        _transport: &KeyTransport,
-        _ciphertext: &[u8],
-        _key_len: usize,
+        transport: &KeyTransport,
+        ciphertext: &[u8],
+        key_len: usize,
     ) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        Err(KeyError::Crypto("deciphering"))
+        let key = &*self.0;
+        key.check_alive()?;
+        let modulus = key
+            .public
+            .rsa_modulus()
+            .ok_or(KeyError::CannotDecipher(key.algorithm))?;
+        // Some senders leave out leading zeros.
+        let mut block = vec![0; modulus.len().saturating_sub(ciphertext.len())];
+        block.extend_from_slice(ciphertext);
+        if block.len() > modulus.len() {
+            return Err(KeyError::CiphertextLength {
+                expected: modulus.len(),
+                found: ciphertext.len(),
+            });
+        }
+        let in_range = block.as_slice() < modulus;
+        match &key.private {
+            Private::Software(SoftwareKey::Rsa(rsa)) if in_range => {
+                rsa.decipher(transport, &block, key_len)
+            }
+            Private::Software(SoftwareKey::Rsa(rsa)) => {
+                Ok(rsa.rejection()?.reject(&block, key_len))
+            }
+            Private::Token(token) if in_range => token.decipher(transport, &block, key_len),
+            Private::Token(token) => Ok(token.rejection()?.reject(&block, key_len)),
+            Private::Software(_) => Err(KeyError::CannotDecipher(key.algorithm)),
+        }
     }
 
     /// Whether the key can sign now. Software keys always can; a token is asked for its key.
@@ -168,6 +205,13 @@ impl Loaded {
     /// Stops every clone of the signer; the memory is wiped when the last one goes.
     pub(crate) fn mark_destroyed(&self) {
         self.destroyed.store(true, Ordering::Relaxed);
+    }
+
+    fn check_alive(&self) -> Result<(), KeyError> {
+        match self.destroyed.load(Ordering::Relaxed) {
+            true => Err(KeyError::Destroyed(self.id.clone())),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn is_for(&self, spki_der: &[u8]) -> bool {

@@ -1,9 +1,12 @@
 //! Software keys through aws-lc. Signing takes no lock; aws-lc wipes a key when it is freed and
 //! notices a fork before it draws random numbers.
 
+mod raw_rsa;
+mod rsa;
+
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
+use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     self, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING,
     ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
@@ -13,9 +16,10 @@ use x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 use zeroize::Zeroizing;
 
 use crate::KeyError;
+pub(crate) use rsa::RsaKey;
 
 pub(crate) enum SoftwareKey {
-    Rsa(RsaKeyPair),
+    Rsa(RsaKey),
     Ecdsa(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
 }
@@ -23,7 +27,7 @@ pub(crate) enum SoftwareKey {
 impl SoftwareKey {
     pub(crate) fn generate(algorithm: KeyAlgorithm) -> Result<Self, KeyError> {
         let failed = |_| KeyError::Crypto("key generation");
-        let rsa = |size| RsaKeyPair::generate(size).map(Self::Rsa).map_err(failed);
+        let rsa = |size| RsaKey::generate(size).map(Self::Rsa);
         let ecdsa = |curve| {
             EcdsaKeyPair::generate(curve)
                 .map(Self::Ecdsa)
@@ -50,7 +54,7 @@ impl SoftwareKey {
             &ECDSA_P384_SHA384_ASN1_SIGNING,
             &ECDSA_P521_SHA512_ASN1_SIGNING,
         ];
-        if let Ok(key) = RsaKeyPair::from_pkcs8(pkcs8) {
+        if let Some(key) = RsaKey::from_pkcs8(pkcs8) {
             return Ok(Self::Rsa(key));
         }
         if let Ok(key) = Ed25519KeyPair::from_pkcs8(pkcs8) {
@@ -69,7 +73,7 @@ impl SoftwareKey {
     pub(crate) fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let failed = |_| KeyError::Crypto("encoding of a private key");
         let der: Pkcs8V1Der<'_> = match self {
-            Self::Rsa(key) => key.as_der().map_err(failed)?,
+            Self::Rsa(key) => return key.to_pkcs8(),
             Self::Ed25519(key) => key.as_der().map_err(failed)?,
             Self::Ecdsa(key) => {
                 let document = key.to_pkcs8v1().map_err(failed)?;
@@ -81,7 +85,7 @@ impl SoftwareKey {
 
     pub(crate) fn public_key(&self) -> Result<PublicKey, KeyError> {
         let der: Result<PublicKeyX509Der<'_>, _> = match self {
-            Self::Rsa(key) => key.public_key().as_der(),
+            Self::Rsa(key) => key.pair.public_key().as_der(),
             Self::Ecdsa(key) => key.public_key().as_der(),
             Self::Ed25519(key) => key.public_key().as_der(),
         };
@@ -104,8 +108,9 @@ impl SoftwareKey {
             Self::Rsa(key) => {
                 let padding =
                     rsa_padding(algorithm).ok_or(KeyError::Crypto("not an RSA algorithm"))?;
-                let mut signature = vec![0; key.public_modulus_len()];
-                key.sign(padding, &rng, message, &mut signature)
+                let mut signature = vec![0; key.pair.public_modulus_len()];
+                key.pair
+                    .sign(padding, &rng, message, &mut signature)
                     .map_err(failed)?;
                 Ok(signature)
             }

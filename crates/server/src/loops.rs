@@ -47,7 +47,11 @@ pub(crate) fn start(
             &stop,
             "responders",
             Duration::from_secs(60),
-            |services| async move { services.ca.ensure_responders(services.now()).await },
+            |services| async move {
+                let now = services.now();
+                services.ca.ensure_responders(now).await?;
+                services.ca.renew_registration_authorities(now).await
+            },
         ),
         every(
             services,

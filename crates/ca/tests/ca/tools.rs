@@ -58,8 +58,13 @@ pub(crate) fn request_for(profile: &str, algorithm: KeyAlgorithm) -> IssueReques
             "CN=Monitor,serialNumber=M-1",
             vec![uri("urn:uuid:0b1a2c3d-1111-4222-8333-444455556666")],
         ),
-        "code-signing" | "firmware-signing" | "ocsp-responder" | "time-stamping"
-        | "log-signing" | "sub-ca" => ("CN=Signer 1", vec![]),
+        "code-signing"
+        | "firmware-signing"
+        | "ocsp-responder"
+        | "registration-authority"
+        | "time-stamping"
+        | "log-signing"
+        | "sub-ca" => ("CN=Signer 1", vec![]),
         other => panic!("no request for {other}"),
     };
     let mut request = IssueRequest::from_csr(profile, csr(algorithm, subject, names));
@@ -73,7 +78,9 @@ pub(crate) fn request_for(profile: &str, algorithm: KeyAlgorithm) -> IssueReques
             request.sid = Some("S-1-5-21-1004336348-1177238915-682003330-512".to_owned())
         }
         "workstation-session" => request.workstation = Some([7; 32]),
-        "ocsp-responder" => request.authority = Some("devices".to_owned()),
+        "ocsp-responder" | "registration-authority" => {
+            request.authority = Some("devices".to_owned())
+        }
         "sub-ca" => request.authority = Some("partners".to_owned()),
         _ => {}
     }

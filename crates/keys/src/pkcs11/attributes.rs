@@ -6,10 +6,11 @@ use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, AttributeType};
+use x509::cms::LegacySignature;
 use x509::der::{self, Reader, Tag};
 use x509::{KeyAlgorithm, Oid, PublicKey, SignatureAlgorithm, oids};
 
-use crate::record::KeyId;
+use crate::record::{KeyId, KeyUse};
 
 pub(super) fn generation_mechanism(algorithm: KeyAlgorithm) -> Mechanism<'static> {
     match algorithm {
@@ -50,9 +51,14 @@ pub(super) fn public_template(algorithm: KeyAlgorithm, id: &KeyId, label: &str) 
     template
 }
 
-/// What a token is told about the private half: it signs, and never leaves.
-pub(super) fn private_template(id: &KeyId, label: &str) -> Vec<Attribute> {
-    vec![
+/// What a token is told about the private half: it signs, deciphers only if it is for that, and never leaves.
+pub(super) fn private_template(
+    usage: KeyUse,
+    algorithm: KeyAlgorithm,
+    id: &KeyId,
+    label: &str,
+) -> Vec<Attribute> {
+    let mut template = vec![
         Attribute::Token(true),
         Attribute::Private(true),
         Attribute::Sensitive(true),
@@ -60,7 +66,14 @@ pub(super) fn private_template(id: &KeyId, label: &str) -> Vec<Attribute> {
         Attribute::Sign(true),
         Attribute::Id(id.as_str().as_bytes().to_vec()),
         Attribute::Label(label.as_bytes().to_vec()),
-    ]
+    ];
+    if matches!(
+        algorithm,
+        KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096
+    ) {
+        template.push(Attribute::Decrypt(usage == KeyUse::SignAndDecipher));
+    }
+    template
 }
 
 /// `CKA_EC_PARAMS`: the named curve (PKCS #11 v3.1 §6.3.3).
@@ -134,11 +147,23 @@ fn point(attributes: &[Attribute], length: usize) -> Option<Vec<u8>> {
 pub(super) struct Recipe {
     pub(super) mechanism: Mechanism<'static>,
     pub(super) input: Vec<u8>,
+    /// What is being asked for, for errors.
+    pub(super) what: String,
     /// ECDSA: the token answers r and s side by side, certificates carry a SEQUENCE of two INTEGERs.
     pub(super) pair: bool,
 }
 
 impl Recipe {
+    /// RSA with SHA-1 or MD5: the token pads what is given.
+    pub(super) fn legacy(how: LegacySignature, message: &[u8]) -> Self {
+        Self {
+            mechanism: Mechanism::RsaPkcs,
+            input: how.digest_info(message),
+            what: format!("{} signatures", how.digest().name()),
+            pair: false,
+        }
+    }
+
     pub(super) fn new(algorithm: SignatureAlgorithm, message: &[u8]) -> Self {
         use SignatureAlgorithm as A;
         let hash = match algorithm {
@@ -149,6 +174,7 @@ impl Recipe {
                 return Self {
                     mechanism: Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure)),
                     input: message.to_vec(),
+                    what: format!("{algorithm} signatures"),
                     pair: false,
                 };
             }
@@ -169,6 +195,7 @@ impl Recipe {
             pair: matches!(mechanism, Mechanism::Ecdsa),
             mechanism,
             input,
+            what: format!("{algorithm} signatures"),
         }
     }
 

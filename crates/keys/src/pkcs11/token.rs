@@ -6,17 +6,19 @@ use cryptoki::error::Error;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use parking_lot::Mutex;
+use x509::cms::LegacySignature;
 use x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 
 use super::attributes::{
     Recipe, generation_mechanism, private_template, public_attributes, public_key, public_template,
 };
 use super::config::{Pkcs11Config, TokenStatus};
+use super::decipher::Opening;
 use super::fault::Fault;
 use super::module::Module;
 use super::pool::{Lease, Pool};
 use crate::KeyError;
-use crate::record::KeyId;
+use crate::record::{KeyId, KeyUse};
 
 pub(crate) struct Token {
     module: Mutex<Option<Arc<Module>>>,
@@ -54,6 +56,7 @@ impl Token {
     /// whose halves do not match, is destroyed at once.
     pub(crate) fn generate(
         &self,
+        usage: KeyUse,
         algorithm: KeyAlgorithm,
         id: &KeyId,
         label: &str,
@@ -62,7 +65,7 @@ impl Token {
             let session = &lease.session;
             // An earlier attempt may have been cut off after the token had done its part.
             self.destroy_objects(session, id)?;
-            let made = self.generate_once(session, algorithm, id, label);
+            let made = self.generate_once(session, usage, algorithm, id, label);
             if made.is_err() {
                 self.destroy_objects(session, id)?;
             }
@@ -73,6 +76,7 @@ impl Token {
     fn generate_once(
         &self,
         session: &Session,
+        usage: KeyUse,
         algorithm: KeyAlgorithm,
         id: &KeyId,
         label: &str,
@@ -82,7 +86,7 @@ impl Token {
             .generate_key_pair(
                 &generation_mechanism(algorithm),
                 &public_template(algorithm, id, label),
-                &private_template(id, label),
+                &private_template(usage, algorithm, id, label),
             )
             .map_err(|error| self.fault(&what, &error))?;
         let held = session
@@ -117,7 +121,8 @@ impl Token {
     ) -> Result<(), Fault> {
         const MESSAGE: &[u8] = b"ward: first signature of a new key";
         let signature_algorithm = algorithm.default_signature();
-        let signature = self.sign_in(session, private, signature_algorithm, MESSAGE)?;
+        let recipe = Recipe::new(signature_algorithm, MESSAGE);
+        let signature = self.sign_in(session, private, &recipe)?;
         public
             .verify(signature_algorithm, MESSAGE, &signature)
             .map_err(|_| {
@@ -161,13 +166,11 @@ impl Token {
         &self,
         session: &Session,
         private: ObjectHandle,
-        algorithm: SignatureAlgorithm,
-        message: &[u8],
+        recipe: &Recipe,
     ) -> Result<Vec<u8>, Fault> {
-        let recipe = Recipe::new(algorithm, message);
         let signature = session
             .sign(&recipe.mechanism, private, &recipe.input)
-            .map_err(|error| self.fault(&format!("{algorithm} signatures"), &error))?;
+            .map_err(|error| self.fault(&recipe.what, &error))?;
         recipe
             .finish(signature)
             .ok_or_else(|| self.misbehaved("its signature has an odd length").into())
@@ -175,7 +178,7 @@ impl Token {
 
     /// Runs a piece of work in a session. A lost token is met with fresh sessions, then with a
     /// restart of the library; what remains is the caller's to handle.
-    fn run<T>(&self, work: &dyn Fn(&Lease) -> Result<T, Fault>) -> Result<T, KeyError> {
+    pub(super) fn run<T>(&self, work: &dyn Fn(&Lease) -> Result<T, Fault>) -> Result<T, KeyError> {
         let module = self.module()?;
         let mut fault = match self.attempt(&module, work) {
             Ok(done) => return Ok(done),
@@ -245,7 +248,7 @@ impl Token {
         }
     }
 
-    fn fault(&self, what: &str, error: &Error) -> Fault {
+    pub(super) fn fault(&self, what: &str, error: &Error) -> Fault {
         Fault::from_token(self.label(), what, error)
     }
 
@@ -284,9 +287,10 @@ impl Drop for Token {
 
 /// The private half of one key in a token.
 pub(crate) struct TokenKey {
-    token: Arc<Token>,
+    pub(super) token: Arc<Token>,
     id: KeyId,
     sight: Mutex<Sight>,
+    pub(super) opening: Opening,
 }
 
 /// What is known about where the key is. A pulled token may look like an empty one, so a key counts
@@ -311,6 +315,7 @@ impl TokenKey {
             token,
             id,
             sight: Mutex::new(Sight::Unknown),
+            opening: Opening::default(),
         }
     }
 
@@ -319,10 +324,21 @@ impl TokenKey {
         algorithm: SignatureAlgorithm,
         message: &[u8],
     ) -> Result<Vec<u8>, KeyError> {
+        self.sign_as(&Recipe::new(algorithm, message))
+    }
+
+    pub(crate) fn sign_legacy(
+        &self,
+        how: LegacySignature,
+        message: &[u8],
+    ) -> Result<Vec<u8>, KeyError> {
+        self.sign_as(&Recipe::legacy(how, message))
+    }
+
+    fn sign_as(&self, recipe: &Recipe) -> Result<Vec<u8>, KeyError> {
         self.token.run(&|lease| {
             let handle = self.handle(lease)?;
-            self.token
-                .sign_in(&lease.session, handle, algorithm, message)
+            self.token.sign_in(&lease.session, handle, recipe)
         })
     }
 
@@ -335,7 +351,7 @@ impl TokenKey {
         self.token.misbehaved(problem)
     }
 
-    fn handle(&self, lease: &Lease) -> Result<ObjectHandle, Fault> {
+    pub(super) fn handle(&self, lease: &Lease) -> Result<ObjectHandle, Fault> {
         let sight = *self.sight.lock();
         match sight {
             Sight::Found { epoch, handle } if epoch == lease.epoch => Ok(handle),

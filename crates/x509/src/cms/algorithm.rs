@@ -7,9 +7,9 @@ use aws_lc_rs::{
 };
 use md5::Digest as _;
 
-use super::CmsError;
+use super::{CmsError, rsa_public};
 use crate::{
-    AlgorithmIdentifier, Error, KeyAlgorithm, Oid, SignatureAlgorithm,
+    AlgorithmIdentifier, Error, KeyAlgorithm, Oid, PublicKey, SignatureAlgorithm,
     der::{self, Reader, Tag},
     oids,
 };
@@ -101,6 +101,11 @@ impl LegacySignature {
             Self::RsaMd5 => DigestAlgorithm::Md5,
             Self::RsaSha1 => DigestAlgorithm::Sha1,
         }
+    }
+
+    /// Verifies such a signature: with an RSA key from 1024 to 4096 bits.
+    pub fn verify(self, key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<(), CmsError> {
+        rsa_public::verify(key, &self.digest_info(message), signature)
     }
 
     /// What PKCS #1 v1.5 pads: DigestInfo (RFC 8017 §9.2) of the message.

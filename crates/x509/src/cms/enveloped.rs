@@ -7,12 +7,22 @@
 //! padding of the key is no error either if the caller opens it with implicit rejection, as `keys` does. So all that
 //! a sender learns is that its message made no sense.
 
+use aws_lc_rs::{
+    cipher::{DecryptingKey, DecryptionContext, UnboundCipherKey},
+    iv::FixedLength,
+};
 use zeroize::Zeroizing;
 
 use super::{
     CmsError, ContentCipher, EntityId, KeyTransport, MAX_MEMBERS, content, elements, normalised,
+    padding,
 };
-use crate::{Certificate, Oid, oids};
+use crate::{
+    AlgorithmIdentifier, Certificate, Error, Oid,
+    der::{Reader, Tag},
+    oids,
+    pkcs7::join_octet_fragments,
+};
 
 /// An EnvelopedData.
 #[derive(Debug, Clone)]
@@ -39,8 +49,23 @@ impl EnvelopedData {
     pub fn parse(message: &[u8]) -> Result<Self, CmsError> {
         let der = normalised(message)?;
         let mut fields = content(&der, oids::ENVELOPED_DATA, "EnvelopedData")?;
-        let _ = elements(&mut fields, MAX_MEMBERS)?;
-        Err(CmsError::NotARecipient)
+        fields.u64()?; // The version follows from the rest (RFC 5652 §6.1).
+        fields.optional(Tag::context_constructed(0))?; // OriginatorInfo is for key agreement.
+        let recipients = read_recipients(&mut fields.set()?)?;
+        let mut encrypted = fields.sequence()?;
+        let content_type = encrypted.oid()?;
+        let (cipher, iv) = read_cipher(&mut encrypted)?;
+        let ciphertext = read_ciphertext(&mut encrypted)?;
+        encrypted.finish()?;
+        fields.optional(Tag::context_constructed(1))?; // Attributes that nothing protects.
+        fields.finish()?;
+        Ok(Self {
+            recipients,
+            content_type,
+            cipher,
+            iv,
+            ciphertext,
+        })
     }
 
     /// The key transport meant for this certificate.
@@ -70,9 +95,77 @@ impl EnvelopedData {
         Ok(self.decrypt(&key)?)
     }
 
-    /// Decrypts the content with a content key of the cipher's length.
-    pub fn decrypt(&self, _key: &[u8]) -> Result<Zeroizing<Vec<u8>>, CmsError> {
-        let _ = (&self.iv, &self.ciphertext);
-        Err(CmsError::Crypto)
+    /// Decrypts the content with a content key of the cipher's length. A wrong padding is left in place.
+    pub fn decrypt(&self, key: &[u8]) -> Result<Zeroizing<Vec<u8>>, CmsError> {
+        if self.ciphertext.is_empty()
+            || !self
+                .ciphertext
+                .len()
+                .is_multiple_of(self.cipher.block_len())
+        {
+            return Err(CmsError::Blocks);
+        }
+        let context = match self.cipher.block_len() {
+            8 => FixedLength::try_from(self.iv.as_slice()).map(DecryptionContext::Iv64),
+            _ => FixedLength::try_from(self.iv.as_slice()).map(DecryptionContext::Iv128),
+        };
+        let context = context.map_err(|_| CmsError::Crypto)?;
+        let mut buffer = Zeroizing::new(self.ciphertext.clone());
+        UnboundCipherKey::new(self.cipher.algorithm(), key)
+            .and_then(DecryptingKey::cbc)
+            .and_then(|key| key.decrypt(&mut buffer, context).map(drop))
+            .map_err(|_| CmsError::Crypto)?;
+        let len = padding::content_len(&buffer, self.cipher.block_len());
+        buffer.truncate(len);
+        Ok(buffer)
+    }
+}
+
+/// Recipients with key transport; those with key agreement, shared keys or passwords carry other tags.
+fn read_recipients(set: &mut Reader<'_>) -> Result<Vec<Recipient>, CmsError> {
+    let mut recipients = Vec::new();
+    for element in elements(set, MAX_MEMBERS)? {
+        if element.tag != Tag::SEQUENCE {
+            continue;
+        }
+        let mut fields = set.descend(element.value)?;
+        fields.u64()?; // The version says only how the recipient is named.
+        let id = EntityId::read(&mut fields)?;
+        let algorithm = AlgorithmIdentifier::read(&mut fields)?;
+        let encrypted_key = fields.octet_string()?.to_vec();
+        fields.finish()?;
+        recipients.push(Recipient {
+            id,
+            transport: KeyTransport::read(&algorithm)?,
+            encrypted_key,
+        });
+    }
+    Ok(recipients)
+}
+
+fn read_cipher(encrypted: &mut Reader<'_>) -> Result<(ContentCipher, Vec<u8>), CmsError> {
+    let id = AlgorithmIdentifier::read(encrypted)?;
+    let cipher = ContentCipher::from_oid(&id.oid)?;
+    let params = id.params.as_deref().unwrap_or_default();
+    let mut params = Reader::new(params).tolerant();
+    let iv = params.octet_string()?;
+    params.finish()?;
+    if iv.len() != cipher.block_len() {
+        let why = "it has not the length of a cipher block";
+        return Err(Error::invalid("initialisation vector", why).into());
+    }
+    Ok((cipher, iv.to_vec()))
+}
+
+/// encryptedContent [0] IMPLICIT OCTET STRING, in one piece or, from streaming writers, in fragments.
+fn read_ciphertext(encrypted: &mut Reader<'_>) -> Result<Vec<u8>, CmsError> {
+    if let Some(whole) = encrypted.optional(Tag::context(0))? {
+        return Ok(whole.value.to_vec());
+    }
+    match encrypted.optional(Tag::context_constructed(0))? {
+        None => Err(CmsError::NoContent),
+        Some(fragments) => join_octet_fragments(fragments.value).map_err(|_| {
+            Error::invalid("encrypted content", "a fragment is not an octet string").into()
+        }),
     }
 }

@@ -4,7 +4,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 
 use super::{
     Attributes, CmsError, DigestAlgorithm, EntityId, LegacySignature, MAX_CERTIFICATES, algorithm,
-    content, elements, normalised, rsa_public,
+    content, elements, normalised,
 };
 use crate::{
     AlgorithmIdentifier, Certificate, Oid, PublicKey, PublicKeyKind, SignatureAlgorithm,
@@ -214,11 +214,9 @@ impl SignerInfo {
         let effective = self.effective_algorithm(key)?;
         match (effective, strength) {
             (Effective::Md5, Strength::Current) => Err(CmsError::Legacy("MD5")),
-            (Effective::Md5, Strength::Legacy) => rsa_public::verify(
-                key,
-                &LegacySignature::RsaMd5.digest_info(message),
-                &self.signature,
-            ),
+            (Effective::Md5, Strength::Legacy) => {
+                LegacySignature::RsaMd5.verify(key, message, &self.signature)
+            }
             (Effective::Identified(id), Strength::Current) => {
                 Ok(key.verify_with(&id, message, &self.signature)?)
             }
