@@ -1,7 +1,7 @@
 //! General information and general messages (RFC 9810 §5.3.19, §5.3.20): a type and perhaps a value.
 
 use crate::{
-    Certificate, Error, Name, Oid, Time,
+    Certificate, Error, GeneralName, Oid, Time,
     crmf::{self, CertTemplate},
     der::{self, Reader, Tag, Writer},
     oids,
@@ -117,8 +117,9 @@ impl InfoTypeAndValue {
         self.value.as_deref().map(Certificate::from_der).transpose()
     }
 
-    /// What CRLs a client has (id-it-crlStatusList): the issuers it names, and when the CRL it holds was made.
-    pub fn crl_statuses(&self) -> Result<Vec<(Vec<Name>, Option<Time>)>, Error> {
+    /// What CRLs a client wants (id-it-crlStatusList): the names of their issuers or distribution points, and when the
+    /// CRL that it holds was made.
+    pub fn crl_statuses(&self) -> Result<Vec<(Vec<GeneralName>, Option<Time>)>, Error> {
         let value = self.value.as_deref().unwrap_or_default();
         let mut outer = Reader::new(value).tolerant();
         let mut list = outer.sequence()?;
@@ -141,32 +142,17 @@ impl InfoTypeAndValue {
     }
 }
 
-/// CRLSource ::= CHOICE { dpn [0] DistributionPointName, issuer [1] GeneralNames }: the directory names in it.
-fn crl_source(status: &mut Reader<'_>) -> Result<Vec<Name>, Error> {
+/// CRLSource ::= CHOICE { dpn [0] DistributionPointName, issuer [1] GeneralNames }.
+fn crl_source(status: &mut Reader<'_>) -> Result<Vec<GeneralName>, Error> {
     let source = status.element()?;
-    let wrapped = status.descend(source.value)?;
+    let mut wrapped = status.descend(source.value)?;
     let names = match source.tag {
-        Tag(0xa0) => {
-            let mut point = wrapped.clone();
-            match point.optional_nested(Tag::context_constructed(0))? {
-                Some(full) => crate::GeneralName::read_all(full)?,
-                None => Vec::new(),
-            }
-        }
-        Tag(0xa1) => {
-            let mut explicit = wrapped.clone();
-            match explicit.optional_nested(Tag::SEQUENCE)? {
-                Some(names) => crate::GeneralName::read_all(names)?,
-                None => crate::GeneralName::read_all(wrapped)?,
-            }
-        }
+        Tag(0xa0) => wrapped.optional_nested(Tag::context_constructed(0))?,
+        Tag(0xa1) => wrapped.optional_nested(Tag::SEQUENCE)?,
         _ => return Err(Error::invalid("CRLSource", "unknown choice")),
     };
-    let directory = |name| match name {
-        crate::GeneralName::DirName(name) => Some(name),
-        _ => None,
-    };
-    Ok(names.into_iter().filter_map(directory).collect())
+    // A name relative to the issuer's is not looked up.
+    names.map_or(Ok(Vec::new()), GeneralName::read_all)
 }
 
 /// SEQUENCE OF InfoTypeAndValue.

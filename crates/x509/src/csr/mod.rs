@@ -226,6 +226,11 @@ impl CertificationRequest {
     }
 }
 
+/// Whether a key may be certified, for requests that are no PKCS #10: those of CMP and generated ones.
+pub fn check_key(key: &PublicKey) -> Result<(), CsrError> {
+    check::key(key)
+}
+
 /// What the attributes of a request ask for; unknown ones are passed over (RFC 2986 §4.1).
 #[derive(Default)]
 struct Attributes {
