@@ -37,6 +37,9 @@ pub enum DeviceError {
         id: String,
         why: String,
     },
+    /// Another node works on the same transaction.
+    #[error("the same request is being worked on; try again")]
+    Busy,
     /// The system's random generator failed.
     #[error("no random bytes")]
     Random,

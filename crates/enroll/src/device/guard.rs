@@ -8,12 +8,14 @@ use access::Refusal;
 use audit::Timestamp;
 
 use super::Endpoint;
+use crate::acme::Rate;
 use crate::acme::bucket::Buckets;
 
 #[derive(Default)]
 pub(crate) struct Guard {
     wrong: Buckets,
     questions: Buckets,
+    recorded: Buckets,
 }
 
 impl Guard {
@@ -50,9 +52,17 @@ impl Guard {
 
     /// Whether a webhook may be asked once more within this minute.
     pub(crate) fn may_ask(&self, endpoint: &Endpoint, per_minute: u32, now: Timestamp) -> bool {
-        let rate = crate::acme::Rate::new(per_minute, 60);
+        let rate = Rate::new(per_minute, 60);
         let key = self.questions.key(endpoint.name.as_str());
         self.questions.take(key, rate, 1, now).is_ok()
+    }
+
+    /// Whether a refusal of this address still goes into the log: a device in a loop must not fill it.
+    pub(crate) fn may_record(&self, endpoint: &Endpoint, peer: IpAddr, now: Timestamp) -> bool {
+        /// Enough to see what is wrong.
+        const RECORDED: Rate = Rate::new(60, 600);
+        let key = self.recorded.key((endpoint.name.as_str(), network(peer)));
+        self.recorded.take(key, RECORDED, 1, now).is_ok()
     }
 
     fn keys(&self, endpoint: &Endpoint, peer: IpAddr) -> (u64, u64) {

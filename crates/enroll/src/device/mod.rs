@@ -32,7 +32,9 @@ pub use endpoint::{
 };
 pub use error::DeviceError;
 pub use est::CsrAttributes;
-pub use registration::{Protocol, RegistrationState};
+pub use registration::{
+    Protocol, Registered, RegistrationFilter, RegistrationPage, RegistrationState,
+};
 pub use reply::Reply;
 pub use right::{Credential, For, RIGHT_RECORDS, Right, RightId};
 pub use webhook::{Answer, Ask, Call, OnFailure, Unanswered, Webhook};

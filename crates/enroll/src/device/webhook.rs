@@ -8,6 +8,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::DeviceError;
+
 /// A webhook of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,6 +42,24 @@ pub enum OnFailure {
     Deny,
     /// The request waits for a person.
     Wait,
+}
+
+/// What its secret is sealed under, and stored as.
+pub(crate) fn secret_label(endpoint: &str) -> String {
+    format!("enrolment-webhook/{endpoint}")
+}
+
+/// The secret that questions of an endpoint are signed with.
+pub(crate) async fn open_secret(
+    ca: &ca::Ca,
+    endpoint: &str,
+) -> Result<Option<Zeroizing<Vec<u8>>>, DeviceError> {
+    let label = secret_label(endpoint);
+    let Some(record) = ca.store().record(ca::SECRET_RECORDS, &label).await? else {
+        return Ok(None);
+    };
+    let sealed: keys::SealedSecret = record.parse()?;
+    Ok(Some(ca.keyring().open_secret(&label, &sealed)?))
 }
 
 /// A question on its way out. The caller signs `body` with `secret` (HMAC-SHA-256) and a time of its own.

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use access::{Evidence, Refusal};
+use audit::merkle::sha256;
 use serde::{Deserialize, Serialize};
+use x509::ext::{ExtensionValue, SubjectAltName};
 use x509::{Certificate, CertificationRequest, GeneralName, KeyAlgorithm, Name, PublicKey};
 use zeroize::Zeroizing;
 
@@ -40,6 +42,26 @@ pub enum RegistrationState {
     Refused,
 }
 
+impl RegistrationState {
+    /// As it is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RegistrationState::Pending => "pending",
+            RegistrationState::Issued => "issued",
+            RegistrationState::Refused => "refused",
+        }
+    }
+
+    /// Reads what [`RegistrationState::as_str`] wrote.
+    pub(super) fn read(text: &str) -> Self {
+        match text {
+            "pending" => RegistrationState::Pending,
+            "issued" => RegistrationState::Issued,
+            _ => RegistrationState::Refused,
+        }
+    }
+}
+
 /// A request for a certificate, whatever protocol it came in by.
 pub(crate) struct Claim {
     pub(crate) endpoint: Arc<Endpoint>,
@@ -53,6 +75,64 @@ pub(crate) struct Claim {
     pub(crate) peer: IpAddr,
     pub(crate) request_id: String,
     pub(crate) evidence: Vec<Evidence>,
+}
+
+impl Claim {
+    /// The key that is to be certified; `None` where it is made here.
+    pub(super) fn key(&self) -> Option<&PublicKey> {
+        match (&self.asked, &self.key_and_names) {
+            (Asked::GenerateKey { .. }, _) => None,
+            (_, KeyAndNames::Csr(csr)) => Some(csr.public_key()),
+            (_, KeyAndNames::Template { key, .. }) => Some(key),
+        }
+    }
+
+    /// What the key is known by.
+    pub(super) fn spki_sha256(&self) -> Option<[u8; 32]> {
+        self.key().map(|key| sha256(key.spki_der()))
+    }
+
+    /// The subject that is asked for.
+    pub(super) fn subject(&self) -> Option<&Name> {
+        match &self.key_and_names {
+            KeyAndNames::Csr(csr) => Some(csr.subject()),
+            KeyAndNames::Template { subject, .. } => subject.as_ref(),
+        }
+    }
+
+    /// The alternative names that are asked for.
+    pub(super) fn names(&self) -> Result<Vec<GeneralName>, Refusal> {
+        match &self.key_and_names {
+            KeyAndNames::Csr(csr) => {
+                let found = csr.ext::<SubjectAltName>().map_err(|error| {
+                    Refusal::new(
+                        "csr.extension",
+                        "RFC 2985 §5.4.2",
+                        format!("subjectAltName: {error}"),
+                    )
+                })?;
+                Ok(found.unwrap_or_default().0)
+            }
+            KeyAndNames::Template { names, .. } => Ok(names.clone()),
+        }
+    }
+
+    /// What two copies of the same request have in common.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        match &self.key_and_names {
+            KeyAndNames::Csr(csr) => sha256(csr.der()),
+            KeyAndNames::Template {
+                key,
+                subject,
+                names,
+            } => {
+                let mut bytes = key.spki_der().to_vec();
+                bytes.extend_from_slice(subject.as_ref().map_or(&[], |name| name.der()));
+                bytes.extend(SubjectAltName(names.clone()).encode_value());
+                sha256(&bytes)
+            }
+        }
+    }
 }
 
 /// What is wanted.
@@ -103,6 +183,15 @@ pub(crate) enum Transaction {
     Id(Vec<u8>),
     /// EST has none: SHA-256 of the request's DER.
     Request([u8; 32]),
+}
+
+impl Transaction {
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Transaction::Id(id) => id,
+            Transaction::Request(digest) => digest,
+        }
+    }
 }
 
 /// What became of a claim.

@@ -1,113 +1,573 @@
-//! The one call that all device protocols end in: who asks → for which asset → may it → permit → certificate.
+//! The one call that all device protocols end in: who asks → for which asset → may it → webhook → approval → permit →
+//! certificate.
+//!
+//! # Invariants
+//! - The use of a right, the holding of the asset, the registration and the certificate are one write: a right never gives
+//!   more certificates than it counts, a device that is retired meanwhile gets none.
+//! - The same request in the same transaction gets the same certificate; the same transaction with another key is refused.
+//! - Who is not known learns nothing but that.
 
+mod asset;
 mod claim;
+mod held;
+mod issue;
+mod names;
+mod question;
+mod renewal;
+mod rows;
+mod serial;
+mod stop;
+mod turns;
+mod waiting;
+mod who;
 
-use access::Refusal;
-use audit::Timestamp;
-use ca::Ca;
-use x509::{Certificate, Name, PublicKey, crl::Reason};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use access::{Evidence, Scope};
+use audit::{Object, Timestamp};
+use ca::{Ca, CertificateState, Issued};
+use parking_lot::RwLock;
+use x509::PublicKey;
 use zeroize::Zeroizing;
 
 pub(crate) use claim::{Asked, Claim, Decision, Holder, KeyAndNames, Proof, Transaction};
 pub use claim::{Protocol, RegistrationState};
+pub use rows::{Registered, RegistrationFilter, RegistrationPage};
+pub(crate) use rows::{by_id, page};
 
-use super::{Ask, DeviceError, Endpoint, RightId};
+use super::guard::Guard;
+use super::right::{self, Credential, Right};
+use super::{Approval, Ask, DeviceError, Endpoint, RightId};
+use asset::Found;
+use issue::{Entry, Key, Order};
+use names::Names;
+use rows::New;
+use stop::{Stop, refusal};
+use turns::Turns;
+use waiting::Plan;
+use who::Who;
+
+/// For how long a request counts as a repetition of the one before: longer than any client tries, shorter than any
+/// renewal comes.
+const REPETITION_MS: i64 = 86_400_000;
+/// How often a claim is decided anew when another was faster.
+const ATTEMPTS: usize = 3;
 
 /// Decides. One for all protocols.
 pub(crate) struct Registration {
     ca: Ca,
     fleet: fleet::Fleet,
     ask: Ask,
-}
-
-/// Nothing is registered yet.
-fn none() -> Refusal {
-    Refusal::new(
-        "enrolment.none",
-        "docs/enrolment.md",
-        "no device may enrol here yet",
-    )
+    guard: Guard,
+    turns: Turns,
+    /// The rights that manufacturers' certificates prove; `None` until they are read.
+    vendors: RwLock<Option<Arc<Vec<Right>>>>,
 }
 
 impl Registration {
     pub(crate) fn new(ca: Ca, fleet: fleet::Fleet, ask: Ask) -> Self {
-        Registration { ca, fleet, ask }
+        Registration {
+            ca,
+            fleet,
+            ask,
+            guard: Guard::default(),
+            turns: Turns::default(),
+            vendors: RwLock::default(),
+        }
+    }
+
+    /// Rights have changed.
+    pub(crate) fn forget_rights(&self) {
+        *self.vendors.write() = None;
     }
 
     /// Decides about a request. Refusals that matter are in the log when this returns. An `Err` is a failure of ours
     /// (answer "later"), never a "no".
     pub(crate) async fn enrol(
         &self,
-        _claim: Claim,
-        _now: Timestamp,
+        claim: Claim,
+        now: Timestamp,
     ) -> Result<Decision, DeviceError> {
-        Ok(Decision::Refused(none()))
+        let (endpoint, peer) = (Arc::clone(&claim.endpoint), claim.peer);
+        let request_id = claim.request_id.clone();
+        let (protocol, transaction) = (claim.protocol, claim.transaction.clone());
+        let spki = claim.spki_sha256();
+        let stopped = match self.guard.check(&endpoint, peer, now) {
+            Ok(()) => match self.decide(claim, now).await {
+                Ok(decision) => return Ok(decision),
+                Err(stop) => stop,
+            },
+            Err(refusal) => Stop::Recorded(refusal),
+        };
+        if matches!(stopped, Stop::Elsewhere) {
+            let found = self
+                .outcome(&endpoint, protocol, &transaction, spki, now)
+                .await?;
+            if let Some(decision) = found {
+                return Ok(decision);
+            }
+        }
+        self.stopped(stopped, &endpoint, peer, &request_id, now)
+            .await
     }
 
     /// What became of a request that waited. `key` is the one that the poll is signed with, where the protocol has
     /// the device sign it with the key that it asked for (SCEP).
     pub(crate) async fn poll(
         &self,
-        _endpoint: &Endpoint,
-        _protocol: Protocol,
-        _transaction: &Transaction,
-        _key: Option<&PublicKey>,
-        _now: Timestamp,
+        endpoint: &Endpoint,
+        protocol: Protocol,
+        transaction: &Transaction,
+        key: Option<&PublicKey>,
+        now: Timestamp,
     ) -> Result<Decision, DeviceError> {
-        Ok(Decision::Refused(none()))
+        let spki = key.map(|key| audit::merkle::sha256(key.spki_der()));
+        let _turn = self.turns.take(transaction.bytes()).await;
+        let found = self
+            .outcome(endpoint, protocol, transaction, spki, now)
+            .await?;
+        Ok(found.unwrap_or_else(|| {
+            let message = "there is no such request";
+            Decision::Refused(refusal("enrolment.transaction.unknown", message))
+        }))
+    }
+
+    /// What a transaction has come to, if there is one with this key.
+    async fn outcome(
+        &self,
+        endpoint: &Endpoint,
+        protocol: Protocol,
+        transaction: &Transaction,
+        spki: Option<[u8; 32]>,
+        now: Timestamp,
+    ) -> Result<Option<Decision>, DeviceError> {
+        for _ in 0..ATTEMPTS {
+            let store = self.ca.store();
+            let row = rows::by_transaction(store, &endpoint.name, protocol, transaction).await?;
+            let Some(row) = row.filter(|row| spki.is_none() || row.spki == spki) else {
+                return Ok(None);
+            };
+            let decided = match row.state {
+                RegistrationState::Issued => self.again(&row).await,
+                RegistrationState::Refused => {
+                    let why = row.reason.as_deref().unwrap_or_default();
+                    Err(Stop::Recorded(waiting::denied(why)))
+                }
+                RegistrationState::Pending => self.advance(endpoint, &row, None, now).await,
+            };
+            match decided {
+                Ok(decision) => return Ok(Some(decision)),
+                Err(Stop::Elsewhere) => {}
+                Err(stop) => {
+                    let peer = row.peer.parse().unwrap_or(IpAddr::from([0, 0, 0, 0]));
+                    return self.stopped(stop, endpoint, peer, "", now).await.map(Some);
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// The secret behind the reference (senderKID) of a MAC-protected CMP message; `None` if there is no such right, or it
     /// may not be used. Answer both alike, and a wrong MAC too: [`Registration::wrong`].
     pub(crate) async fn shared_secret(
         &self,
-        _endpoint: &Endpoint,
-        _reference: &[u8],
-        _now: Timestamp,
+        endpoint: &Endpoint,
+        reference: &[u8],
+        now: Timestamp,
     ) -> Result<Option<(RightId, Zeroizing<Vec<u8>>)>, DeviceError> {
-        Ok(None)
+        let id = std::str::from_utf8(reference).ok().and_then(RightId::parse);
+        let Some(id) = id else {
+            return Ok(None);
+        };
+        // A right that is used up still protects the rest of its conversation: certConf, polls.
+        let right = right::by_id(self.ca.store(), id.as_str()).await?;
+        let right = right.filter(|right| {
+            right.credential == Credential::SharedSecret
+                && right.is_for(&endpoint.name)
+                && right.fault(now).is_none()
+        });
+        match right {
+            Some(right) => {
+                let secret = right::open_secret(&self.ca, &right).await?;
+                Ok(secret.map(|secret| (right.id, secret)))
+            }
+            None => Ok(None),
+        }
     }
 
     /// Counts a credential that a protocol found to be wrong (a MAC that does not verify) against its peer.
-    pub(crate) async fn wrong(
-        &self,
-        _endpoint: &Endpoint,
-        _peer: std::net::IpAddr,
-        _now: Timestamp,
-    ) {
+    pub(crate) async fn wrong(&self, endpoint: &Endpoint, peer: IpAddr, now: Timestamp) {
+        let stop = Stop::Unknown("a MAC that does not verify".to_owned());
+        if let Err(error) = self.stopped(stop, endpoint, peer, "", now).await {
+            tracing::warn!(%error, "a wrong credential could not be recorded");
+        }
     }
 
-    /// Whose certificate of ours this is, leaf first: valid or within grace, not revoked, its asset in use.
-    pub(crate) async fn holder(
-        &self,
-        _endpoint: &Endpoint,
-        _chain: &[Certificate],
-        _now: Timestamp,
-    ) -> Result<Result<Holder, Refusal>, DeviceError> {
-        Ok(Err(none()))
+    /// Decides.
+    async fn decide(&self, claim: Claim, now: Timestamp) -> Result<Decision, Stop> {
+        if claim
+            .profile
+            .as_ref()
+            .is_some_and(|asked| *asked != claim.endpoint.profile)
+        {
+            return Err(
+                refusal("enrolment.profile", "this endpoint gives no such profile")
+                    .accepted(claim.endpoint.profile.clone())
+                    .into(),
+            );
+        }
+        let who = self.who(&claim, now).await?;
+        // In this process one request of a transaction, and one use of a counted right, is decided after the other; between
+        // nodes the database decides.
+        let _turn = self.turns.take(claim.transaction.bytes()).await;
+        let _use = match who.right() {
+            Some(right) if right.uses.is_some() => Some(self.turns.take_right(&right.id).await),
+            _ => None,
+        };
+        match self.earlier(claim, &who, now).await? {
+            Earlier::Decided(decision) => Ok(*decision),
+            Earlier::New(claim, follows) => self.first(*claim, &who, follows, now).await,
+        }
     }
 
-    /// Revokes a certificate of the holder's own asset, by its issuer and serial number.
-    pub(crate) async fn revoke(
-        &self,
-        _holder: &Holder,
-        _issuer: &Name,
-        _serial: &[u8],
-        _reason: Reason,
-        _request_id: &str,
-        _now: Timestamp,
-    ) -> Result<Result<(), Refusal>, DeviceError> {
-        Ok(Err(none()))
+    /// What the same transaction has come to before.
+    async fn earlier(&self, claim: Claim, who: &Who, now: Timestamp) -> Result<Earlier, Stop> {
+        let store = self.ca.store();
+        let endpoint = Arc::clone(&claim.endpoint);
+        let found =
+            rows::by_transaction(store, &endpoint.name, claim.protocol, &claim.transaction).await?;
+        let Some(row) = found else {
+            return Ok(Earlier::New(Box::new(claim), None));
+        };
+        if row.spki != claim.spki_sha256() {
+            return Err(refusal(
+                "enrolment.transaction.key",
+                "this transaction belongs to another key",
+            )
+            .accepted("a new transaction for a new key")
+            .into());
+        }
+        let same = row.request == claim.digest() && is_same_asker(&row, who);
+        let decided = match row.state {
+            RegistrationState::Pending => {
+                if !is_same_asker(&row, who) {
+                    return Err(Stop::Unknown("another's transaction".to_owned()));
+                }
+                self.advance(&endpoint, &row, Some(claim), now).await?
+            }
+            RegistrationState::Refused if same => {
+                let why = row.reason.as_deref().unwrap_or_default();
+                return Err(Stop::Recorded(waiting::denied(why)));
+            }
+            RegistrationState::Issued if self.is_repetition(&row, who, same, now).await? => {
+                self.again(&row).await?
+            }
+            _ => return Ok(Earlier::New(Box::new(claim), Some(row.id))),
+        };
+        Ok(Earlier::Decided(Box::new(decided)))
     }
 
-    /// The device's word on a certificate that it was given (CMP certConf): a rejected one is revoked.
-    pub(crate) async fn confirm(
+    /// Whether a request that was answered is made again: the same bytes, or by the same right.
+    async fn is_repetition(
         &self,
-        _endpoint: &Endpoint,
-        _sha256: &[u8; 32],
-        _accepted: bool,
-        _now: Timestamp,
-    ) -> Result<(), DeviceError> {
-        Ok(())
+        row: &Registered,
+        who: &Who,
+        same: bool,
+        now: Timestamp,
+    ) -> Result<bool, Stop> {
+        let lately = now.0.saturating_sub(row.changed) < REPETITION_MS;
+        let by_right = who.right().is_some() && is_same_asker(row, who);
+        if !lately || !(same || by_right) {
+            return Ok(false);
+        }
+        let Some(sha256) = &row.certificate else {
+            return Ok(false);
+        };
+        let stored = self.ca.certificate(sha256).await?;
+        Ok(stored.is_some_and(|stored| stored.state == CertificateState::Issued))
     }
+
+    /// The certificate of a registration, once more.
+    async fn again(&self, row: &Registered) -> Result<Decision, Stop> {
+        let stored = match &row.certificate {
+            Some(sha256) => self.ca.certificate(sha256).await?,
+            None => None,
+        };
+        let Some(stored) = stored else {
+            return Err(Stop::Failed(DeviceError::Stored {
+                kind: "registration",
+                id: row.id.clone(),
+                why: "its certificate is not there".to_owned(),
+            }));
+        };
+        let chain = Arc::clone(self.ca.issuer(&stored.issuer)?.chain());
+        Ok(Decision::Issued(Box::new(Issued {
+            der: stored.der,
+            serial: stored.serial,
+            sha256: stored.sha256,
+            issuer: stored.issuer,
+            profile: stored.profile,
+            profile_version: stored.profile_version,
+            not_before: stored.not_before,
+            not_after: stored.not_after,
+            chain,
+            key: None,
+            repeated: true,
+        })))
+    }
+
+    /// A request that was not seen before.
+    async fn first(
+        &self,
+        claim: Claim,
+        who: &Who,
+        follows: Option<String>,
+        now: Timestamp,
+    ) -> Result<Decision, Stop> {
+        if let Some(right) = who.right() {
+            self.check_right(right, now).await?;
+        }
+        if let Who::Holder(holder) = who {
+            renewal::check(&claim, holder, now)?;
+        } else if matches!(claim.asked, Asked::Renew) {
+            return Err(Stop::Unknown(
+                "a renewal without a certificate of ours".to_owned(),
+            ));
+        }
+        let needs_person = claim.endpoint.approval == Approval::Always;
+        if matches!(who, Who::Nobody) && !needs_person {
+            return Err(Stop::Unknown("no credential".to_owned()));
+        }
+        let found = self.asset(&claim, who).await?;
+        let endpoint = Arc::clone(&claim.endpoint);
+        let mut names = self.names(&claim, who, &found)?;
+        let verdict = self.question(&claim, who, &found, &mut names, now).await?;
+        let profile = verdict.profile.unwrap_or_else(|| endpoint.profile.clone());
+        super::endpoint::check_profile(&self.ca, &profile)?;
+        let id = format!("g{}", hex::encode(random::<8>()?));
+        let mut new = New::of(&claim, id, found.serial.clone());
+        new.follows = follows;
+        new.right = who.right().map(|right| right.id.clone());
+        new.asset = found.asset.as_ref().map(|asset| asset.id.clone());
+        let is_renewal = matches!(who, Who::Holder(_));
+        let first_by_person = needs_person && !is_renewal;
+        let wanted = found.asset.is_none() || first_by_person || verdict.wait;
+        let needed = self
+            .ca
+            .profile(&profile)?
+            .profile
+            .approvals()
+            .max(u8::from(wanted));
+        let evidence = evidence(&claim, who, &new, verdict.said);
+        let right = who.right().map(|right| (right.id.clone(), right.uses));
+        match found.asset {
+            Some(asset) if needed == 0 => {
+                let order = Order {
+                    profile,
+                    authority: endpoint.authority.clone(),
+                    asset,
+                    endpoint: endpoint.name.clone(),
+                    protocol: claim.protocol,
+                    names,
+                    validity: verdict.validity,
+                    evidence,
+                    right,
+                    previous: issue::previous(&endpoint, is_renewal),
+                    request_id: Some(claim.request_id.clone()).filter(|id| !id.is_empty()),
+                };
+                let key = Key::of(claim);
+                let issued = self.issue(order, key, Entry::New(new), now).await?;
+                Ok(Decision::Issued(Box::new(issued)))
+            }
+            asset => {
+                let plan = Plan {
+                    profile,
+                    authority: endpoint.authority.clone(),
+                    found: Found {
+                        serial: found.serial,
+                        asset,
+                    },
+                    names,
+                    validity: verdict.validity,
+                    evidence,
+                    right,
+                    created_by: who.right().map(|right| right.created_by.clone()),
+                    is_renewal,
+                    needed,
+                };
+                self.wait(&claim, plan, new, now).await
+            }
+        }
+    }
+
+    fn names(&self, claim: &Claim, who: &Who, found: &Found) -> Result<Names, Stop> {
+        if let Who::Holder(holder) = who {
+            return Ok(names::kept(&holder.certificate)?);
+        }
+        let profile = self.ca.profile(&claim.endpoint.profile)?;
+        let device = names::Device {
+            serial: &found.serial,
+            asset: found.asset.as_ref(),
+        };
+        let vouched = match who {
+            Who::Vendor { certificate, .. } => Some(certificate.as_ref()),
+            _ => None,
+        };
+        let asked = claim.names()?;
+        let from = claim.endpoint.names;
+        Ok(names::first(
+            &profile.profile,
+            &device,
+            from,
+            &asked,
+            vouched,
+        )?)
+    }
+
+    /// Whether a right may be used now.
+    async fn check_right(&self, right: &Right, now: Timestamp) -> Result<(), Stop> {
+        if let Some(fault) = right.fault(now) {
+            return Err(Stop::Unknown(format!(
+                "enrolment right {} {fault}",
+                right.id
+            )));
+        }
+        let Some(most) = right.uses else {
+            return Ok(());
+        };
+        match right::used(self.ca.store(), &right.id).await? < most {
+            true => Ok(()),
+            false => Err(Stop::Unknown(format!(
+                "enrolment right {} is used up",
+                right.id
+            ))),
+        }
+    }
+
+    /// Records what a claim was stopped by, and says what its sender learns of it.
+    async fn stopped(
+        &self,
+        stop: Stop,
+        endpoint: &Endpoint,
+        peer: IpAddr,
+        request_id: &str,
+        now: Timestamp,
+    ) -> Result<Decision, DeviceError> {
+        let (told, recorded) = match stop {
+            Stop::Failed(error) => return Err(error),
+            Stop::Elsewhere => return Err(DeviceError::Busy),
+            Stop::Recorded(refusal) => return Ok(Decision::Refused(refusal)),
+            Stop::No(refusal) => (refusal.clone(), refusal),
+            Stop::Unknown(why) => {
+                self.guard.wrong(endpoint, peer, now);
+                (stop::unknown(), refusal("enrolment.credential", why))
+            }
+        };
+        metrics::counter!("ward_enrolment_refusals_total").increment(1);
+        if !self.guard.may_record(endpoint, peer, now) {
+            return Ok(Decision::Refused(told));
+        }
+        let access = self.ca.access();
+        let actor = format!("device-at-{}", peer.to_canonical());
+        let principal = access.enrolled_principal(&actor, Scope::default());
+        let object = Object::new("enrolment-endpoint", endpoint.name.as_str());
+        let id = Some(request_id).filter(|id| !id.is_empty());
+        access
+            .record_refusal(&recorded, &principal, "enrolment.refuse", object, id, now)
+            .await?;
+        Ok(Decision::Refused(told))
+    }
+}
+
+/// What an earlier request of the same transaction makes of this one.
+enum Earlier {
+    Decided(Box<Decision>),
+    /// Nothing, or only what is over: the registration that it follows.
+    New(Box<Claim>, Option<String>),
+}
+
+/// Whether a registration was made by the same right, or by a holder if this is one.
+fn is_same_asker(row: &Registered, who: &Who) -> bool {
+    match who {
+        Who::Right(right) | Who::Vendor { right, .. } => {
+            row.right.as_deref() == Some(right.id.as_str())
+        }
+        Who::Holder(holder) => {
+            row.right.is_none() && row.asset.as_deref() == Some(holder.asset.as_str())
+        }
+        Who::Nobody => row.right.is_none(),
+    }
+}
+
+/// Who asked and how that was proved (R07).
+fn evidence(claim: &Claim, who: &Who, new: &New, said: Option<&str>) -> Vec<Evidence> {
+    let item = |kind: &str, text: String| Evidence {
+        kind: kind.to_owned(),
+        text,
+        sha256: None,
+    };
+    let (endpoint, protocol) = (claim.endpoint.name.as_str(), claim.protocol.as_str());
+    let mut items = vec![item(
+        "enrolment",
+        format!(
+            "registration {} over {protocol} at endpoint {endpoint}",
+            new.id
+        ),
+    )];
+    match &new.asset {
+        Some(asset) => items.push(item(
+            "asset",
+            format!("{asset}, serial number {}", new.serial),
+        )),
+        None => items.push(item(
+            "serial",
+            format!("{}, not in the register", new.serial),
+        )),
+    }
+    match who {
+        Who::Right(right) => items.push(by_right(right)),
+        Who::Vendor {
+            right, certificate, ..
+        } => {
+            items.push(by_right(right));
+            items.push(Evidence {
+                kind: "manufacturer-certificate".to_owned(),
+                text: certificate.subject().to_string(),
+                sha256: Some(hex::encode(certificate.fingerprint())),
+            });
+        }
+        Who::Holder(holder) => items.push(Evidence {
+            kind: "renewed-certificate".to_owned(),
+            text: holder.certificate.subject().to_string(),
+            sha256: Some(hex::encode(holder.sha256)),
+        }),
+        Who::Nobody => items.push(item("credential", "none".to_owned())),
+    }
+    if let Some(right) = who.right() {
+        items.extend(right.evidence.iter().cloned());
+    }
+    items.extend(said.map(|said| item("webhook", said.to_owned())));
+    items.extend(claim.evidence.iter().cloned());
+    items
+}
+
+fn by_right(right: &Right) -> Evidence {
+    Evidence {
+        kind: "enrolment-right".to_owned(),
+        text: format!(
+            "{} ({}), made by {}",
+            right.id,
+            right.credential.kind(),
+            right.created_by
+        ),
+        sha256: None,
+    }
+}
+
+/// `N` random bytes.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], DeviceError> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| DeviceError::Random)?;
+    Ok(bytes)
 }

@@ -1,0 +1,195 @@
+//! For which asset a claim is (R08): what the credential and the request say, held against each other and the register.
+
+use fleet::{Asset, AssetState};
+use x509::KeyAlgorithm;
+
+use super::Registration;
+use super::claim::Claim;
+use super::serial::{self, Named};
+use super::stop::{Stop, refusal};
+use super::who::Who;
+use crate::device::right::{For, Right};
+use crate::device::{SerialField, Unregistered};
+
+/// The device that a certificate would be for.
+pub(super) struct Found {
+    pub(super) serial: String,
+    /// `None` for one that is not in the register, at an endpoint where it may wait.
+    pub(super) asset: Option<Asset>,
+}
+
+impl Registration {
+    pub(super) async fn asset(&self, claim: &Claim, who: &Who) -> Result<Found, Stop> {
+        let named = serial::named(claim.subject(), &claim.names()?);
+        let found = match who {
+            Who::Holder(holder) => self.known(&holder.asset).await?,
+            Who::Right(right) | Who::Vendor { right, .. }
+                if matches!(right.r#for, For::Asset(_)) =>
+            {
+                let For::Asset(id) = &right.r#for else {
+                    return Err(Stop::Elsewhere);
+                };
+                self.known(id).await?
+            }
+            _ => self.by_serial(claim, who, &named).await?,
+        };
+        if let Who::Vendor { serial, .. } = who
+            && *serial != found.serial
+        {
+            return Err(other(serial, &found.serial).into());
+        }
+        self.check_named(&named, &found).await?;
+        if let Some(asset) = &found.asset {
+            check_state(asset)?;
+            check_key(asset, claim)?;
+        }
+        Ok(found)
+    }
+
+    async fn known(&self, id: &str) -> Result<Found, Stop> {
+        let asset = self.fleet.asset(id).await?.asset;
+        Ok(Found {
+            serial: asset.serial.clone(),
+            asset: Some(asset),
+        })
+    }
+
+    async fn by_serial(&self, claim: &Claim, who: &Who, named: &[Named]) -> Result<Found, Stop> {
+        let serial = match who {
+            Who::Vendor { serial, .. } => serial.clone(),
+            _ => first(&claim.endpoint.serial_from, named)?,
+        };
+        let mut found = self.fleet.find_serial(&serial, None).await?;
+        let known = !found.is_empty();
+        found.retain(|asset| asset.state != AssetState::Retired);
+        if known && found.is_empty() {
+            return Err(refusal(
+                "enrolment.asset.state",
+                format!("the device with serial number {serial} is retired"),
+            )
+            .accepted("an asset that is active")
+            .into());
+        }
+        let right = who.right();
+        if found.is_empty() {
+            return unregistered(claim, right, serial);
+        }
+        if let Some(right) = right {
+            let refused = found.iter().find_map(|asset| right.covers(asset).err());
+            found.retain(|asset| right.covers(asset).is_ok());
+            if let (true, Some(refused)) = (found.is_empty(), refused) {
+                return Err(refused.into());
+            }
+        }
+        if found.len() > 1 {
+            let ids: Vec<&str> = found.iter().map(|asset| asset.id.as_str()).collect();
+            return Err(refusal(
+                "enrolment.serial.ambiguous",
+                format!("{} assets have serial number {serial}", found.len()),
+            )
+            .accepted(format!("a right for one of {}", ids.join(", ")))
+            .into());
+        }
+        Ok(Found {
+            serial,
+            asset: found.pop(),
+        })
+    }
+
+    /// Refuses a request that names another device than the one that it is for. A common name may be anything but the
+    /// serial number of another asset.
+    async fn check_named(&self, named: &[Named], found: &Found) -> Result<(), Stop> {
+        for Named { field, serial } in named {
+            if *serial == found.serial {
+                continue;
+            }
+            if *field != SerialField::CommonName {
+                return Err(other(serial, &found.serial).into());
+            }
+            let own = found.asset.as_ref().is_some_and(|asset| {
+                asset
+                    .host_names
+                    .iter()
+                    .any(|host| host.eq_ignore_ascii_case(serial))
+            });
+            let theirs = !own && !self.fleet.find_serial(serial, None).await?.is_empty();
+            if theirs {
+                return Err(other(serial, &found.serial).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The serial number that the request names, where the endpoint looks for it.
+fn first(places: &[SerialField], named: &[Named]) -> Result<String, Stop> {
+    let mut found = places
+        .iter()
+        .filter_map(|place| named.iter().find(|named| named.field == *place));
+    match found.next() {
+        Some(named) => Ok(named.serial.clone()),
+        None => Err(refusal(
+            "enrolment.serial.none",
+            "the request does not say which device it is for",
+        )
+        .accepted("the device's serial number as serialNumber of the subject, as hardwareModuleName, in a UDI, or as common name")
+        .into()),
+    }
+}
+
+fn other(named: &str, own: &str) -> access::Refusal {
+    refusal(
+        "enrolment.serial.other",
+        format!("the request names serial number {named}, and it is for {own}"),
+    )
+    .accepted(format!("a request that names {own}, or no serial number"))
+}
+
+fn unregistered(claim: &Claim, right: Option<&Right>, serial: String) -> Result<Found, Stop> {
+    if claim.endpoint.unregistered == Unregistered::Refuse {
+        return Err(refusal(
+            "enrolment.unregistered",
+            format!("serial number {serial} is not in the register"),
+        )
+        .accepted("a device that is in the asset register")
+        .into());
+    }
+    if let Some(right) = right {
+        right.covers_unregistered(&serial)?;
+    }
+    Ok(Found {
+        serial,
+        asset: None,
+    })
+}
+
+fn check_state(asset: &Asset) -> Result<(), Stop> {
+    match asset.state {
+        AssetState::Active => Ok(()),
+        state => Err(refusal(
+            "enrolment.asset.state",
+            format!("asset {} is {state} in the register", asset.id),
+        )
+        .accepted("an asset that is active")
+        .into()),
+    }
+}
+
+/// The register may know that a device cannot work with every key that the profile allows.
+fn check_key(asset: &Asset, claim: &Claim) -> Result<(), Stop> {
+    let Some(key) = claim.key() else {
+        return Ok(());
+    };
+    let fits = asset.key_types.is_empty()
+        || KeyAlgorithm::of(key).is_some_and(|found| asset.key_types.contains(&found));
+    if fits {
+        return Ok(());
+    }
+    let kinds: Vec<String> = asset.key_types.iter().map(ToString::to_string).collect();
+    Err(refusal(
+        "key.asset",
+        format!("asset {} is registered with other kinds of keys", asset.id),
+    )
+    .accepted(kinds.join(", "))
+    .into())
+}
