@@ -22,6 +22,12 @@ const PAYLOADS: [&str; 7] = [
     "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE",
 ];
 
+/// A request as devices send it: in lines, and with something before and after.
+const EST_BODIES: [&str; 2] = [
+    "MIHcMIGDAgEAMCExHzAdBgNVBAMMFnB1bXAtMTcubWVyY3kuZXhhbXBsZTBZMBMG\r\nByqGSM49AgEGCCqGSM49AwEHA0IABA==",
+    "-----BEGIN CERTIFICATE REQUEST-----\nMIHcMIGDAgEA\n-----END CERTIFICATE REQUEST-----\n",
+];
+
 /// A sample with some bytes replaced, inserted or cut.
 fn damaged(samples: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
     let cut = (
@@ -58,6 +64,16 @@ proptest! {
     #[test]
     fn messages_that_were_damaged(data in damaged(&MESSAGES)) {
         exercise::jws(&data);
+    }
+
+    #[test]
+    fn est_bodies_of_noise(data in vec(any::<u8>(), 0..300)) {
+        enroll::device::exercise::est(&data);
+    }
+
+    #[test]
+    fn est_bodies_that_were_damaged(data in damaged(&EST_BODIES)) {
+        enroll::device::exercise::est(&data);
     }
 
     #[test]

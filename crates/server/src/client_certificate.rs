@@ -178,3 +178,7 @@ fn verify(
         .map_err(|_| CertificateError::BadSignature)?;
     Ok(HandshakeSignatureValid::assertion())
 }
+
+#[cfg(test)]
+#[path = "client_certificate_tests.rs"]
+mod tests;

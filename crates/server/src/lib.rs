@@ -156,7 +156,7 @@ pub async fn serve(
     sockets.warn_of_unused();
     let api = Listener {
         socket: api_socket,
-        tls: Some(tls::server_config(Arc::clone(&certificate))?),
+        tls: Some(tls::server_config(certificate.clone())?),
         door: Arc::new(Front {
             services: Arc::clone(&services),
             secure: true,

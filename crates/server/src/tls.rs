@@ -41,7 +41,7 @@ impl ResolvesServerCert for CurrentCertificate {
 
 /// TLS 1.2 and 1.3 with rustls' suites, all of them forward secret (NIST SP 800-52r2 §3.3).
 pub(crate) fn server_config(
-    current: Arc<CurrentCertificate>,
+    current: Arc<dyn ResolvesServerCert>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)

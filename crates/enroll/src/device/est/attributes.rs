@@ -201,3 +201,63 @@ fn extension(written: &str) -> Result<Oid, Refusal> {
 fn refused(message: String) -> Refusal {
     Refusal::new("est.csrattrs", "RFC 9908 §3", message)
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::digest::{SHA256, digest};
+
+    use super::*;
+
+    fn attributes(key: KeyAlgorithm, subject: &str) -> CsrAttributes {
+        CsrAttributes {
+            key: Some(key),
+            subject: Some(subject.to_owned()),
+            extensions: vec!["subjectAltName".to_owned()],
+            template: true,
+        }
+    }
+
+    /// Made with pyasn1, and read by pyasn1-alt-modules' RFC 7030 and RFC 9908.
+    #[test]
+    fn r09_attributes_and_template_are_as_rfc_9908_has_them() {
+        let ec = attributes(KeyAlgorithm::EcdsaP256, "serialNumber=?,O=Mercy");
+        let expected = "308194301506072a8648ce3d0201310a06082a8648ce3d03010706082a8648ce3d040302060355040a0603550405\
+            0603551d113062060b2a864886f70d010910023d315330510201003019310e300c060355040a0c054d65726379310730050603550405a0\
+            15301306072a8648ce3d020106082a8648ce3d030107a11a3018060b2a864886f70d010910023e3109300730050603551d11";
+        assert_eq!(hex::encode(ec.encode().unwrap()), expected);
+        let rsa = attributes(KeyAlgorithm::Rsa2048, "serialNumber=?")
+            .encode()
+            .unwrap();
+        assert_eq!(rsa.len(), 405);
+        assert_eq!(
+            hex::encode(digest(&SHA256, &rsa)),
+            "ebd208be264aa93848e38d6e28247b51d2c9d9c215605892d3750804d8d03282"
+        );
+    }
+
+    #[test]
+    fn what_is_not_said_is_not_sent() {
+        assert!(CsrAttributes::default().is_empty());
+        let plain = CsrAttributes {
+            key: Some(KeyAlgorithm::Ed25519),
+            ..CsrAttributes::default()
+        };
+        // The key's type says how it signs (RFC 8410 §3).
+        assert_eq!(hex::encode(plain.encode().unwrap()), "300506032b6570");
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused() {
+        let subject = CsrAttributes {
+            subject: Some("no name".to_owned()),
+            ..CsrAttributes::default()
+        };
+        let extension = CsrAttributes {
+            extensions: vec!["nonsense".to_owned()],
+            ..CsrAttributes::default()
+        };
+        for wrong in [subject, extension] {
+            assert_eq!(wrong.check().unwrap_err().rule, "est.csrattrs");
+        }
+    }
+}
