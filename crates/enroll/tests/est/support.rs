@@ -60,7 +60,8 @@ impl House {
             .unwrap();
         let ask: enroll::device::Ask =
             Arc::new(|_| Box::pin(async { Err(Unanswered("nobody".into())) }));
-        let devices = Devices::open(ca.clone(), ask, NOW).await.unwrap();
+        let fleet = fleet::Fleet::open(ca.clone()).unwrap();
+        let devices = Devices::open(ca.clone(), fleet, ask, NOW).await.unwrap();
         House {
             ca,
             devices,
