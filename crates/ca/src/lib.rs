@@ -48,8 +48,8 @@ pub use authority::{
 pub use error::{CaError, Result};
 pub use init::{Answers, AuthorityAnswers, Carry, InitIssuer, InitReport, RootAnswers, RootKey};
 pub use issuance::{
-    Along, Exception, Gap, GeneratedKey, IssueRequest, Issued, KeyPackage, Outcome, PARTITION_SIZE,
-    PROTOCOL, Source, csr_refusal,
+    Along, Backdate, Exception, Gap, GeneratedKey, IssueRequest, Issued, KeyPackage, Outcome,
+    PARTITION_SIZE, PROTOCOL, Source, csr_refusal,
 };
 pub use keyrecords::{KEY_RECORDS, KeyState, StoredKey};
 pub use profile::{Profile, ProfileVersion};

@@ -78,6 +78,19 @@ impl Ca {
         revocation: Revocation,
         now: Timestamp,
     ) -> Result<Status, CaError> {
+        self.revoke_along(permit, certificate, revocation, Ok, now)
+            .await
+    }
+
+    /// As [`Ca::revoke`]; what the caller knows about the certificate changes in the same write.
+    pub async fn revoke_along(
+        &self,
+        permit: Permit,
+        certificate: &StoredCertificate,
+        revocation: Revocation,
+        along: impl FnOnce(Write) -> store::Result<Write> + Send,
+        now: Timestamp,
+    ) -> Result<Status, CaError> {
         permit.require(Action::RevokeCertificate)?;
         check_scope(&permit, certificate)?;
         let current = self.current(certificate).await?;
@@ -114,7 +127,8 @@ impl Ca {
             changed_before: current.changed_at,
             compromised,
         };
-        self.change(certificate, change, event, now).await?;
+        let write = along(Write::new(event)?)?;
+        self.change(certificate, change, write, now).await?;
         Ok(status)
     }
 
@@ -159,7 +173,8 @@ impl Ca {
             compromised: None,
         };
         let event = annotate(event, why, request_id);
-        self.change(certificate, change, event, now).await?;
+        self.change(certificate, change, Write::new(event)?, now)
+            .await?;
         Ok(Status::Good)
     }
 
@@ -188,7 +203,7 @@ impl Ca {
         &self,
         certificate: &StoredCertificate,
         change: Change,
-        event: Event,
+        write: Write,
         now: Timestamp,
     ) -> Result<(), CaError> {
         let Change {
@@ -206,7 +221,7 @@ impl Ca {
         };
         // A change in the same millisecond must still differ from the one before.
         let changed_at = changed_before.map_or(now.0, |before| now.0.max(before + 1));
-        let mut write = Write::new(event)?.run_expecting(
+        let mut write = write.run_expecting(
             1,
             "INSERT INTO revocations (issuer, serial, partition, reason, revoked_at, invalidity_date, changed_at, expires) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (issuer, serial) DO UPDATE SET \

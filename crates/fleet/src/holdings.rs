@@ -4,6 +4,7 @@
 //! retired meanwhile gets nothing: the row of the asset is counted up only while it is not retired.
 
 use audit::Timestamp;
+use ca::CertificateState;
 use serde::Serialize;
 use store::{Row, Write, params};
 
@@ -69,6 +70,10 @@ pub struct Holding {
     pub revoke_reason: Option<String>,
     /// When it was revoked or found to be over, as far as the register knows.
     pub ended: Option<i64>,
+    /// What its issuer says of it.
+    pub state: CertificateState,
+    /// Unix seconds.
+    pub revoked_at: Option<i64>,
 }
 
 const COUNT: &str =
@@ -81,13 +86,25 @@ const SUPERSEDE: &str = "UPDATE holdings SET superseded_at = $3, superseded_by =
 const HOLD: &str =
     "INSERT INTO holdings(sha256, asset, endpoint, protocol, held_at) VALUES($1, $2, $3, $4, $5)";
 
-const OF_ASSET: &str = "SELECT h.asset, h.sha256, c.issuer, c.serial, c.profile, h.endpoint, h.protocol, c.not_before, \
-    c.not_after, c.issued_at, h.superseded_at, h.superseded_by, h.revoke_due, h.revoke_reason, h.ended \
-    FROM holdings h JOIN certificates c ON c.sha256 = h.sha256 WHERE h.asset = $1 ORDER BY h.held_at DESC, c.id DESC";
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT h.asset, h.sha256, c.issuer, c.serial, c.profile, h.endpoint, h.protocol, c.not_before, \
+             c.not_after, c.issued_at, h.superseded_at, h.superseded_by, h.revoke_due, h.revoke_reason, h.ended, \
+             r.reason, r.revoked_at FROM holdings h JOIN certificates c ON c.sha256 = h.sha256 \
+             LEFT JOIN revocations r ON r.issuer = c.issuer AND r.serial = c.serial ",
+            $rest
+        )
+    };
+}
 
-const OF_CERTIFICATE: &str = "SELECT h.asset, h.sha256, c.issuer, c.serial, c.profile, h.endpoint, h.protocol, \
-    c.not_before, c.not_after, c.issued_at, h.superseded_at, h.superseded_by, h.revoke_due, h.revoke_reason, h.ended \
-    FROM holdings h JOIN certificates c ON c.sha256 = h.sha256 WHERE h.sha256 = $1";
+const OF_ASSET: &str = select!("WHERE h.asset = $1 ORDER BY h.held_at DESC, c.id DESC");
+/// 8 is removeFromCRL: a hold that was released. 6 is a hold, which has not ended.
+const LIVE: &str = select!(
+    "WHERE h.asset = $1 AND h.ended IS NULL AND c.not_after >= $2 \
+    AND (r.reason IS NULL OR r.reason = 8 OR r.reason = 6) ORDER BY h.held_at DESC, c.id DESC"
+);
+const BY_SHA256: &str = select!("WHERE h.sha256 = $1");
 
 impl Fleet {
     /// Adds to `write`, which makes the certificate with this SHA-256 durable, that an asset holds it. The write is a
@@ -114,23 +131,32 @@ impl Fleet {
             .run(HOLD, held))
     }
 
-    /// Who was given the certificate with this SHA-256.
-    pub async fn holding(&self, sha256: &[u8; 32]) -> Result<Option<Holding>> {
-        let rows = self
-            .store()
-            .look_up(OF_CERTIFICATE, params![*sha256])
-            .await?;
-        rows.first().map(read).transpose()
-    }
-
     /// What an asset was given, the newest first.
     pub async fn holdings(&self, asset: &str) -> Result<Vec<Holding>> {
         let rows = self.store().query(OF_ASSET, params![asset]).await?;
         rows.iter().map(read).collect()
     }
+
+    /// What an asset holds that is neither revoked nor expired, the newest first.
+    pub async fn live_holdings(&self, asset: &str, now: Timestamp) -> Result<Vec<Holding>> {
+        let params = params![asset, now.seconds()];
+        let rows = self.store().query(LIVE, params).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Who holds a certificate, and how they came by it; `None` if it is no asset's.
+    pub async fn holding(&self, sha256: &[u8; 32]) -> Result<Option<Holding>> {
+        let rows = self.store().look_up(BY_SHA256, params![*sha256]).await?;
+        rows.first().map(read).transpose()
+    }
 }
 
 fn read(row: &Row) -> Result<Holding> {
+    let state = match row.opt_int(15)? {
+        None | Some(8) => CertificateState::Issued,
+        Some(6) => CertificateState::Held,
+        Some(_) => CertificateState::Revoked,
+    };
     Ok(Holding {
         asset: row.text(0)?.to_owned(),
         sha256: hex::encode(row.blob(1)?),
@@ -147,5 +173,9 @@ fn read(row: &Row) -> Result<Holding> {
         revoke_due: row.opt_int(12)?,
         revoke_reason: row.opt_text(13)?.map(str::to_owned),
         ended: row.opt_int(14)?,
+        state,
+        revoked_at: row
+            .opt_int(16)?
+            .filter(|_| state != CertificateState::Issued),
     })
 }

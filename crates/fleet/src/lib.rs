@@ -8,11 +8,14 @@
 
 mod asset;
 mod check;
+mod ending;
 mod error;
 mod holdings;
+mod identity;
 mod register;
 mod retire;
 mod schema;
+mod spare;
 pub mod udi;
 
 use access::Access;
@@ -27,6 +30,7 @@ pub use holdings::{Holding, NewHolding, Previous};
 pub use register::{AssetFilter, AssetPage, StoredAsset};
 pub use retire::{Retire, Retired};
 pub use schema::MIGRATIONS;
+pub use spare::{NewSpare, ReleasedSpare, Spare, SpareState, is_release};
 pub use udi::Udi;
 
 /// The register. Cheap to clone.

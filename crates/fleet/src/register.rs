@@ -210,7 +210,8 @@ impl Fleet {
         let object = Object::new("asset", asset.id.as_str());
         let checked = may_manage(permit).and_then(|()| check::tidy(&mut asset, before.as_ref()));
         self.checked(permit, action, &object, checked, now).await?;
-        let write = put_write(permit, &asset, before.as_ref(), expected, now)?;
+        let event = put_event(permit, &asset, before.as_ref(), action, now);
+        let write = put_write(event, &asset, expected, now)?;
         match self.store().commit(write).await {
             Ok(_) => Ok(StoredAsset {
                 version: expected + 1,
@@ -281,31 +282,30 @@ pub(crate) fn may_manage(permit: &Permit) -> Result<(), Refusal> {
     permit.require(Action::ManageAssets)
 }
 
-/// The write that makes an asset what it is to be, in the record and in the index.
-pub(crate) fn put_write(
+/// The event of a change of an asset.
+pub(crate) fn put_event(
     permit: &Permit,
     asset: &Asset,
     before: Option<&Asset>,
-    expected: u64,
+    action: &'static str,
     now: Timestamp,
-) -> Result<Write> {
-    let action = match (expected, asset.state) {
-        (0, _) => "asset.create",
-        (_, AssetState::Retired) => "asset.retire",
-        _ => "asset.update",
-    };
+) -> Event {
     let object = Object::new("asset", asset.id.as_str());
     let mut event = Event::new(now, permit.actor().clone(), action, object).after(json!(asset));
     if let Some(before) = before {
         event = event.before(json!(before));
     }
-    let write = Write::new(permit.joined(event))?.put_record(
-        ASSET_RECORDS,
-        &asset.id,
-        expected,
-        asset,
-        now,
-    )?;
+    permit.joined(event)
+}
+
+/// The write that makes an asset what it is to be, in the record and in the index.
+pub(crate) fn put_write(
+    event: Event,
+    asset: &Asset,
+    expected: u64,
+    now: Timestamp,
+) -> Result<Write> {
+    let write = Write::new(event)?.put_record(ASSET_RECORDS, &asset.id, expected, asset, now)?;
     let mut row = index_row(asset, expected + 1);
     Ok(match expected {
         0 => {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use x509::{CertificationRequest, Time};
 
 use super::plan::{self, Route};
-use super::request::{Exception, IssueRequest, Outcome, Source};
+use super::request::{Backdate, Exception, IssueRequest, Outcome, Source};
 use crate::finish::Finish;
 use crate::profile::Duration;
 use crate::state::State;
@@ -33,6 +33,8 @@ struct Waiting {
     sid: Option<String>,
     workstation: Option<String>,
     validity_seconds: Option<i64>,
+    #[serde(default)]
+    backdate: Backdate,
     must_staple: bool,
     exception: Option<Exception>,
     service_life_ends: Option<i64>,
@@ -166,6 +168,7 @@ fn write(request: &IssueRequest, authority: String) -> Result<Waiting> {
         sid: request.sid.clone(),
         workstation: request.workstation.map(hex::encode),
         validity_seconds: request.validity.map(Duration::as_seconds),
+        backdate: request.backdate,
         must_staple: request.must_staple,
         exception: request.exception.clone(),
         service_life_ends: request.service_life_ends.map(|end| end.0),
@@ -198,6 +201,7 @@ fn read(stored: &access::Request) -> Result<IssueRequest> {
     }
     request.sid = waiting.sid;
     request.validity = waiting.validity_seconds.map(Duration::seconds);
+    request.backdate = waiting.backdate;
     request.must_staple = waiting.must_staple;
     request.exception = waiting.exception;
     request.service_life_ends = waiting.service_life_ends.map(Time);

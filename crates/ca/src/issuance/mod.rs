@@ -30,7 +30,9 @@ pub use cycle::Gap;
 pub use partition::PARTITION_SIZE;
 pub(crate) use partition::Partitions;
 pub use plan::csr_refusal;
-pub use request::{Exception, GeneratedKey, IssueRequest, Issued, KeyPackage, Outcome, Source};
+pub use request::{
+    Backdate, Exception, GeneratedKey, IssueRequest, Issued, KeyPackage, Outcome, Source,
+};
 pub(crate) use template::{Templates, authority_info, crl_url, policy_extension};
 
 use crate::finish::Finish;

@@ -10,7 +10,7 @@ use x509::ext::{BasicConstraints, KeyUsage, SubjectAltName};
 use x509::{CertificationRequest, GeneralName, KeyAlgorithm, Name, PublicKey, Time, oids};
 
 use super::names::{self, Names};
-use super::request::IssueRequest;
+use super::request::{Backdate, IssueRequest};
 use super::subject;
 use super::text::check_text;
 use crate::authority::{Authority, AuthorityState, IssuerState};
@@ -433,9 +433,17 @@ fn validity(
 ) -> Result<(Time, Time), Refusal> {
     let rules = profile.validity();
     let today = now.0.div_euclid(1000);
-    let not_before = beginning(route, request, today - rules.backdate.as_seconds(), today)?;
+    let usual = today - rules.backdate.as_seconds();
+    let (earliest, begins) = match request.backdate {
+        Backdate::Usual => (usual, None),
+        Backdate::Day => (usual.min(today - 86_400), Some(usual)),
+        Backdate::Issuer => (i64::MIN, Some(usual)),
+    };
+    let not_before = beginning(route, request, earliest, today)?;
+    // What is dated back ends when it would have ended otherwise.
+    let counted = Time(begins.map_or(not_before.0, |begins| begins.max(not_before.0)));
     let asked = match request.not_after {
-        Some(end) => Duration::seconds(end.0.saturating_sub(not_before.0).saturating_add(1)),
+        Some(end) => Duration::seconds(end.0.saturating_sub(counted.0).saturating_add(1)),
         None => request.validity.unwrap_or(rules.default),
     };
     let limit = match (&request.exception, rules.exception_max) {
@@ -470,7 +478,7 @@ fn validity(
         )));
     }
     // Both ends belong to the validity (RFC 5280 §4.1.2.5).
-    let mut not_after = Time(not_before.0 + asked.as_seconds() - 1).min(route.issuer.not_after());
+    let mut not_after = Time(counted.0 + asked.as_seconds() - 1).min(route.issuer.not_after());
     if let Some(end) = request.service_life_ends {
         not_after = not_after.min(end);
     }

@@ -31,6 +31,8 @@ pub struct IssueRequest {
     pub validity: Option<Duration>,
     /// From when, instead of a little before now.
     pub not_before: Option<Time>,
+    /// How far back it begins, for whoever verifies by a clock that is wrong.
+    pub backdate: Backdate,
     /// Until when, instead of `validity` after the beginning.
     pub not_after: Option<Time>,
     /// Whether the certificate tells clients to insist on a stapled OCSP answer (RFC 7633).
@@ -93,6 +95,7 @@ impl IssueRequest {
             workstation: None,
             validity: None,
             not_before: None,
+            backdate: Backdate::Usual,
             not_after: None,
             must_staple: false,
             exception: None,
@@ -103,6 +106,19 @@ impl IssueRequest {
             along: Along::default(),
         }
     }
+}
+
+/// How far before now a validity begins. The end stays where it would be without it, so that nobody is served longer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backdate {
+    /// As the profile says.
+    #[default]
+    Usual,
+    /// A day, for devices whose clock is hours wrong.
+    Day,
+    /// With the issuer's own, for devices without a clock: to them it is 1970, or whenever they were last on.
+    Issuer,
 }
 
 /// Whose key the certificate is for.

@@ -1,0 +1,7 @@
+//! The register on both databases (R08, R11, R24).
+
+mod assets;
+mod holdings;
+mod retirement;
+mod spares;
+mod support;
