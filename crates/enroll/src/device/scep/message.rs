@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use x509::cms::{CmsError, DigestAlgorithm, EnvelopedData, SignedData, SignerInfo, Strength};
+use x509::der::{self, Reader, Tag};
 use x509::{Certificate, PublicKey, PublicKeyKind, oids};
 
 use super::attributes::{FailInfo, MESSAGE_TYPE, MessageType, SENDER_NONCE, TRANSACTION_ID};
@@ -206,10 +207,27 @@ fn envelope(signed: &SignedData) -> Result<EnvelopedData, Failure> {
         return Err(none());
     }
     let content = signed.content.as_deref().ok_or_else(none)?;
-    EnvelopedData::parse(content).map_err(|error| match error {
+    let content = with_type(content);
+    EnvelopedData::parse(&content).map_err(|error| match error {
         CmsError::Invalid(x509::Error::Unsupported { .. }) => {
             (FailInfo::BadAlg, error.to_string().into())
         }
         _ => none(),
     })
+}
+
+/// The content is a ContentInfo (RFC 8894 §3.2.3). Some clients leave that out and send the EnvelopedData itself, which
+/// begins with a version, not with an object identifier.
+fn with_type(content: &[u8]) -> Cow<'_, [u8]> {
+    let mut reader = Reader::new(content).tolerant();
+    let first = reader.sequence().ok().and_then(|fields| fields.peek());
+    if first != Some(Tag::INTEGER) {
+        return Cow::Borrowed(content);
+    }
+    Cow::Owned(der::sequence(|w| {
+        w.oid(&oids::ENVELOPED_DATA);
+        w.nested(Tag::context_constructed(0), |w| {
+            w.raw(content);
+        });
+    }))
 }

@@ -50,11 +50,9 @@ pub(super) async fn cert_rep(
         (Answer::Pending, _) => (PENDING, None, Vec::new()),
         (Answer::Failure(info, text), _) => (FAILURE, None, info.attributes(text.as_deref())),
     };
-    // Without content there is no eContent either (RFC 8894 §3.2.2).
-    let builder = match content {
-        Some(content) => SignedDataBuilder::new(oids::DATA, content),
-        None => SignedDataBuilder::new(oids::DATA, Vec::new()).detached(),
-    };
+    // A pending or failed answer has no pkcsPKIEnvelope (RFC 8894 §3.2.2). Its eContent is an empty OCTET STRING rather than
+    // absent: what OpenSSL's PKCS7_verify (certmonger, sscep) is given without content, it calls detached and cannot read.
+    let builder = SignedDataBuilder::new(oids::DATA, content.unwrap_or_default());
     let mut builder = builder
         .certificates([&ra.certificate])
         .attribute(Attribute::printable(MESSAGE_TYPE, MessageType::CERT_REP))
