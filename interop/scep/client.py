@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.serialization import pkcs7
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AttributeOID, NameOID
 
 try:
     from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
@@ -40,6 +40,7 @@ DIGESTS = {
     "sha384": ("2.16.840.1.101.3.4.2.2", hashes.SHA384()),
     "sha512": ("2.16.840.1.101.3.4.2.3", hashes.SHA512()),
 }
+SIGNATURES = {"md5": "1.2.840.113549.1.1.4", "sha1": "1.2.840.113549.1.1.5", "sha256": "1.2.840.113549.1.1.11"}
 CIPHERS = {
     "3des": ("1.2.840.113549.3.7", 24, 8, TripleDES),
     "aes128": ("2.16.840.1.101.3.4.1.2", 16, 16, algorithms.AES),
@@ -76,8 +77,13 @@ def request(key, subject, challenge=None, digest="sha256", names=()):
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), critical=False)
     if challenge is not None:
-        builder = builder.add_attribute(x509.AttributeOID.CHALLENGE_PASSWORD, challenge.encode())
-    return builder.sign(key, DIGESTS[digest][1])
+        builder = builder.add_attribute(AttributeOID.CHALLENGE_PASSWORD, challenge.encode())
+    made = builder.sign(key, hashes.SHA256() if digest == "md5" else DIGESTS[digest][1])
+    if digest == "md5":
+        # The library signs no request with MD5; hands do.
+        signature = key.sign(made.tbs_certrequest_bytes, rsa_padding.PKCS1v15(), hashes.MD5())
+        made = x509.load_der_x509_csr(seq(made.tbs_certrequest_bytes, algorithm(SIGNATURES["md5"]), bits(signature)))
+    return made
 
 
 def self_signed(key, subject, digest="sha256", version=3, days=7, ago=0, issuer=None, issuer_key=None):
@@ -88,8 +94,7 @@ def self_signed(key, subject, digest="sha256", version=3, days=7, ago=0, issuer=
                 .public_key(key.public_key()).serial_number(secrets.randbits(64) | 1).not_valid_before(now)
                 .not_valid_after(now + datetime.timedelta(days=days)).sign(issuer_key or key, DIGESTS[digest][1]))
     spki = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    rsa_with = algorithm({"md5": "1.2.840.113549.1.1.4", "sha1": "1.2.840.113549.1.1.5",
-                          "sha256": "1.2.840.113549.1.1.11"}[digest])
+    rsa_with = algorithm(SIGNATURES[digest])
     dates = [tlv(0x17, moment.strftime("%y%m%d%H%M%SZ").encode())
              for moment in (now, now + datetime.timedelta(days=days))]
     tbs = seq(integer(1), rsa_with, subject.public_bytes(), seq(*dates), subject.public_bytes(), spki)

@@ -15,8 +15,7 @@ mod guard;
 mod registration;
 mod reply;
 mod right;
-#[doc(hidden)]
-pub mod scep;
+mod scep;
 mod webhook;
 
 use std::net::IpAddr;

@@ -1,10 +1,9 @@
-//! The readers of SCEP, used to the full on bytes that may be anything: called by the fuzz target under `fuzz/` and by
-//! property tests, and public for that reason only.
+//! The readers of SCEP, used to the full on bytes that may be anything.
 
 use super::{message, query};
 
 /// A pkiMessage under both policies; and as the base64 of a query.
-pub fn scep_message(data: &[u8]) {
+pub(in crate::device) fn message(data: &[u8]) {
     for legacy in [false, true] {
         if let Ok(message) = message::read(data, legacy) {
             assert!(!message.header.transaction.is_empty());

@@ -231,3 +231,61 @@ fn with_type(content: &[u8]) -> Cow<'_, [u8]> {
         });
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// See `tests/arbitrary_scep.rs` for where they come from.
+    const AES: &[u8] = include_bytes!("../../../tests/scep_messages/aes-sha256.der");
+    const BER: &[u8] = include_bytes!("../../../tests/scep_messages/ber.der");
+    const OLD: &[u8] = include_bytes!("../../../tests/scep_messages/3des-md5-v1.der");
+
+    #[test]
+    fn rfc8894_3_2_a_message_is_read() {
+        for message in [AES, BER] {
+            for legacy in [false, true] {
+                let read = read(message, legacy).unwrap();
+                assert_eq!(read.kind, MessageType::PkcsReq);
+                assert_eq!(read.header.transaction.len(), 32);
+                assert_eq!(read.header.sender_nonce.as_ref().unwrap().len(), 16);
+                assert_eq!(read.header.digest, DigestAlgorithm::Sha256);
+                assert_eq!(read.legacy, Vec::<&str>::new());
+                assert_eq!(read.envelope.cipher.name(), "AES-128-CBC");
+            }
+        }
+    }
+
+    #[test]
+    fn r09_old_algorithms_need_the_legacy_policy() {
+        let Err(Unread::Failed(failed)) = read(OLD, false) else {
+            panic!("3DES and MD5 were accepted");
+        };
+        assert_eq!(failed.info, FailInfo::BadAlg);
+        assert_eq!(failed.header.digest, DigestAlgorithm::Md5);
+        let message = read(OLD, true).unwrap();
+        assert_eq!(message.legacy, ["MD5", "RSA below 2048 bits", "3DES"]);
+        assert_eq!(message.signer.version(), 1);
+    }
+
+    /// Each octet of the content and of the signature counts.
+    #[test]
+    fn a_changed_message_fails_its_check() {
+        let content = AES.windows(2).position(|two| two == [0x80, 0x82]).unwrap() + 100;
+        for at in [content, AES.len() - 1] {
+            let mut changed = AES.to_vec();
+            changed[at] ^= 1;
+            let Err(Unread::Failed(failed)) = read(&changed, false) else {
+                panic!("a changed message was believed");
+            };
+            assert_eq!(failed.info, FailInfo::BadMessageCheck, "{at}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_has_no_answer() {
+        for bytes in [&b""[..], b"0", &AES[..AES.len() - 1], &AES[50..], b"<html>"] {
+            assert!(matches!(read(bytes, true), Err(Unread::Unreadable(_))));
+        }
+    }
+}

@@ -9,8 +9,7 @@
 mod attributes;
 mod authority;
 mod envelope;
-#[doc(hidden)]
-pub mod exercise;
+pub(super) mod exercise;
 mod lookup;
 mod message;
 mod query;

@@ -253,7 +253,16 @@ fn is_issuer_and_subject(plain: &[u8]) -> bool {
     pair.sequence().is_ok() && pair.sequence().is_ok() && pair.is_empty() && reader.is_empty()
 }
 
+/// Beyond the limit of wrong credentials nothing is looked at any more: "later", in HTTP.
 fn answer(decision: Decision) -> Result<Result<Answer, Reply>, Fault> {
+    if matches!(&decision, Decision::Refused(refusal) if refusal.rule == "enrolment.limit") {
+        let later = Reply::typed(
+            429,
+            "text/plain",
+            "too many wrong credentials; try again later\n",
+        );
+        return Ok(Err(later.retry_after(600)));
+    }
     Ok(Ok(match decision {
         Decision::Issued(issued) => {
             let chain = issued.chain.iter().map(|certificate| certificate.der());
