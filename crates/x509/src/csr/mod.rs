@@ -2,7 +2,7 @@
 //! to change, and a refusal that names its rule is worth more than a guess.
 
 use crate::{
-    AlgorithmIdentifier, Error, Extension, Name, PublicKey, SignatureAlgorithm,
+    AlgorithmIdentifier, Error, Extension, Name, PublicKey, SignatureAlgorithm, cms,
     der::{self, Reader, Tag},
     ext::ExtensionValue,
     name::decode_string,
@@ -153,8 +153,12 @@ impl CertificationRequest {
         self.outcome(self.key.verify(alg, self.tbs_der(), &self.signature))
     }
 
-    /// Also SHA-1, for old SCEP clients behind an endpoint that was opened to them on purpose.
+    /// Also SHA-1 and MD5, for old SCEP clients behind an endpoint that was opened to them on purpose.
     pub fn verify_proof_of_possession_legacy(&self) -> Result<(), CsrError> {
+        if self.algorithm.oid == oids::MD5_RSA {
+            let verified = cms::verify_rsa_md5(&self.key, self.tbs_der(), &self.signature);
+            return self.outcome(verified);
+        }
         self.outcome(
             self.key
                 .verify_legacy(&self.algorithm, self.tbs_der(), &self.signature),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ca::{Issuer, IssuerState, Ra};
-use x509::cms::{DigestAlgorithm, SignedDataBuilder};
+use x509::cms::SignedDataBuilder;
 use x509::{Certificate, Time, oids, pkcs7};
 
 use super::{Context, Fault, reply};
@@ -68,8 +68,7 @@ pub(super) async fn next(context: &Context<'_>) -> Result<Reply, Fault> {
     next.push(ra.certificate.clone());
     let bundle = pkcs7::build(next.iter().map(Certificate::der), none());
     let builder = SignedDataBuilder::new(oids::DATA, bundle).certificates([before.certificate()]);
-    let digest = DigestAlgorithm::Sha256;
-    let message = reply::signed(builder, before.certificate(), signer, digest).await?;
+    let message = reply::signed_by_issuer(builder, before.certificate(), signer).await?;
     Ok(Reply::typed(
         200,
         "application/x-x509-next-ca-cert",

@@ -43,6 +43,13 @@ pub(crate) struct Message {
     pub(crate) legacy: Vec<&'static str>,
 }
 
+impl Message {
+    /// The signer's key is one that is never certified.
+    pub(crate) fn has_short_key(&self) -> bool {
+        matches!(check_key(&self.signer_key), Ok(Some(_)) | Err(_))
+    }
+}
+
 /// Why a message is not acted on.
 #[derive(Debug)]
 pub(crate) enum Unread {

@@ -47,6 +47,10 @@ enum Fault {
     Store(#[from] store::StoreError),
     #[error(transparent)]
     Audit(#[from] audit::Error),
+    #[error(transparent)]
+    Ra(#[from] ca::RaError),
+    #[error("this key makes no such signature")]
+    NoSignature,
     #[error("no random bytes")]
     Random,
     #[error("the work was given up")]

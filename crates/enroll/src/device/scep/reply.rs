@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ca::Ra;
+use keys::Signer;
 use x509::cms::{
     Attribute, ContentCipher, DigestAlgorithm, EntityId, MessageSignature, SignedDataBuilder,
 };
@@ -68,39 +69,33 @@ pub(super) async fn cert_rep(
     for attribute in more {
         builder = builder.attribute(attribute);
     }
-    signed(builder, &ra.certificate, &ra.signer, digest).await
-}
-
-/// Signs with `digest`, or with what suits the key better: an elliptic curve has one digest only.
-pub(super) async fn signed(
-    builder: SignedDataBuilder,
-    certificate: &Certificate,
-    signer: &keys::Signer,
-    digest: DigestAlgorithm,
-) -> Result<Vec<u8>, Fault> {
-    let algorithm = signer.algorithm();
-    let how = MessageSignature::with(algorithm, digest)
-        .or_else(|| MessageSignature::with(algorithm, own_digest(algorithm)))
-        .ok_or(Fault::Key(keys::KeyError::Crypto(
-            "no signature for this key",
-        )))?;
-    let unsigned = builder.to_be_signed(EntityId::of(certificate), how)?;
-    let signature = match signer.is_blocking() {
-        false => signer.sign_message(how, unsigned.message())?,
-        true => {
-            let (signer, message) = (signer.clone(), unsigned.message().to_vec());
-            envelope::blocking(move || signer.sign_message(how, &message)).await??
-        }
-    };
+    let how = MessageSignature::with(ra.signer.algorithm(), digest).ok_or(Fault::NoSignature)?;
+    let unsigned = builder.to_be_signed(EntityId::of(&ra.certificate), how)?;
+    let signature = ra.sign(how, unsigned.message()).await?;
     Ok(unsigned.finish(&signature))
 }
 
-fn own_digest(algorithm: KeyAlgorithm) -> DigestAlgorithm {
-    match algorithm {
+/// A SignedData by an issuer itself, in the digest that suits its key.
+pub(super) async fn signed_by_issuer(
+    builder: SignedDataBuilder,
+    certificate: &Certificate,
+    signer: &Signer,
+) -> Result<Vec<u8>, Fault> {
+    let algorithm = signer.algorithm();
+    let digest = match algorithm {
         KeyAlgorithm::EcdsaP384 => DigestAlgorithm::Sha384,
         KeyAlgorithm::EcdsaP521 | KeyAlgorithm::Ed25519 => DigestAlgorithm::Sha512,
         _ => DigestAlgorithm::Sha256,
-    }
+    };
+    let how = MessageSignature::with(algorithm, digest).ok_or(Fault::NoSignature)?;
+    let unsigned = builder.to_be_signed(EntityId::of(certificate), how)?;
+    let (signer, message) = (signer.clone(), unsigned.message().to_vec());
+    let sign = move || signer.sign_message(how, &message);
+    // It may live in a token; nobody is in a hurry here.
+    let signature = tokio::task::spawn_blocking(sign)
+        .await
+        .map_err(|_| Fault::Interrupted)??;
+    Ok(unsigned.finish(&signature))
 }
 
 /// 16 random octets (RFC 8894 §3.2.1.5).
