@@ -342,6 +342,87 @@ pub(crate) fn issuer(ca: &Ca, endpoint: &Endpoint) -> Result<Arc<Issuer>, Device
     Ok(ca.issuer(&authority.issuer)?)
 }
 
+/// Part of URLs and of every line of metrics.
+const LONGEST_NAME: usize = 32;
+const MOST_NETWORKS: usize = 100;
+/// A year: whatever is in storage for longer is enrolled anew.
+const LONGEST_GRACE: u32 = 366 * 86_400;
+const LONGEST_PREVIOUS: u32 = 90 * 86_400;
+
+/// Refuses the first thing that could not work or would hurt.
+pub(crate) fn check(endpoint: &Endpoint, ca: &Ca) -> Result<(), Refusal> {
+    let slug = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let name = endpoint.name.as_str();
+    // `p` is the first part of a CMP path (RFC 9811 §3.3).
+    let reserved = name == "p" || super::door::EST_OPERATIONS.contains(&name);
+    if !(1..=LONGEST_NAME).contains(&name.len()) || !name.bytes().all(slug) || reserved {
+        return Err(
+            refusal("name", "an endpoint's name is part of its URLs").accepted(format!(
+                "1 to {LONGEST_NAME} of a-z 0-9 -, and no operation of EST"
+            )),
+        );
+    }
+    check_profile(ca, &endpoint.profile)?;
+    issuer(ca, endpoint).map_err(|error| refusal("authority", error.to_string()))?;
+    let Protocols { est, scep, cmp } = endpoint.protocols;
+    if !(est || scep || cmp) {
+        return Err(refusal("protocols", "the endpoint speaks no protocol")
+            .accepted("at least one of est, scep, cmp"));
+    }
+    if endpoint.serial_from.is_empty() {
+        return Err(
+            refusal("serial_from", "there is no place for the serial number").accepted(
+                "at least one of subject-serial-number, hardware-module, udi, common-name",
+            ),
+        );
+    }
+    if endpoint.networks.len() > MOST_NETWORKS {
+        return Err(
+            refusal("networks", "too many ranges").accepted(format!("at most {MOST_NETWORKS}"))
+        );
+    }
+    let renewal = &endpoint.renewal;
+    if renewal.from > 99 {
+        return Err(refusal("renewal.from", "no part of a life").accepted("0 to 99 percent"));
+    }
+    if renewal.grace > LONGEST_GRACE {
+        return Err(refusal("renewal.grace", "too long after the end").accepted("at most 366 days"));
+    }
+    if matches!(renewal.previous, Previous::RevokeAfter(seconds) if seconds > LONGEST_PREVIOUS) {
+        return Err(refusal("renewal.previous", "two certificates for too long")
+            .accepted("revoke-after at most 90 days, or keep"));
+    }
+    match &endpoint.webhook {
+        Some(webhook) => check_webhook(webhook),
+        None => Ok(()),
+    }
+}
+
+fn check_webhook(webhook: &Webhook) -> Result<(), Refusal> {
+    let url = webhook.url.as_str();
+    let is_url = (url.starts_with("https://") || url.starts_with("http://"))
+        && url.len() <= 500
+        && url.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_url {
+        return Err(refusal("webhook.url", "no URL").accepted("https://… or http://…"));
+    }
+    if !(100..=30_000).contains(&webhook.timeout_ms) {
+        return Err(refusal("webhook.timeout_ms", "no time to wait").accepted("100 to 30000"));
+    }
+    match (1..=100_000).contains(&webhook.per_minute) {
+        true => Ok(()),
+        false => Err(refusal("webhook.per_minute", "no budget").accepted("1 to 100000")),
+    }
+}
+
+fn refusal(field: &'static str, message: impl Into<String>) -> Refusal {
+    Refusal::new(
+        format!("enrolment.endpoint.{field}"),
+        "docs/enrolment.md",
+        message,
+    )
+}
+
 /// Refuses profiles that no device may have: an authority's, or one that needs another role than a machine's.
 pub(crate) fn check_profile(ca: &Ca, name: &str) -> Result<(), Refusal> {
     let source = "docs/enrolment.md";

@@ -5,6 +5,7 @@
 //! listener, reads no clock and fetches nothing: the webhook's caller is passed in.
 
 mod cmp;
+mod desk;
 mod door;
 mod endpoint;
 mod error;
@@ -25,9 +26,11 @@ use audit::Timestamp;
 use bytes::Bytes;
 use http::Method;
 
+pub use desk::{Desk, EndpointUse, NewCredential, NewRight, RightView, StoredEndpoint};
 pub use endpoint::{
-    Approval, CmpPolicy, ENDPOINT_RECORDS, Endpoint, EstPolicy, NamesFrom, Network, Previous,
-    Protocols, Renewal, RenewalKey, ScepPolicy, SerialField, Unregistered,
+    Approval, BadNetwork, CmpPolicy, ENDPOINT_RECORDS, Endpoint, EndpointLimits, EstPolicy,
+    NamesFrom, Network, Previous, Protocols, Renewal, RenewalKey, ScepPolicy, SerialField,
+    Unregistered,
 };
 pub use error::DeviceError;
 pub use est::CsrAttributes;
@@ -129,10 +132,14 @@ impl Devices {
         {
             tracing::warn!(%error, "enrolment endpoints cannot be read anew");
         }
+        if event.action.starts_with("enrolment.right.") {
+            self.inner.registration.forget_rights();
+        }
     }
 
     /// Reads anew what [`Devices::observe`] follows: before the log is followed, events may have been missed.
     pub async fn refresh(&self) -> Result<(), DeviceError> {
+        self.inner.registration.forget_rights();
         self.inner.endpoints.refresh(self.inner.ca.store()).await
     }
 
