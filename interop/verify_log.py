@@ -13,13 +13,15 @@ What is checked:
  2. all events hash to the checkpoint's root                         (RFC 6962 section 2.1)
  3. every hash tile is the one that follows from the events          (C2SP tlog-tiles)
  4. every issued certificate is there, has its logged SHA-256, and no other is there
- 5. every announced signature (certificate.intend) ended in an issued or a voided certificate,
-    or was announced in the last five minutes of the log
+ 5. every issued or voided certificate has a serial number that was announced (certificate.intend) or
+    reserved (certificate.reserve) before; every announced one was issued or voided, or announced in the
+    last five minutes of the log; a block of reserved ones, when all are issued, voided or given back
+    (certificate.unreserve), has the hash that its reservation committed to
  6. with --since: the log of that checkpoint is a prefix of this one
  7. in a folder: there is no other file (README.txt is not read), and `vkey` is KEY
 
 The exit status is 0 if everything holds, 1 if not, 2 for wrong usage or no answer. Memory does not grow with
-the events; it holds 32 bytes for every 256 of them and the intents that are open.
+the events; it holds 32 bytes for every 256 of them, the intents and the blocks that are open.
 """
 
 import argparse
@@ -273,6 +275,7 @@ class Verifier:
         self.findings, self.expected = [], {"checkpoint", "vkey", "README.txt"}
         self.tree, self.levels = Tree(), {}
         self.intents, self.open_intents, self.last_time = {}, 0, None
+        self.blocks = {}  # of reserved serial numbers that are open
         self.certificates, self.earlier = 0, earlier
         self.earlier_size = self.earlier_root = None
 
@@ -357,15 +360,65 @@ class Verifier:
             if serial in self.intents:
                 self.find(f"entry {seq}: serial {serial} was announced before")
             self.intents[serial] = (seq, self.last_time)
+        elif action == "certificate.reserve":
+            self.reserve(seq, serial, event.get("after") or {})
+        elif action == "certificate.unreserve":
+            self.give_back(seq, serial, event.get("after") or {})
         elif action == "certificate.void":
-            self.intents.pop(serial, None)
+            self.account(seq, serial, event.get("after"))
         elif action == "certificate.issue":
-            self.intents.pop(serial, None)
+            self.account(seq, serial, event.get("after"))
             digest = event.get("digest")
             if digest is None:
                 self.find(f"entry {seq}: issues a certificate without its digest")
             else:
                 digests.append((seq, digest))
+
+    def reserve(self, seq, block, after):
+        if block in self.blocks:
+            self.find(f"entry {seq}: block {block} was reserved before")
+        count = after.get("count")
+        if not isinstance(count, int) or count < 1:
+            self.find(f"entry {seq}: does not say how many serial numbers it reserves")
+            return
+        self.blocks[block] = (seq, self.last_time, after, set())
+
+    def account(self, seq, serial, after):
+        """A serial number is a certificate's or void: it was announced, or is one of an open block."""
+        block = (after or {}).get("block")
+        if block is None:
+            ceremony = after is None or after.get("profile") == "ca"
+            if self.intents.pop(serial, None) is None and not ceremony:
+                self.find(f"entry {seq}: serial {serial} was neither announced nor reserved")
+        elif block not in self.blocks:
+            self.find(f"entry {seq}: serial {serial} is not of an open block")
+        else:
+            _, _, reserved, serials = self.blocks[block]
+            if reserved.get("issuer") != after.get("issuer") or serial in serials:
+                self.find(f"entry {seq}: serial {serial} is of another issuer than its block, or used twice")
+            serials.add(serial)
+            if len(serials) == reserved.get("count"):
+                self.end_block(seq, block)
+
+    def give_back(self, seq, block, after):
+        unused = [str(serial) for serial in after.get("unused") or []]
+        if block in self.blocks:
+            serials = self.blocks[block][3]
+            if not serials.isdisjoint(unused):
+                self.find(f"entry {seq}: gives back a serial number of block {block} that was used")
+            serials.update(unused)
+            self.end_block(seq, block)
+        elif unused:  # of one that was used up nothing is left to give back
+            self.find(f"entry {seq}: gives back serial numbers of a block that is not open")
+
+    def end_block(self, seq, block):
+        first, _, reserved, serials = self.blocks.pop(block)
+        try:
+            digest = hashlib.sha256(bytes.fromhex("".join(sorted(serials)))).hexdigest()
+        except (TypeError, ValueError):
+            digest = None
+        if len(serials) != reserved.get("count") or digest != reserved.get("serials_sha256"):
+            self.find(f"entry {seq}: the serial numbers of block {block} are not those that entry {first} reserved")
 
     def check_certificates(self, name, digests):
         self.expected.add(name)
@@ -451,9 +504,10 @@ def main():
 
 def report(verifier, options):
     size, root = verifier.tree.size, verifier.tree.root().hex()
+    reserved = sum(after["count"] - len(serials) for _, _, after, serials in verifier.blocks.values())
     if options.json:
         print(json.dumps({"size": size, "root": root, "certificates": verifier.certificates,
-                          "open_intents": verifier.open_intents, "findings": verifier.findings}))
+                          "open_intents": verifier.open_intents, "reserved_serials": reserved, "findings": verifier.findings}))
         return
     for finding in verifier.findings:
         print(f"WRONG  {finding}")
@@ -461,6 +515,8 @@ def report(verifier, options):
         print("note   the key came with the log: this shows that it is consistent, not whose it is")
     if verifier.open_intents:
         print(f"note   {verifier.open_intents} signatures were announced in the last five minutes and are open")
+    if reserved:
+        print(f"note   {reserved} serial numbers are reserved and not used yet")
     verdict = f"{len(verifier.findings)} things are wrong" if verifier.findings else "everything holds"
     print(f"{size} entries, {verifier.certificates} certificates, root {root}: {verdict}")
 

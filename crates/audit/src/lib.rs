@@ -15,6 +15,7 @@ mod folder;
 pub mod merkle;
 pub mod note;
 pub mod proof;
+mod reservations;
 pub mod tile;
 mod time;
 pub mod verify;

@@ -1,8 +1,8 @@
 //! The verifier: takes the whole log in order, the checkpoints and the stored certificates, and
 //! names everything that does not fit together.
 //!
-//! It streams. Its memory holds O(log n) hashes, the intents that are open, and the certificates
-//! and events that have not met yet: when the caller feeds both in about the order in which they
+//! It streams. Its memory holds O(log n) hashes, the intents and blocks of reserved serial numbers
+//! that are open, and the certificates and events that have not met yet: when the caller feeds both in about the order in which they
 //! were stored, that is a handful. Which of two things was changed when they disagree, it can
 //! only say where a checkpoint settles it.
 
@@ -12,18 +12,27 @@ use serde::Serialize;
 
 use crate::merkle::{Frontier, leaf_hash, sha256};
 use crate::note::{Checkpoint, VerifierKey};
+use crate::reservations::Reservations;
 use crate::{Error, Event, Hash, MAX_BODY, Outcome, Timestamp};
 
 /// The action that announces a signature. Its object is the certificate's serial number.
 pub const INTEND: &str = "certificate.intend";
 /// The action that records a signed certificate; its digest is the SHA-256 of the DER.
 pub const ISSUE: &str = "certificate.issue";
+/// The action that reserves serial numbers to sign under, without saying which. Its object is their block.
+pub const RESERVE: &str = "certificate.reserve";
+/// The action that ends such a block and names those of its numbers that were not used.
+pub const UNRESERVE: &str = "certificate.unreserve";
 /// The action that records that an announced certificate counts as revoked and was not issued.
 pub const VOID: &str = "certificate.void";
 
 /// A signature is at work for less than this; start-up voids what a crash left. In a log that was
 /// cut at a checkpoint, intents this close to its end may be about to be followed.
 pub const IN_FLIGHT_MS: i64 = 5 * 60 * 1000;
+
+/// What the events of certificates of authorities have for a profile. Some of them are made before
+/// there is a log to announce them in.
+const CEREMONY: &str = "ca";
 
 /// A damaged log may disagree everywhere; more findings than this are counted, not kept.
 const MAX_FINDINGS: usize = 1000;
@@ -52,6 +61,10 @@ pub enum Kind {
     OpenIntent,
     /// A certificate was announced twice under one serial number.
     RepeatedIntent,
+    /// A certificate was issued or voided under a serial number that was neither announced nor reserved.
+    NotReserved,
+    /// The serial numbers of a block that has ended are not those that were reserved.
+    ReservationDisagrees,
     /// An issuance does not state its certificate's digest.
     NoDigest,
     /// An issued certificate is not stored.
@@ -94,6 +107,8 @@ pub struct Counts {
     pub checkpoints: u64,
     /// Intents that are still open, too recent to be a finding.
     pub open_intents: u64,
+    /// Reserved serial numbers that are not used yet: running servers have some.
+    pub reserved_serials: u64,
 }
 
 /// The result.
@@ -129,6 +144,7 @@ pub struct Verifier {
     agreed_up_to: u64,
     last_time: Option<Timestamp>,
     intents: HashMap<String, (u64, Timestamp)>,
+    reservations: Reservations,
     /// Issuances whose certificate has not come, and certificates whose issuance has not come.
     awaited: HashMap<Hash, u64>,
     unclaimed: HashMap<Hash, String>,
@@ -263,6 +279,7 @@ impl Verifier {
             self.find(Kind::Truncated, Some(self.next), text);
         }
         self.report_open_intents(in_flight_since);
+        self.counts.reserved_serials = self.reservations.open();
         let mut missing: Vec<u64> = std::mem::take(&mut self.awaited).into_values().collect();
         missing.sort_unstable();
         for seq in missing {
@@ -304,8 +321,16 @@ impl Verifier {
                     self.find(Kind::RepeatedIntent, Some(seq), text);
                 }
             }
+            RESERVE => {
+                let reserved = self.reservations.reserve(seq, event);
+                self.disagree(seq, reserved);
+            }
+            UNRESERVE => {
+                let returned = self.reservations.give_back(event);
+                self.disagree(seq, returned);
+            }
             ISSUE => {
-                self.intents.remove(serial);
+                self.account(seq, event);
                 match event.digest {
                     Some(digest) => self.await_certificate(seq, digest),
                     None => {
@@ -314,10 +339,35 @@ impl Verifier {
                     }
                 }
             }
-            VOID => {
-                self.intents.remove(serial);
-            }
+            VOID => self.account(seq, event),
             _ => {}
+        }
+    }
+
+    /// A serial number is a certificate's or void: it was announced, or is one of a block.
+    fn account(&mut self, seq: u64, event: &Event) {
+        let serial = &event.object.id;
+        let said = |name| event.after.as_ref()?.get(name)?.as_str();
+        if let Some(block) = said("block") {
+            match self.reservations.settle(block, event) {
+                Some(settled) => self.disagree(seq, settled),
+                None => {
+                    let text = format!("serial {serial} is not of an open block {block}");
+                    self.find(Kind::NotReserved, Some(seq), text);
+                }
+            }
+        } else if self.intents.remove(serial).is_none()
+            && event.after.is_some()
+            && said("profile") != Some(CEREMONY)
+        {
+            let text = format!("serial {serial} was neither announced nor reserved");
+            self.find(Kind::NotReserved, Some(seq), text);
+        }
+    }
+
+    fn disagree(&mut self, seq: u64, checked: Result<(), String>) {
+        if let Err(text) = checked {
+            self.find(Kind::ReservationDisagrees, Some(seq), text);
         }
     }
 

@@ -283,6 +283,146 @@ fn r36_a_signature_that_was_announced_must_be_accounted_for() {
     }
 }
 
+/// An event about a certificate or a block of serial numbers, with what it says.
+fn saying(action: &'static str, object: &str, after: serde_json::Value) -> Vec<u8> {
+    let object = Object::new("any", object);
+    let event = Event::new(Timestamp(5), Actor::system("t"), action, object).after(after);
+    let event = match action {
+        "certificate.issue" => event.digest(merkle::sha256(b"der")),
+        _ => event,
+    };
+    event.seal().unwrap().body
+}
+
+#[test]
+fn r36_every_serial_number_was_reserved_and_every_reservation_is_accounted_for() {
+    use serde_json::json;
+    let hash = |serials: &[&[u8]]| hex::encode(merkle::sha256(&serials.concat()));
+    let reserve = |count: u64, hash: String| {
+        let after = json!({"issuer": "i", "partition": 0, "count": count, "serials_sha256": hash});
+        saying("certificate.reserve", "b", after)
+    };
+    let two = || reserve(2, hash(&[b"\x01", b"\x02"]));
+    let issue = |serial, block: Option<&str>| {
+        let after = json!({"issuer": "i", "profile": "p", "block": block});
+        saying("certificate.issue", serial, after)
+    };
+    let void = |serial, issuer: &str| {
+        let after = json!({"issuer": issuer, "block": "b"});
+        saying("certificate.void", serial, after)
+    };
+    let back =
+        |unused: serde_json::Value| saying("certificate.unreserve", "b", json!({"unused": unused}));
+    let ceremony = saying(
+        "certificate.issue",
+        "09",
+        json!({"issuer": "root", "profile": "ca"}),
+    );
+    type Case<'a> = (&'a str, Vec<Vec<u8>>, &'a [Kind], u64);
+    let no = &[Kind::ReservationDisagrees][..];
+    let cases: Vec<Case<'_>> = vec![
+        ("open", vec![two()], &[], 2),
+        ("one used", vec![two(), issue("02", Some("b"))], &[], 1),
+        (
+            "used up",
+            vec![two(), issue("02", Some("b")), void("01", "i")],
+            &[],
+            0,
+        ),
+        (
+            "used up, row gone",
+            vec![
+                two(),
+                issue("02", Some("b")),
+                void("01", "i"),
+                back(json!([])),
+            ],
+            &[],
+            0,
+        ),
+        ("given back", vec![two(), back(json!(["01", "02"]))], &[], 0),
+        (
+            "used and given back",
+            vec![two(), issue("02", Some("b")), back(json!(["01"]))],
+            &[],
+            0,
+        ),
+        ("neither", vec![issue("02", None)], &[Kind::NotReserved], 0),
+        ("of an authority, in a ceremony", vec![ceremony], &[], 0),
+        (
+            "a block that is not there",
+            vec![issue("02", Some("b"))],
+            &[Kind::NotReserved],
+            0,
+        ),
+        (
+            "after its end",
+            vec![two(), back(json!(["01", "02"])), issue("02", Some("b"))],
+            &[Kind::NotReserved],
+            0,
+        ),
+        (
+            "another number",
+            vec![two(), issue("03", Some("b")), void("01", "i")],
+            no,
+            0,
+        ),
+        (
+            "another number given back",
+            vec![two(), issue("02", Some("b")), back(json!(["03"]))],
+            no,
+            0,
+        ),
+        (
+            "one forgotten",
+            vec![two(), issue("02", Some("b")), back(json!([]))],
+            no,
+            0,
+        ),
+        (
+            "one too many",
+            vec![two(), back(json!(["01", "02", "03"]))],
+            no,
+            0,
+        ),
+        (
+            "used twice",
+            vec![two(), void("02", "i"), void("02", "i")],
+            no,
+            1,
+        ),
+        (
+            "used and unused",
+            vec![two(), void("02", "i"), back(json!(["02", "01"]))],
+            no,
+            1,
+        ),
+        ("another issuer", vec![two(), void("02", "j")], no, 2),
+        ("reserved twice", vec![two(), two()], no, 2),
+        ("of nothing", vec![reserve(0, hash(&[]))], no, 0),
+        (
+            "given back out of nothing",
+            vec![back(json!(["01"]))],
+            no,
+            0,
+        ),
+        ("given back unnamed", vec![two(), back(json!(null))], no, 2),
+    ];
+    for (what, bodies, expected, left) in cases {
+        let mut verifier = Verifier::new();
+        for (seq, body) in bodies.iter().enumerate() {
+            verifier.event(seq as u64, body, None);
+        }
+        verifier.certificate("a row", b"der", None);
+        let report = verifier.finish(None);
+        let mut kinds: Vec<Kind> = report.findings.iter().map(|finding| finding.kind).collect();
+        // The row that stands for every issuance is not what is tested here.
+        kinds.retain(|kind| *kind != Kind::UnloggedCertificate);
+        assert_eq!(kinds, expected, "{what}: {:?}", report.findings);
+        assert_eq!(report.counts.reserved_serials, left, "{what}");
+    }
+}
+
 #[test]
 fn a_hopeless_log_does_not_fill_the_memory_with_findings() {
     let mut verifier = Verifier::new();

@@ -1,5 +1,5 @@
-//! What a certificate costs, all in but HTTP: CSR parsed, possession proved, checked, linted, intent
-//! durable, signed, recorded; and where the time goes.
+//! What a certificate costs, all in but HTTP: CSR parsed, possession proved, checked, linted, signed
+//! under a serial number that is reserved, recorded; and where the time goes.
 //!
 //! `cargo bench -p ca --bench issuance [-- URL]`; without a URL, SQLite in a temporary directory.
 //! CPU is that of this process: on SQLite the database is in it, on PostgreSQL it is not.
@@ -47,6 +47,7 @@ async fn main() {
         ca.init(init, &answers, root, now()).await.unwrap();
     }
     let csr = csr();
+    ca.keep_serials(now()).await.unwrap();
     parts(&ca, &csr).await;
     println!(
         "{:>10} {:>10} {:>12} {:>10} {:>10}",

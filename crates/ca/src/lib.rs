@@ -2,10 +2,10 @@
 //! the issuance cycle, the repository; status (revocation, CRLs, OCSP) stands beside them.
 //!
 //! # Invariants
-//! - Nothing is signed that was not permitted, recorded and linted: the three proofs are values that
-//!   only their step can make and that signing consumes.
-//! - Every certificate row has an event with its digest; every intent that did not become a
-//!   certificate is voided and its serial number revoked.
+//! - Nothing is signed that was not permitted, linted and accounted for: the three proofs are values
+//!   that only their step can make and that signing consumes.
+//! - Every certificate row has an event with its digest; every serial number under which there may be
+//!   a signature without a certificate is voided: it counts as revoked.
 //! - What changes rarely (authorities, profiles) is one immutable snapshot, swapped whole.
 
 mod authority;
@@ -63,7 +63,7 @@ pub use status::{ListStatus, ResponderStatus, StatusReport};
 pub use to_ward::OwnCertificate;
 pub use verification::{stored_log_key, verify_log};
 
-use issuance::Fault;
+use issuance::{Fault, Reserves, Underway};
 use state::State;
 
 /// The CA. Cheap to clone.
@@ -81,6 +81,8 @@ struct Inner {
     compromised: compromised::CompromisedKeys,
     status: status::StatusServices,
     notary: tokio::sync::OnceCell<log::Notary>,
+    reserves: Reserves,
+    underway: Arc<Underway>,
     fault: Fault,
 }
 
@@ -106,6 +108,8 @@ impl Ca {
                 compromised: compromised::CompromisedKeys::new(),
                 status: status::StatusServices::new(),
                 notary: tokio::sync::OnceCell::new(),
+                reserves: Reserves::new()?,
+                underway: Arc::default(),
                 fault: Fault::default(),
             }),
         };
@@ -214,6 +218,14 @@ impl Ca {
 
     pub(crate) fn status_services(&self) -> &status::StatusServices {
         &self.inner.status
+    }
+
+    pub(crate) fn reserves(&self) -> &Reserves {
+        &self.inner.reserves
+    }
+
+    pub(crate) fn underway(&self) -> &Arc<Underway> {
+        &self.inner.underway
     }
 
     pub(crate) fn fault(&self) -> &Fault {

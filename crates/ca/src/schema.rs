@@ -1,6 +1,7 @@
 //! The CA's tables. Certificates are immutable rows; what changes about them (revocation) is a small
 //! row of its own. A certificate's row is covered by the event `certificate.issue`, whose digest is
-//! the SHA-256 of the DER; an intent's by `certificate.intend`.
+//! the SHA-256 of the DER; an intent's by `certificate.intend`, a block of serial numbers by
+//! `certificate.reserve`.
 
 use store::Migration;
 
@@ -22,6 +23,12 @@ pub const MIGRATIONS: &[Migration] = &[
         room: "ca",
         version: 3,
         sql: include_str!("schema/v3.sql"),
+        postgres: None,
+    },
+    Migration {
+        room: "ca",
+        version: 4,
+        sql: include_str!("schema/v4.sql"),
         postgres: None,
     },
 ];

@@ -121,6 +121,9 @@ pub async fn serve(
             tracing::warn!(%error, "what a crash left open is not voided yet");
         }
     }
+    if let Err(error) = services.ca.keep_serials(services.now()).await {
+        tracing::warn!(%error, "no serial numbers are reserved yet");
+    }
     let certificate = tls::CurrentCertificate::none();
     own_certificate::ensure(&services, &certificate).await?;
     // Ready before the first question. Where it fails (a full disk), the loop tries again and the rest is served.
@@ -191,6 +194,9 @@ pub async fn serve(
         if task.await.is_err() {
             tracing::error!("a task ended by panic");
         }
+    }
+    if let Err(error) = services.ca.release_serials(services.now()).await {
+        tracing::warn!(%error, "reserved serial numbers are not given back: the next start voids them");
     }
     Ok(())
 }

@@ -66,9 +66,10 @@ pub(crate) fn start(
         every(
             services,
             &stop,
-            "abandoned intents",
+            "serial numbers",
             Duration::from_secs(15),
             |services| async move {
+                services.ca.keep_serials(services.now()).await?;
                 services.ca.void_abandoned(false, services.now()).await?;
                 Ok::<(), ca::CaError>(())
             },
@@ -185,6 +186,8 @@ async fn observe(
 fn noteworthy(body: &[u8]) -> Option<audit::Event> {
     let routine = [
         br#""action":"certificate.intend""#.as_slice(),
+        br#""action":"certificate.reserve""#,
+        br#""action":"certificate.unreserve""#,
         br#""action":"certificate.issue""#,
         br#""action":"acme.order."#,
         br#""action":"acme.authorization."#,

@@ -12,6 +12,7 @@ const TAKE: &str = "INSERT INTO leases(name, holder, expires_at) VALUES($1, $2, 
     ON CONFLICT(name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at \
     WHERE leases.holder = excluded.holder OR leases.expires_at <= $4";
 const GIVE_BACK: &str = "DELETE FROM leases WHERE name = $1 AND holder = $2";
+const RUNS: &str = "SELECT 1 FROM leases WHERE name = $1 AND expires_at > $2";
 const NOT_TAKEN: &str = "somebody else holds the lease";
 
 impl Store {
@@ -33,6 +34,11 @@ impl Store {
             Err(crate::StoreError::Conflict(NOT_TAKEN)) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether somebody holds the lease and it has not run out.
+    pub async fn lease_runs(&self, name: &str, now: Timestamp) -> Result<bool> {
+        Ok(!self.query(RUNS, params![name, now]).await?.is_empty())
     }
 
     /// Gives a lease back before it runs out; nothing happens if `holder` does not have it.

@@ -104,7 +104,7 @@ fn verify_folder(folder: &Path, since: Option<&Path>, vkey: Option<&str>) -> Don
 pub(crate) fn judged(what: &str, verdict: &Verdict, key: &str) -> Report {
     let counts = &verdict.counts;
     let mut text = format!(
-        "{}: {what}\n  {} events, {} certificates, {} checkpoints, {} signatures at work\n  root {}\n  key  {key}",
+        "{}: {what}\n  {} events, {} certificates, {} checkpoints, {} signatures at work, {} serial numbers reserved\n  root {}\n  key  {key}",
         if verdict.is_ok() {
             "verified"
         } else {
@@ -114,6 +114,7 @@ pub(crate) fn judged(what: &str, verdict: &Verdict, key: &str) -> Report {
         counts.certificates,
         counts.checkpoints,
         counts.open_intents,
+        counts.reserved_serials,
         verdict.root
     );
     for finding in &verdict.findings {

@@ -1,6 +1,7 @@
 //! What a protocol writes along with an issuance. A protocol that keeps state of its own about a
-//! request (an ACME order) adds its statements to the two writes of the cycle, so that its state and
-//! the certificate's can never disagree: there is no third write that a crash could come before.
+//! request (an ACME order) adds its statements to the writes of the cycle, so that its state and the
+//! certificate's can never disagree: there is no further write that a crash could come before. Where
+//! the serial number was reserved ahead there is one write, and both additions are in it.
 
 use std::fmt;
 
@@ -10,8 +11,8 @@ type WithIntent = Box<dyn FnOnce(Write) -> Result<Write> + Send + Sync>;
 type WithRecord = Box<dyn FnOnce(Write, &[u8; 32]) -> Result<Write> + Send + Sync>;
 
 /// Additions to the writes of one issuance. A statement that finds another state than it expects
-/// ([`Write::run_expecting`]) stops the issuance with [`store::StoreError::Conflict`]: beside the
-/// intent, before anything is announced; beside the record, after which the intent is voided.
+/// ([`Write::run_expecting`]) stops the issuance with [`store::StoreError::Conflict`]: beside an
+/// intent, before anything is announced; beside the record, after which the serial number is voided.
 #[derive(Default)]
 pub struct Along {
     with_intent: Option<WithIntent>,
@@ -19,9 +20,9 @@ pub struct Along {
 }
 
 impl Along {
-    /// `with_intent` is added to the write that records the intent, `with_record` to the one that
-    /// makes the certificate durable, and the intent with it; it is given the certificate's SHA-256. Neither is called for an
-    /// issuance that is refused.
+    /// `with_intent` is added to the write that records the intent if there is one, otherwise to the
+    /// one that makes the certificate durable, before `with_record`, which is given the certificate's
+    /// SHA-256. Neither is called for an issuance that is refused.
     pub fn new(
         with_intent: impl FnOnce(Write) -> Result<Write> + Send + Sync + 'static,
         with_record: impl FnOnce(Write, &[u8; 32]) -> Result<Write> + Send + Sync + 'static,

@@ -1,6 +1,6 @@
 //! From a plan to a certificate. Three proofs stand between a request and a signature: the
-//! [`Permit`], [`Linted`] (these exact bytes passed) and [`Recorded`] (the intent to sign these exact
-//! bytes is in the database). Their constructors are private to their steps; [`Ca::sign`] consumes all three.
+//! [`Permit`], [`Linted`] (these exact bytes passed) and [`Accounted`] (the serial number in these bytes
+//! is on the disk). Their constructors are private to their steps; [`Ca::sign`] consumes all three.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -10,13 +10,15 @@ use audit::merkle::sha256;
 use audit::{Event, Object, Timestamp};
 use keys::Signer;
 use serde_json::json;
-use store::{Durability, StoreError, Write, params};
+use store::{StoreError, Write, params};
 use x509::lint::{IssuerFacts, LintContext, Severity};
 use x509::{SignatureAlgorithm, Time};
 
 use super::along::Along;
 use super::plan::Plan;
+use super::recover::OpenIntent;
 use super::request::{IssueRequest, Issued};
+use super::reserve::Reserved;
 use super::serial;
 use super::template::Leaf;
 use crate::{Ca, CaError, Result};
@@ -32,13 +34,38 @@ struct Draft {
 /// Proof that the bytes of this draft passed the lint.
 struct Linted(Arc<Draft>);
 
-/// Proof that the intent to sign the bytes of this draft is recorded, as durably as the key needs
-/// it ([`intent_durability`]).
-struct Recorded(Arc<Draft>);
+/// Proof that the serial number of this draft is on the disk, as one under which there may be a
+/// signature: it becomes a certificate's, or counts as revoked, whatever happens to this process.
+struct Accounted {
+    draft: Arc<Draft>,
+    account: Account,
+}
+
+/// What accounts for a serial number until it is settled.
+enum Account {
+    /// The block that it was reserved in.
+    Block(Reserved),
+    /// An intent of its own.
+    Intent,
+}
+
+impl Accounted {
+    /// The number of a draft, out of a block.
+    fn reserved(draft: Arc<Draft>, reserved: Reserved) -> Result<Self> {
+        match draft.serial == reserved.serial() {
+            true => Ok(Accounted {
+                draft,
+                account: Account::Block(reserved),
+            }),
+            false => Err(CaError::Internal("another serial number was reserved")),
+        }
+    }
+}
 
 /// A signature over a draft's bytes: nothing but [`Ca::record`] can be done with it.
 struct Signed {
     draft: Arc<Draft>,
+    account: Account,
     der: Vec<u8>,
     permit: Permit,
 }
@@ -51,12 +78,13 @@ const RECORD: &str = "INSERT INTO certificates\
     (issuer, serial, sha256, profile, profile_version, subject, names, not_before, not_after, \
     issued_at, partition, requester, idempotency, der) \
     VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-const REVOKE_VOID: &str = "INSERT INTO revocations\
-    (issuer, serial, partition, reason, revoked_at, invalidity_date, changed_at, expires) \
-    VALUES($1, $2, $3, 0, $4, NULL, $5, $6) ON CONFLICT(issuer, serial) DO NOTHING";
-
-/// A voided serial number stays on CRLs for a year: whoever has the signature has it by theft.
-const VOID_SECONDS: i64 = 365 * 86_400;
+/// The same for a serial number out of a block, which must still be there.
+const RECORD_RESERVED: &str = "INSERT INTO certificates\
+    (issuer, serial, sha256, profile, profile_version, subject, names, not_before, not_after, \
+    issued_at, partition, requester, idempotency, der) \
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 \
+    WHERE EXISTS(SELECT 1 FROM serial_blocks WHERE id = $15)";
+const BLOCK_GONE: &str = "the serial number was voided while the signature was made";
 
 impl Ca {
     /// Carries a plan through lint, intent, signature and record.
@@ -74,25 +102,31 @@ impl Ca {
             .signer()
             .cloned()
             .ok_or_else(|| CaError::Offline(issuer.name().to_owned()))?;
-        let draft = Arc::new(self.draft(plan, request, now).await?);
+        // A token may keep or show what it signed whatever happens to this machine: each of its signatures
+        // is announced by itself. A software key's are in this process's memory until they are recorded.
+        let reserved = match signer.is_blocking() {
+            true => None,
+            false => self.reserved(&issuer, now).await?,
+        };
+        let (serial, partition) = match &reserved {
+            Some(reserved) => (reserved.serial().to_vec(), reserved.partition()),
+            None => (serial::new(now)?, self.next_partition(&issuer, 1).await?),
+        };
+        let draft = Arc::new(self.draft(plan, request, serial, partition));
         let linted = lint(&draft)?;
-        let durability = intent_durability(&signer);
-        let recorded = self
-            .intend(
-                &permit,
-                draft,
-                idempotency.as_deref(),
-                durability,
-                &mut request.along,
-                now,
-            )
-            .await?;
+        let accounted = match reserved {
+            Some(reserved) => Accounted::reserved(draft, reserved)?,
+            None => {
+                let (along, key) = (&mut request.along, idempotency.as_deref());
+                self.intend(&permit, draft, key, along, now).await?
+            }
+        };
         self.gap(Gap::Intended)?;
         let algorithm = issuer.signature_algorithm();
-        let signed = match sign(permit, linted, recorded, signer, algorithm).await {
+        let signed = match sign(permit, linted, accounted, signer, algorithm).await {
             Ok(signed) => signed,
-            Err((error, draft)) => {
-                self.void(&draft, &error.to_string(), now).await?;
+            Err((error, draft, account)) => {
+                self.void(&draft, account, &error.to_string(), now).await?;
                 return Err(error);
             }
         };
@@ -104,9 +138,8 @@ impl Ca {
         Ok(issued)
     }
 
-    async fn draft(&self, plan: Plan, request: &IssueRequest, now: Timestamp) -> Result<Draft> {
+    fn draft(&self, plan: Plan, request: &IssueRequest, serial: Vec<u8>, partition: u32) -> Draft {
         let issuer = &plan.route.issuer;
-        let partition = self.next_partition(issuer).await?;
         let template = issuer.templates.find(
             issuer,
             &plan.route.profile,
@@ -114,7 +147,6 @@ impl Ca {
             partition,
             &plan.route.settings.base_url,
         );
-        let serial = serial::new(now)?;
         let tbs = template.encode(&Leaf {
             serial: &serial,
             not_before: plan.not_before,
@@ -126,23 +158,23 @@ impl Ca {
             workstation: request.workstation.as_ref(),
             must_staple: request.must_staple,
         });
-        Ok(Draft {
+        Draft {
             plan,
             serial,
             partition,
             tbs,
-        })
+        }
     }
 
+    /// Accounts for the serial number of a draft by an intent of its own.
     async fn intend(
         &self,
         permit: &Permit,
         draft: Arc<Draft>,
         idempotency: Option<&str>,
-        durability: Durability,
         along: &mut Along,
         now: Timestamp,
-    ) -> Result<Recorded> {
+    ) -> Result<Accounted> {
         let route = &draft.plan.route;
         let event = Event::new(
             now,
@@ -155,7 +187,7 @@ impl Ca {
             "profile": route.profile.profile.name(),
             "tbs_sha256": hex::encode(sha256(&draft.tbs)),
         }));
-        let write = Write::new(event)?.durability(durability).routine();
+        let write = Write::new(event)?.routine();
         // What goes along comes first: who is too late for it need not be told of an intent in its way.
         let write = along.intend(write)?.run(
             INTEND,
@@ -170,14 +202,11 @@ impl Ca {
             ],
         );
         match self.store().commit(write).await {
-            Ok(_) => Ok(Recorded(draft)),
-            Err(StoreError::Duplicate(_)) if idempotency.is_some() => Err(access::Refusal::new(
-                "idempotency.in-progress",
-                "docs/api.md",
-                "a request with this idempotency key is under way",
-            )
-            .accepted("the same request a moment later")
-            .into()),
+            Ok(_) => Ok(Accounted {
+                draft,
+                account: Account::Intent,
+            }),
+            Err(StoreError::Duplicate(_)) if idempotency.is_some() => Err(in_progress().into()),
             Err(error) => Err(error.into()),
         }
     }
@@ -190,39 +219,59 @@ impl Ca {
         approved: Option<RequestId>,
         now: Timestamp,
     ) -> Result<Issued> {
-        let Signed { draft, der, permit } = signed;
+        let Signed {
+            draft,
+            account,
+            der,
+            permit,
+        } = signed;
         let (plan, route) = (&draft.plan, &draft.plan.route);
         let fingerprint = sha256(&der);
         let subject = plan.subject.to_string();
-        let event = issue_event(&draft, &permit, request, &subject, approved.as_ref(), now)
-            .digest(fingerprint);
-        let mut write = Write::new(event)?
-            .routine()
-            .run_expecting(
-                1,
-                SETTLE,
-                params![&draft.serial],
-                "the intent was voided while the signature was made",
-            )
-            .run(
-                RECORD,
-                params![
-                    route.issuer.name(),
-                    &draft.serial,
-                    fingerprint,
-                    route.profile.profile.name(),
-                    route.profile.version.cast_signed(),
-                    subject,
-                    plan.names.texts.join("\n"),
-                    plan.not_before.0,
-                    plan.not_after.0,
-                    now,
-                    draft.partition,
-                    permit.actor().id.as_str(),
-                    idempotency.clone(),
-                    &der,
-                ],
-            );
+        let block = match &account {
+            Account::Block(reserved) => Some(reserved.block()),
+            Account::Intent => None,
+        };
+        let event = issue_event(
+            &draft,
+            block,
+            &permit,
+            request,
+            &subject,
+            approved.as_ref(),
+            now,
+        )
+        .digest(fingerprint);
+        let mut row = params![
+            route.issuer.name(),
+            &draft.serial,
+            fingerprint,
+            route.profile.profile.name(),
+            route.profile.version.cast_signed(),
+            subject,
+            plan.names.texts.join("\n"),
+            plan.not_before.0,
+            plan.not_after.0,
+            now,
+            draft.partition,
+            permit.actor().id.as_str(),
+            idempotency.clone(),
+            &der,
+        ];
+        let mut write = Write::new(event)?.routine();
+        write = match block {
+            Some(block) => {
+                row.push(block.into());
+                let write = request.along.intend(write)?;
+                write.run_expecting(1, RECORD_RESERVED, row, BLOCK_GONE)
+            }
+            None => {
+                let serial = params![&draft.serial];
+                write
+                    .run_expecting(1, SETTLE, serial, "the intent was voided meanwhile")
+                    .run(RECORD, row)
+            }
+        };
         if let Some(exception) = &request.exception {
             let id = hex::encode(fingerprint);
             write = write.put_record("exception", &id, 0, exception, now)?;
@@ -236,15 +285,18 @@ impl Ca {
         }
         let write = request.along.record(write, &fingerprint)?;
         match self.store().commit(write).await {
-            Ok(_) => {}
+            Ok(_) => account.settle(),
             Err(StoreError::Conflict(what)) => {
-                // What the request was made for has changed meanwhile, or the intent was voided.
-                self.void(&draft, what, now).await?;
+                // What the request was made for has changed meanwhile, or the number was voided.
+                if let (Account::Block(reserved), BLOCK_GONE) = (&account, what) {
+                    reserved.forget_block();
+                }
+                self.void(&draft, account, what, now).await?;
                 return Err(StoreError::Conflict(what).into());
             }
             Err(StoreError::Duplicate(what)) => {
-                // Another request with the same idempotency key won between the two writes.
-                self.void(&draft, &what, now).await?;
+                // Another request with the same idempotency key won meanwhile.
+                self.void(&draft, account, &what, now).await?;
                 if let Some(key) = idempotency
                     && let Some(issued) = self.repeated(&key, request).await?
                 {
@@ -271,54 +323,17 @@ impl Ca {
         })
     }
 
-    async fn void(&self, draft: &Draft, why: &str, now: Timestamp) -> Result<()> {
-        let open = OpenIntent {
-            serial: draft.serial.clone(),
-            issuer: draft.plan.route.issuer.name().to_owned(),
-            partition: i64::from(draft.partition),
-        };
-        self.void_intent(&open, why, now).await.map(drop)
-    }
-
-    /// Ends an intent that did not become a certificate: its serial number counts as revoked, in
-    /// case a signature exists. `false` if somebody else ended it meanwhile.
-    pub(super) async fn void_intent(
-        &self,
-        open: &OpenIntent,
-        why: &str,
-        now: Timestamp,
-    ) -> Result<bool> {
-        let event = Event::new(
-            now,
-            audit::Actor::system("issuance"),
-            "certificate.void",
-            Object::new("certificate", hex::encode(&open.serial)),
-        )
-        .why(why)
-        .after(json!({
-            "issuer": open.issuer,
-            "partition": open.partition,
-            "status": "revoked",
-            "reason": "unspecified",
-        }));
-        let seconds = now.0.div_euclid(1000);
-        let write = Write::new(event)?
-            .run_expecting(1, SETTLE, params![&open.serial], "the intent is settled")
-            .run(
-                REVOKE_VOID,
-                params![
-                    &open.issuer,
-                    &open.serial,
-                    open.partition,
-                    seconds,
-                    now,
-                    seconds + VOID_SECONDS
-                ],
-            );
-        match self.store().commit(write).await {
-            Ok(_) => Ok(true),
-            Err(StoreError::Conflict(_)) => Ok(false),
-            Err(error) => Err(error.into()),
+    async fn void(&self, draft: &Draft, account: Account, why: &str, now: Timestamp) -> Result<()> {
+        match account {
+            Account::Block(reserved) => self.void_reserved(reserved, why, now).await,
+            Account::Intent => {
+                let open = OpenIntent {
+                    serial: draft.serial.clone(),
+                    issuer: draft.plan.route.issuer.name().to_owned(),
+                    partition: i64::from(draft.partition),
+                };
+                self.void_intent(&open, why, now).await.map(drop)
+            }
         }
     }
 
@@ -332,11 +347,23 @@ impl Ca {
     }
 }
 
-/// An intent that is neither issued nor voided.
-pub(super) struct OpenIntent {
-    pub(super) serial: Vec<u8>,
-    pub(super) issuer: String,
-    pub(super) partition: i64,
+impl Account {
+    /// The serial number is a certificate's.
+    fn settle(self) {
+        if let Account::Block(reserved) = self {
+            reserved.settle();
+        }
+    }
+}
+
+/// Another request with the same idempotency key is being worked on.
+pub(super) fn in_progress() -> access::Refusal {
+    access::Refusal::new(
+        "idempotency.in-progress",
+        "docs/api.md",
+        "a request with this idempotency key is under way",
+    )
+    .accepted("the same request a moment later")
 }
 
 /// The exact bytes against every rule that is an error (RFC 5280 and the house's own).
@@ -365,33 +392,20 @@ fn lint(draft: &Arc<Draft>) -> Result<Linted> {
     }
 }
 
-/// What the intent waits for before the signature is made.
-///
-/// A token outside this process may keep or show what it signed whatever happens here, so its
-/// intent is on the disk first. A signature of a key in this process is in this process's memory
-/// and nowhere else until it is recorded: if the power fails before, signature and intent are
-/// gone together, and if only this process ends, the intent is there to be voided. When the
-/// record is durable, so is the intent, which stands before it in the same log.
-fn intent_durability(signer: &Signer) -> Durability {
-    match signer.is_blocking() {
-        true => Durability::Durable,
-        false => Durability::Ordered,
-    }
-}
-
 /// The one place where a subscriber's certificate is signed.
 async fn sign(
     permit: Permit,
     Linted(linted): Linted,
-    Recorded(draft): Recorded,
+    Accounted { draft, mut account }: Accounted,
     signer: Signer,
     algorithm: SignatureAlgorithm,
-) -> std::result::Result<Signed, (CaError, Arc<Draft>)> {
+) -> std::result::Result<Signed, (CaError, Arc<Draft>, Account)> {
     if !Arc::ptr_eq(&linted, &draft) {
-        return Err((
-            CaError::Internal("lint and intent are of different bytes"),
-            draft,
-        ));
+        let error = CaError::Internal("what was linted is not what is accounted for");
+        return Err((error, draft, account));
+    }
+    if let Account::Block(reserved) = &mut account {
+        reserved.sign();
     }
     let signature = if signer.is_blocking() {
         let bytes = Arc::clone(&draft);
@@ -406,14 +420,16 @@ async fn sign(
         Ok(signature) => Ok(Signed {
             der: x509::assemble(&draft.tbs, algorithm, &signature),
             draft,
+            account,
             permit,
         }),
-        Err(error) => Err((error, draft)),
+        Err(error) => Err((error, draft, account)),
     }
 }
 
 fn issue_event(
     draft: &Draft,
+    block: Option<&str>,
     permit: &Permit,
     request: &IssueRequest,
     subject: &str,
@@ -432,6 +448,9 @@ fn issue_event(
         "not_before": Time::to_string(&plan.not_before),
         "not_after": Time::to_string(&plan.not_after),
     });
+    if let Some(block) = block {
+        after["block"] = json!(block);
+    }
     if !request.evidence.is_empty() {
         after["evidence"] = json!(request.evidence);
     }
@@ -457,7 +476,7 @@ fn issue_event(
 /// The gaps of the cycle: where a crash can happen between two recorded states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
-    /// The intent is recorded, nothing is signed.
+    /// The serial number is accounted for, by a block or an intent; nothing is signed.
     Intended = 1,
     /// A signature exists, nobody has it.
     Signed = 2,

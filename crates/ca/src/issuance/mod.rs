@@ -1,9 +1,10 @@
-//! The issuance cycle: permit → profile check → lint of the exact bytes → intent → sign →
-//! record durably → answer. Each step consumes the proof of the one before by move; `docs/profiles.md` and
+//! The issuance cycle: permit → profile check → serial number → lint of the exact bytes → sign →
+//! record durably → answer. The serial number is on the disk before the signature: reserved ahead in a
+//! block, or announced by an intent of its own after the lint. Each step consumes the proof of the one before by move; `docs/profiles.md` and
 //! ARCHITECTURE.md say what a crash in each gap leaves behind.
 //!
-//! The lint stands before the intent because a refusal must leave nothing to clean up: what was
-//! announced and not issued counts as revoked, and anybody could fill a CRL by asking for nonsense.
+//! A refusal must leave nothing to clean up, or anybody could fill a CRL by asking for nonsense: a
+//! reserved number goes back to its block, and an intent is not made before the lint has passed.
 
 mod along;
 mod approval;
@@ -13,13 +14,16 @@ mod partition;
 mod plan;
 mod recover;
 mod request;
+mod reserve;
 pub(crate) mod serial;
 mod subject;
 mod template;
 pub(crate) mod text;
+mod underway;
 
 use access::{Action, Permit, RequestId, holder};
 use audit::{Object, Timestamp};
+use store::StoreError;
 use x509::{KeyAlgorithm, PublicKey};
 use zeroize::Zeroizing;
 
@@ -33,7 +37,9 @@ pub use plan::csr_refusal;
 pub use request::{
     Backdate, Exception, GeneratedKey, IssueRequest, Issued, KeyPackage, Outcome, Source,
 };
+pub(crate) use reserve::Reserves;
 pub(crate) use template::{Templates, authority_info, crl_url, policy_extension};
+pub(crate) use underway::Underway;
 
 use crate::finish::Finish;
 use crate::{Ca, CaError, Result};
@@ -112,7 +118,8 @@ impl Ca {
         self.clock().check(now)?;
         let state = self.state();
         let idempotency = idempotency(&permit, &request)?;
-        // What is written along holds the second of two requests back at the intent.
+        let _work = self.begin(idempotency.as_deref(), &request)?;
+        // What is written along tells the second of two requests from the first.
         if let Some(key) = &idempotency
             && request.along.is_empty()
             && let Some(issued) = self.repeated(key, &request).await?
@@ -153,6 +160,19 @@ impl Ca {
             issued.key = Some(pack(pkcs8, package, &issued).await?);
         }
         Ok(Outcome::Issued(Box::new(issued)))
+    }
+}
+
+impl Ca {
+    /// The second of two requests with one idempotency key waits for nothing.
+    fn begin(&self, key: Option<&str>, request: &IssueRequest) -> Result<Option<underway::Work>> {
+        let Some(key) = key else { return Ok(None) };
+        match self.underway().begin(key) {
+            Some(work) => Ok(Some(work)),
+            None if request.along.is_empty() => Err(cycle::in_progress().into()),
+            // Its protocol knows what became of the first.
+            None => Err(StoreError::Conflict("another request for this is under way").into()),
+        }
     }
 }
 

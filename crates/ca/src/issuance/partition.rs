@@ -26,15 +26,16 @@ const IN_PARTITION: &str = "SELECT COUNT(*) FROM (SELECT partition FROM certific
     WHERE issuer = $1 ORDER BY serial DESC LIMIT 100000) AS newest WHERE partition = $2";
 
 impl Ca {
-    /// The partition of the next certificate. Two nodes count apart; a partition is then a little
-    /// larger than meant, which harms nothing.
-    pub(crate) async fn next_partition(&self, issuer: &Issuer) -> Result<u32> {
+    /// The partition of the next `count` certificates. Two nodes count apart; a partition is then a
+    /// little larger than meant, which harms nothing.
+    pub(crate) async fn next_partition(&self, issuer: &Issuer, count: usize) -> Result<u32> {
         let counter = &issuer.partitions.0;
         if counter.load(Ordering::Acquire) < 0 {
             let known = self.count_partitions(issuer.name()).await?;
             let _ = counter.compare_exchange(-1, known, Ordering::AcqRel, Ordering::Acquire);
         }
-        let number = counter.fetch_add(1, Ordering::AcqRel) / PARTITION_SIZE;
+        let count = i64::try_from(count).unwrap_or(PARTITION_SIZE);
+        let number = counter.fetch_add(count, Ordering::AcqRel) / PARTITION_SIZE;
         Ok(u32::try_from(number).unwrap_or(u32::MAX))
     }
 

@@ -13,6 +13,7 @@ mod issuance;
 mod profiles;
 mod refusals;
 mod repository;
+mod reserve;
 mod support;
 mod tamper;
 mod tools;

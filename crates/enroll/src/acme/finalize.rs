@@ -1,5 +1,6 @@
 //! Finalizing an order (RFC 8555 §7.4). The order becomes processing in the write that makes the CA's intent and valid in
-//! the one that makes the certificate, so that there is a certificate if and only if the order is valid.
+//! the one that makes the certificate, so that there is a certificate if and only if the order is valid. Where the CA has
+//! reserved serial numbers it makes no intent, and the order becomes both in one write.
 
 use std::time::Duration;
 
@@ -72,7 +73,11 @@ pub(crate) async fn post(
         }
         Ok(Err(Stopped::Refused(refusal))) => Err(problem(&refusal)),
         Ok(Err(Stopped::Elsewhere)) | Err(_) => {
-            let order = own(acme, call, id).await?;
+            let mut order = own(acme, call, id).await?;
+            if order.stored == Stored::Open {
+                // It is under way, and not stored before the certificate is.
+                order.stored = Stored::Processing;
+            }
             Ok(view(call, &order, 200, now))
         }
         Ok(Err(Stopped::Failed(error))) => {

@@ -1,16 +1,19 @@
 //! One statement instead of many: what a batch does to a table row by row with one text, done to
 //! all rows at once. Parameters become arrays; so a batch of any size has a handful of statements.
 //!
-//! Only two shapes are understood, the two of the hot path: an INSERT of its parameters, and a
-//! DELETE by one column. Everything else is sent as it is, once for each write.
+//! Only three shapes are understood, those of the hot path: an INSERT of its parameters, the same
+//! on condition that another table has a row, and a DELETE by one column. Everything else is sent
+//! as it is, once for each write.
 
 use tokio_postgres::types::Type;
 
 /// A statement that can be done for many rows at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Many<'a> {
-    /// The only table it touches.
+    /// The only table it changes.
     pub(crate) table: &'a str,
+    /// Another that it looks into.
+    pub(crate) looks_into: Option<&'a str>,
     shape: Shape<'a>,
 }
 
@@ -18,6 +21,9 @@ pub(crate) struct Many<'a> {
 enum Shape<'a> {
     /// `head` is all before `VALUES($1, …, $n)`, which ends the statement.
     Insert { head: &'a str },
+    /// `head` is all before `SELECT $1, …, $n-1 WHERE EXISTS(`, and `condition` what follows up to
+    /// ` = $n)`, which ends the statement.
+    InsertIf { head: &'a str, condition: &'a str },
     /// `head` is all before the last `= $1`, and `column` stands before that.
     Delete { head: &'a str, column: &'a str },
 }
@@ -25,22 +31,35 @@ enum Shape<'a> {
 impl<'a> Many<'a> {
     /// Understands a statement, or does not.
     pub(crate) fn of(sql: &'a str) -> Option<Self> {
-        Many::insert(sql).or_else(|| Many::delete(sql))
+        Many::insert(sql)
+            .or_else(|| Many::insert_if(sql))
+            .or_else(|| Many::delete(sql))
     }
 
     fn insert(sql: &'a str) -> Option<Self> {
         let (head, values) = sql.split_once("VALUES(")?;
-        let columns = head.strip_prefix("INSERT INTO ")?.trim_end();
-        let (table, columns) = columns.strip_suffix(')')?.split_once('(')?;
-        let values = values.strip_suffix(')')?.split(',').map(str::trim);
-        let in_order = values.clone().enumerate().all(|(at, value)| {
-            let number = value.strip_prefix('$').and_then(|text| text.parse().ok());
-            number == Some(at + 1)
-        });
-        let complete = values.count() == columns.split(',').count();
-        (in_order && complete).then_some(Many {
-            table: name(table)?,
+        let (table, columns) = target(head)?;
+        (in_order(values.strip_suffix(')')?)? == columns).then_some(Many {
+            table,
+            looks_into: None,
             shape: Shape::Insert { head },
+        })
+    }
+
+    fn insert_if(sql: &'a str) -> Option<Self> {
+        let (insert, condition) = sql.split_once(" WHERE EXISTS(")?;
+        let (head, values) = insert.split_once("SELECT ")?;
+        let (table, columns) = target(head)?;
+        let (condition, last) = condition.strip_suffix(')')?.split_once(" = $")?;
+        let (other, column) = condition
+            .strip_prefix("SELECT 1 FROM ")?
+            .split_once(" WHERE ")?;
+        name(column)?;
+        let complete = in_order(values)? == columns && last.parse() == Ok(columns + 1);
+        complete.then_some(Many {
+            table,
+            looks_into: Some(name(other)?),
+            shape: Shape::InsertIf { head, condition },
         })
     }
 
@@ -49,6 +68,7 @@ impl<'a> Many<'a> {
         let (table, column) = head.strip_prefix("DELETE FROM ")?.split_once(" WHERE ")?;
         Some(Many {
             table: name(table)?,
+            looks_into: None,
             shape: Shape::Delete {
                 head,
                 column: name(column)?,
@@ -63,6 +83,15 @@ impl<'a> Many<'a> {
         let arrays = arrays.join(", ");
         match self.shape {
             Shape::Insert { head } => format!("{head}SELECT * FROM unnest({arrays})"),
+            Shape::InsertIf { head, condition } => {
+                let names: Vec<String> = (1..=types.len()).map(|at| format!("v{at}")).collect();
+                let (all, inserted) = (names.join(", "), names[..types.len() - 1].join(", "));
+                let last = types.len();
+                format!(
+                    "{head}SELECT {inserted} FROM unnest({arrays}) AS many({all}) \
+                    WHERE EXISTS({condition} = v{last})"
+                )
+            }
             Shape::Delete { head, .. } => format!("{head} = ANY({arrays})"),
         }
     }
@@ -70,7 +99,7 @@ impl<'a> Many<'a> {
     /// The column that tells apart the rows changed for one write from those of another.
     fn key(&self) -> Option<&'a str> {
         match self.shape {
-            Shape::Insert { .. } => None,
+            Shape::Insert { .. } | Shape::InsertIf { .. } => None,
             Shape::Delete { column, .. } => Some(column),
         }
     }
@@ -121,6 +150,27 @@ fn expecting(sql: &str, count: usize, key: Option<&str>) -> String {
     )
 }
 
+/// The table of `INSERT INTO table(columns) `, and how many columns there are.
+fn target(head: &str) -> Option<(&str, usize)> {
+    let columns = head.strip_prefix("INSERT INTO ")?.trim_end();
+    let (table, columns) = columns.strip_suffix(')')?.split_once('(')?;
+    Some((name(table)?, columns.split(',').count()))
+}
+
+/// How many parameters these are, if they are `$1, $2, …` in order.
+fn in_order(values: &str) -> Option<usize> {
+    let values = values.split(',').map(str::trim);
+    let numbers = values.map(|value| value.strip_prefix('$')?.parse().ok());
+    let mut count = 0;
+    for number in numbers {
+        count += 1;
+        if number != Some(count) {
+            return None;
+        }
+    }
+    Some(count)
+}
+
 /// A bare name, without the space around it.
 fn name(text: &str) -> Option<&str> {
     let text = text.trim();
@@ -138,6 +188,11 @@ mod tests {
             (
                 "INSERT INTO t(a, b) VALUES($1, $2)",
                 "INSERT INTO t(a, b) SELECT * FROM unnest($1::int8[], $2::bytea[])",
+            ),
+            (
+                "INSERT INTO t(a) SELECT $1 WHERE EXISTS(SELECT 1 FROM u WHERE id = $2)",
+                "INSERT INTO t(a) SELECT v1 FROM unnest($1::int8[], $2::bytea[]) AS many(v1, v2) \
+                WHERE EXISTS(SELECT 1 FROM u WHERE id = v2)",
             ),
             (
                 "DELETE FROM t WHERE a = $1",
@@ -161,6 +216,11 @@ mod tests {
             "INSERT INTO t(a) VALUES($1) ON CONFLICT DO NOTHING",
             "INSERT INTO t VALUES($1)",
             "INSERT INTO t(a) SELECT $1",
+            "INSERT INTO t(a) SELECT $1 WHERE EXISTS(SELECT 1 FROM u WHERE id = $1)",
+            "INSERT INTO t(a) SELECT $1 WHERE EXISTS(SELECT 1 FROM u WHERE id = $2 AND b = $3)",
+            "INSERT INTO t(a) SELECT $1 WHERE EXISTS(SELECT 1 FROM u WHERE b > 1 AND id = $2)",
+            "INSERT INTO t(a) SELECT $2 WHERE EXISTS(SELECT 1 FROM u WHERE id = $3)",
+            "INSERT INTO t(a) SELECT $1 WHERE NOT EXISTS(SELECT 1 FROM u WHERE id = $2)",
             "DELETE FROM t",
             "DELETE FROM t WHERE a = $1 AND b = $2",
             "DELETE FROM t WHERE b > 1 AND a = $1",

@@ -255,12 +255,15 @@ fn alike(one: &Write, other: &Write) -> bool {
 }
 
 /// Whether the statements of such writes may be run statement by statement instead of write by
-/// write: each touches a table of its own, so that every table sees the same either way.
+/// write: each touches tables of its own, so that every table sees the same either way.
 fn separable(write: &Write) -> bool {
     let mut tables = HashSet::new();
     write.statements.iter().all(|statement| {
         let counts = matches!(statement.expected_rows(), None | Some(1));
-        counts && Many::of(statement.sql).is_some_and(|many| tables.insert(many.table))
+        let apart = |many: Many<'static>| {
+            tables.insert(many.table) && many.looks_into.is_none_or(|table| tables.insert(table))
+        };
+        counts && Many::of(statement.sql).is_some_and(apart)
     })
 }
 
