@@ -69,13 +69,21 @@ impl Fault {
 
 /// The bit for a rule of the registration, the profile or the authority.
 fn bit(rule: &str) -> FailInfo {
-    let family = rule.split(['.', '-']).next().unwrap_or_default();
     match rule {
-        "enrolment.transaction" => FailInfo::TRANSACTION_ID_IN_USE,
-        _ if rule.starts_with("csr-key") || rule.starts_with("csr-signature") => FailInfo::BAD_ALG,
-        _ => match family {
-            "names" | "subject" | "extension" | "validity" | "key" => FailInfo::BAD_CERT_TEMPLATE,
-            "csr" => FailInfo::BAD_CERT_TEMPLATE,
+        "enrolment.transaction.key" => FailInfo::TRANSACTION_ID_IN_USE,
+        "enrolment.transaction.unknown" => FailInfo::BAD_REQUEST,
+        "enrolment.profile" => FailInfo::UNACCEPTED_POLICY,
+        "enrolment.names" | "enrolment.renewal.names" | "enrolment.renewal.key" => {
+            FailInfo::BAD_CERT_TEMPLATE
+        }
+        "enrolment.revoke" => FailInfo::BAD_CERT_ID,
+        _ if rule.starts_with("enrolment.serial.") => FailInfo::BAD_CERT_TEMPLATE,
+        _ if rule.starts_with("enrolment.limit") => FailInfo::SYSTEM_UNAVAIL,
+        _ if rule.starts_with("csr-signature") => FailInfo::BAD_ALG,
+        _ => match rule.split(['.', '-']).next().unwrap_or_default() {
+            "names" | "subject" | "extension" | "validity" | "key" | "csr" => {
+                FailInfo::BAD_CERT_TEMPLATE
+            }
             "authority" | "clock" => FailInfo::SYSTEM_UNAVAIL,
             _ => FailInfo::NOT_AUTHORIZED,
         },
