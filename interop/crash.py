@@ -10,8 +10,9 @@ of the times in the middle of its start-up. After each restart, from the outside
  - every revocation that was acknowledged is in REST and in OCSP, and at the end in the CRLs;
  - the export verifies with verify_log.py, as a continuation of the last checkpoint that was seen
    before the kill, with every acknowledged certificate in it;
- - no serial number was used twice; every announced signature ended in an issued certificate or in
-   a voided serial number, which OCSP says is revoked;
+ - no serial number was used twice; every announced signature, and every serial number that a dead
+   server had reserved, ended in an issued certificate or in a voided serial number, which OCSP says is
+   revoked;
  - `ward audit verify` finds nothing in the live database, nor verify_log.py in the log that is served at the end.
 
 The number of kills for each database is CRASH_KILLS in the environment, 20 if it is not set.
@@ -90,7 +91,7 @@ class Hospital:
              "--listen", f"127.0.0.1:{self.api_port}", "--http", f"127.0.0.1:{self.http_port}"])
         self.token = self.command("token", "create", "--name", "crash", "--role", "issuer")["token"]
         self.log = open(world.folder / f"{database}.log", "ab")
-        self.process = None
+        self.process, self.spawned = None, None
         self.context = ssl.create_default_context()
         # The listener's own certificate is not what is tested here.
         self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
@@ -106,6 +107,7 @@ class Hospital:
         return json.loads(done.stdout)["findings"]
 
     def spawn(self):
+        self.spawned = datetime.datetime.now(datetime.timezone.utc)
         self.process = subprocess.Popen([str(self.binary), "serve", "--data", str(self.data)], stdout=self.log,
                                         stderr=self.log, stdin=subprocess.DEVNULL, start_new_session=True)
         self.world.processes.append(self.process)
@@ -333,7 +335,7 @@ class Trial:
         log = self.log = Log(str(folder), key, self.checkpoint)
         log.run()
         demand(not log.findings, f"verify_log.py: {log.findings[:5]}")
-        self.check_open_intents(log, settled_after)
+        self.check_open(log, settled_after)
         missing = set(self.issued) - log.digests
         demand(not missing, f"{len(missing)} acknowledged certificates are not in the log")
         serials = log.issued_serials + log.voided
@@ -346,17 +348,25 @@ class Trial:
                 status = self.hospital.ocsp_status(issuer, int(serial, 16))
                 demand(status == ocsp.OCSPCertStatus.REVOKED, f"the voided serial {serial} is {status}")
 
-    @staticmethod
-    def check_open_intents(log, settled_after):
+    def check_open(self, log, settled_after):
+        """What is open is recent, or a block of the server that runs now."""
         now = datetime.datetime.now(datetime.timezone.utc)
         for serial, (seq, announced) in log.intents.items():
             age = (now - announced).total_seconds()
             demand(age < settled_after, f"the signature under {serial}, announced in event {seq}, is unaccounted for")
+        for block, (seq, reserved) in self.left_blocks(log).items():
+            age = (now - reserved).total_seconds()
+            demand(age < settled_after, f"block {block}, reserved in event {seq} by a dead server, is unaccounted for")
+
+    def left_blocks(self, log):
+        """Blocks of serial numbers that are open and not of the server that runs now."""
+        return {block: (seq, reserved) for block, (seq, reserved, _, _) in log.blocks.items()
+                if reserved < self.hospital.spawned}
 
     def wait_until_settled(self):
-        """Until every intent is issued or voided, which the check after it demands."""
+        """Until every intent is issued or voided, and every dead server's block, which the check after it demands."""
         deadline = time.monotonic() + SETTLED_AFTER[self.hospital.name]
-        while self.log.intents and time.monotonic() < deadline:
+        while (self.log.intents or self.left_blocks(self.log)) and time.monotonic() < deadline:
             time.sleep(5)
             self.check_log(SETTLED_AFTER[self.hospital.name])
         self.check_log(0)

@@ -20,6 +20,8 @@ on_both!(
     an_order_is_finalized_once,
     many_finalize_at_once_and_there_is_one_certificate,
     a_crash_in_any_gap_is_made_good,
+    where_numbers_are_reserved_an_order_is_open_until_it_is_valid,
+    many_finalize_at_once_under_reserved_numbers,
     an_order_that_cannot_be_fulfilled_after_a_crash_ends,
     r09_a_change_of_policy_reaches_orders_that_are_ready,
     must_staple_is_asked_for_in_the_request,
@@ -312,7 +314,16 @@ async fn an_order_is_finalized_once(postgres: bool) {
 }
 
 async fn many_finalize_at_once_and_there_is_one_certificate(postgres: bool) {
+    one_certificate(House::new(postgres).await).await;
+}
+
+async fn many_finalize_at_once_under_reserved_numbers(postgres: bool) {
     let house = House::new(postgres).await;
+    house.ca.keep_serials(house.now()).await.unwrap();
+    one_certificate(house).await;
+}
+
+async fn one_certificate(house: House) {
     let client = house.client().await;
     for _ in 0..3 {
         let url = client.ready(&["a.example.org"]).await;
@@ -383,6 +394,35 @@ async fn a_crash_in_any_gap_is_made_good(postgres: bool) {
         assert_eq!(house.certificates().await, 1);
         acme.resume(Timestamp(house.now().0 + DAY)).await.unwrap();
         assert_eq!(house.certificates().await, 1);
+        house.check().await;
+    }
+}
+
+async fn where_numbers_are_reserved_an_order_is_open_until_it_is_valid(postgres: bool) {
+    for (gap, voids) in [(Gap::Intended, 0), (Gap::Signed, 1), (Gap::Recorded, 0)] {
+        let house = House::new(postgres).await;
+        house.ca.keep_serials(house.now()).await.unwrap();
+        let client = house.client().await;
+        let url = client.ready(&["a.example.org"]).await;
+        house.ca.stop_at(gap, false);
+        let answer = client.finalize(&url, &csr(&["a.example.org"])).await;
+        let stored = client.get(&url).await.text("status");
+        match gap {
+            Gap::Recorded => assert_eq!((answer.status, stored.as_str()), (200, "valid")),
+            _ => {
+                assert_eq!((answer.status, stored.as_str()), (503, "ready"), "{gap:?}");
+                let again = client.finalize(&url, &csr(&["a.example.org"])).await;
+                assert_eq!(again.ok(200).text("status"), "valid", "{gap:?}");
+            }
+        }
+        house.ca.release_serials(house.now()).await.unwrap();
+        assert_eq!(
+            house.events("certificate.void").await.len(),
+            voids,
+            "{gap:?}"
+        );
+        assert_eq!(house.certificates().await, 1);
+        assert_eq!(house.events("certificate.intend").await.len(), 0);
         house.check().await;
     }
 }
