@@ -72,6 +72,27 @@ impl Default for Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Where its devices come in, below a server's address.
+    pub fn paths(&self) -> Vec<String> {
+        let (name, protocols) = (&self.name, self.protocols);
+        let mut paths = Vec::new();
+        if protocols.est {
+            paths.push(format!("/.well-known/est/{name}"));
+        }
+        if protocols.scep {
+            paths.push(format!("/scep/{name}"));
+            if self.scep.ndes {
+                paths.push("/certsrv/mscep/mscep.dll".to_owned());
+            }
+        }
+        if protocols.cmp {
+            paths.push(format!("/.well-known/cmp/p/{name}"));
+        }
+        paths
+    }
+}
+
 /// Which protocols an endpoint speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

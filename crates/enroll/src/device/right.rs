@@ -92,12 +92,13 @@ pub enum For {
 pub enum Credential {
     /// A password for SCEP's challengePassword (and as HTTP password with any user name).
     OneTimePassword {
-        /// Of the password, hexadecimal.
+        /// Of the password, hexadecimal; empty where it is shown.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         sha256: String,
     },
     HttpPassword {
         user: String,
-        /// Of the password, hexadecimal.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         sha256: String,
     },
     /// For CMP's MAC; the right's id is the reference. The secret is sealed beside the record.
@@ -150,6 +151,17 @@ impl Right {
         } else {
             None
         }
+    }
+
+    /// As it is shown to people: hashes of passwords are nobody's business.
+    #[must_use]
+    pub fn without_hash(mut self) -> Self {
+        if let Credential::OneTimePassword { sha256 } | Credential::HttpPassword { sha256, .. } =
+            &mut self.credential
+        {
+            sha256.clear();
+        }
+        self
     }
 
     /// Whether it is good at this endpoint.

@@ -6,6 +6,7 @@ mod audit_log;
 mod authorities;
 mod caller;
 mod certificates;
+mod enrolment;
 mod error;
 mod openapi;
 mod profiles;
@@ -54,6 +55,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .route("/api/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/api/v1/tokens/{id}", delete(tokens::revoke))
         .merge(acme_routes())
+        .merge(enrolment_routes())
         .route("/api/v1/audit/events", get(audit_log::events))
         .route("/api/v1/audit/proofs/{seq}", get(audit_log::prove))
         .route("/api/v1/status", get(status::show))
@@ -97,6 +99,37 @@ fn acme_routes() -> Router<Arc<Services>> {
             get(acme::recalls).post(acme::recall),
         )
         .route("/api/v1/acme/recalls/{id}", delete(acme::end_recall))
+}
+
+fn enrolment_routes() -> Router<Arc<Services>> {
+    Router::new()
+        .route(
+            "/api/v1/enrolment/endpoints",
+            get(enrolment::endpoints).post(enrolment::create_endpoint),
+        )
+        .route(
+            "/api/v1/enrolment/endpoints/{name}",
+            get(enrolment::endpoint)
+                .put(enrolment::put_endpoint)
+                .delete(enrolment::remove_endpoint),
+        )
+        .route(
+            "/api/v1/enrolment/rights",
+            get(enrolment::rights).post(enrolment::create_right),
+        )
+        .route("/api/v1/enrolment/rights/{id}", get(enrolment::right))
+        .route(
+            "/api/v1/enrolment/rights/{id}/revoke",
+            post(enrolment::revoke_right),
+        )
+        .route(
+            "/api/v1/enrolment/registrations",
+            get(enrolment::registrations),
+        )
+        .route(
+            "/api/v1/enrolment/registrations/{id}",
+            get(enrolment::registration),
+        )
 }
 
 /// What plain HTTP serves beside the hot public documents: the log's hashes, nothing that needs a token.

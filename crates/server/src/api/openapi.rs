@@ -4,7 +4,9 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use super::{acme, audit_log, authorities, certificates, profiles, requests, status, tokens};
+use super::{
+    acme, audit_log, authorities, certificates, enrolment, profiles, requests, status, tokens,
+};
 use crate::problem::Problem;
 
 #[derive(OpenApi)]
@@ -16,7 +18,11 @@ use crate::problem::Problem;
         profiles::list, profiles::show, requests::list, requests::show, requests::approve, requests::deny,
         tokens::create, tokens::list, tokens::revoke, acme::directories, acme::directory, acme::create_directory,
         acme::put_directory, acme::remove_directory, acme::create_eab, acme::eab_keys, acme::eab_key, acme::revoke_eab,
-        acme::accounts, acme::account, acme::deactivate, acme::orders, acme::order, acme::recall, acme::recalls, acme::end_recall, audit_log::events, audit_log::prove, status::show,
+        acme::accounts, acme::account, acme::deactivate, acme::orders, acme::order, acme::recall, acme::recalls, acme::end_recall,
+        enrolment::endpoints, enrolment::endpoint, enrolment::create_endpoint, enrolment::put_endpoint,
+        enrolment::remove_endpoint, enrolment::rights, enrolment::right, enrolment::create_right, enrolment::revoke_right,
+        enrolment::registrations, enrolment::registration,
+        audit_log::events, audit_log::prove, status::show,
     ),
     components(schemas(Problem)),
     modifiers(&Bearer),

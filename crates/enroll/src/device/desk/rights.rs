@@ -70,6 +70,15 @@ pub struct RightView {
 }
 
 impl RightView {
+    /// As it is shown to people.
+    #[must_use]
+    pub fn without_hash(self) -> Self {
+        RightView {
+            right: self.right.without_hash(),
+            used: self.used,
+        }
+    }
+
     /// `active`, `used up`, `expired` or `revoked`.
     pub fn state(&self, now: Timestamp) -> &'static str {
         let used_up = self
