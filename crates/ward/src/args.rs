@@ -80,6 +80,9 @@ pub(crate) enum Command {
     /// ACME: directories, external account keys, accounts, recalls.
     #[command(subcommand)]
     Acme(crate::acme::args::Acme),
+    /// Device enrolment by EST, SCEP and CMP: endpoints, rights, registrations.
+    #[command(subcommand)]
+    Enrol(crate::enrol::args::Enrol),
     /// The audit log: show, prove, export, verify.
     #[command(subcommand)]
     Audit(Audit),

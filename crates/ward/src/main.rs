@@ -11,6 +11,7 @@ mod clock;
 mod confirm;
 mod context;
 mod crl;
+mod enrol;
 mod init;
 mod issue;
 mod key;
@@ -67,6 +68,7 @@ async fn act(place: &Place, command: Command) -> Done {
         Command::Key(command) => key::run(place, command).await,
         Command::Token(command) => token::run(place, command).await,
         Command::Acme(command) => acme::run(place, command).await,
+        Command::Enrol(command) => enrol::run(place, command).await,
         Command::Audit(command) => audit_log::run(place, command).await,
         Command::Backup { file } => backup::backup(place, &file).await,
         Command::Restore { file, replace, yes } => {

@@ -73,6 +73,11 @@ impl Default for Endpoint {
 }
 
 impl Endpoint {
+    /// The issuer that its certificates come from now.
+    pub fn issuer(&self, ca: &Ca) -> Result<Arc<Issuer>, DeviceError> {
+        issuer(ca, self)
+    }
+
     /// Where its devices come in, below a server's address.
     pub fn paths(&self) -> Vec<String> {
         let (name, protocols) = (&self.name, self.protocols);

@@ -212,8 +212,12 @@ fn parse(file: &Path) -> Result<Door, Failure> {
     })
 }
 
-/// The directory with `KEY=VALUE` applied. A value is TOML; a word that is not is taken as text.
-fn changed(door: &Door, settings: &[String]) -> Result<Door, Failure> {
+/// A directory, or another thing with settings, with `KEY=VALUE` applied. A value is TOML; a word that is not is taken as
+/// text.
+pub(crate) fn changed<T>(door: &T, settings: &[String]) -> Result<T, Failure>
+where
+    T: Clone + serde::Serialize + serde::de::DeserializeOwned,
+{
     if settings.is_empty() {
         return Ok(door.clone());
     }
@@ -231,7 +235,7 @@ fn changed(door: &Door, settings: &[String]) -> Result<Door, Failure> {
         }
         let table = at
             .and_then(toml::Value::as_table_mut)
-            .ok_or_else(|| Failure::Usage(format!("a directory has no `{path}`")))?;
+            .ok_or_else(|| Failure::Usage(format!("there is no `{path}`")))?;
         match value.trim() {
             "" => drop(table.remove(last)),
             value => drop(table.insert(last.to_owned(), toml_value(value))),

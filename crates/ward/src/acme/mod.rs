@@ -43,8 +43,13 @@ impl From<AcmeError> for Failure {
 
 /// Where clients find a directory, as far as this machine knows how it is called outside.
 fn url(context: &Context, directory: &str) -> String {
+    format!("{}/acme/{directory}/directory", base(context))
+}
+
+/// The HTTPS address of this Ward, as far as this machine knows how it is called outside.
+pub(crate) fn base(context: &Context) -> String {
     if let Some(url) = &context.config.url {
-        return format!("{url}/acme/{directory}/directory");
+        return url.clone();
     }
     let host = context
         .config
@@ -56,7 +61,7 @@ fn url(context: &Context, directory: &str) -> String {
         Err(_) => host.to_owned(),
     };
     match context.config.api.port() {
-        443 => format!("https://{host}/acme/{directory}/directory"),
-        port => format!("https://{host}:{port}/acme/{directory}/directory"),
+        443 => format!("https://{host}"),
+        port => format!("https://{host}:{port}"),
     }
 }
