@@ -18,6 +18,9 @@ PACKAGES=(
   "certtool gnutls-bin" "keytool default-jre-headless" "softhsm2-util softhsm2" "pkcs11-tool opensc"
   "nginx nginx-light" "storescp dcmtk" "mosquitto mosquitto" "mosquitto_pub mosquitto-clients"
   "- postgresql" "psql postgresql-client"
+  # Devices: an EST client with its TLS, 802.1X from both sides.
+  "pki strongswan-pki" "- libstrongswan-standard-plugins" "- libstrongswan-extra-plugins"
+  "freeradius freeradius" "eapol_test eapoltest"
   # ACME clients and what they answer challenges with; named takes dynamic updates for dns-01.
   "/usr/bin/certbot certbot" "dehydrated dehydrated" "acme-tiny acme-tiny" "uacme uacme" "caddy caddy"
   "socat socat" "named bind9" "nsupdate bind9-dnsutils"

@@ -214,6 +214,8 @@ impl Default for Previous {
 pub struct EstPolicy {
     /// Keys may be made here (RFC 7030 §4.4).
     pub server_keygen: bool,
+    /// Answers come in one line of base64, for clients that cannot read lines (strongSwan before 6).
+    pub one_line: bool,
     /// What `csrattrs` tells devices to ask for.
     pub csr_attributes: CsrAttributes,
 }

@@ -24,7 +24,7 @@ use x509::CertificationRequest;
 pub use attributes::CsrAttributes;
 
 use super::registration::{Asked, Claim, Decision, KeyAndNames, Proof, Protocol, Transaction};
-use super::{DeviceError, Devices, Endpoint, Reply, Request};
+use super::{Approval, DeviceError, Devices, Endpoint, Reply, Request};
 
 /// RFC 7030 §4.1.3, §4.2.3; the parameter is RFC 8551 §3.2.2's.
 const CERTS_ONLY: &str = "application/pkcs7-mime; smime-type=certs-only";
@@ -87,7 +87,7 @@ pub(super) async fn handle(
     }
     match operation {
         Operation::CaCerts => match anchors::of(devices, &endpoint, now) {
-            Ok(all) => certificates(all.iter().map(x509::Certificate::der)),
+            Ok(all) => certificates(&endpoint, all.iter().map(x509::Certificate::der)),
             Err(error) => reasons::failed(&error, &endpoint),
         },
         Operation::CsrAttrs => csr_attributes(&endpoint),
@@ -98,10 +98,17 @@ pub(super) async fn handle(
     }
 }
 
-fn certificates<'a>(all: impl IntoIterator<Item = &'a [u8]>) -> Reply {
+fn certificates<'a>(endpoint: &Endpoint, all: impl IntoIterator<Item = &'a [u8]>) -> Reply {
     let none: [&[u8]; 0] = [];
     let bundle = x509::pkcs7::build(all, none);
-    Reply::typed(200, CERTS_ONLY, body::encode(&bundle, "\n").into_bytes())
+    Reply::typed(200, CERTS_ONLY, base64(endpoint, &bundle))
+}
+
+fn base64(endpoint: &Endpoint, der: &[u8]) -> String {
+    match endpoint.est.one_line {
+        true => body::encode(der, ""),
+        false => body::encode(der, "\n"),
+    }
 }
 
 /// RFC 7030 §4.5.2: 204 where there is nothing to say.
@@ -111,7 +118,7 @@ fn csr_attributes(endpoint: &Endpoint) -> Reply {
         return Reply::empty(204);
     }
     match attributes.encode() {
-        Ok(der) => Reply::typed(200, CSR_ATTRIBUTES, body::encode(&der, "\n").into_bytes()),
+        Ok(der) => Reply::typed(200, CSR_ATTRIBUTES, base64(endpoint, &der)),
         Err(refusal) => {
             // Checked when the endpoint was made: a rule has changed since.
             tracing::error!(%refusal, endpoint = endpoint.name, "csrattrs cannot be sent");
@@ -128,7 +135,8 @@ async fn enrol(
     now: Timestamp,
 ) -> Reply {
     let proof = credentials::of(devices, request, operation == Operation::Reenroll);
-    if matches!(proof, Proof::Nothing) {
+    // Where a person looks at every device, one may ask that has nothing to show yet.
+    if matches!(proof, Proof::Nothing) && endpoint.approval == Approval::Never {
         return credentials::challenge(&endpoint.name);
     }
     if operation == Operation::KeyGen && !endpoint.est.server_keygen {
@@ -201,7 +209,7 @@ fn answer(
             })
         }
         // The certificate that was issued, and no other (RFC 7030 §4.2.3).
-        Decision::Issued(issued) => certificates([issued.der.as_slice()]),
+        Decision::Issued(issued) => certificates(endpoint, [issued.der.as_slice()]),
         Decision::Pending { retry_after_s, .. } => reasons::text(
             202,
             "somebody has to approve this: send the same request again later",
