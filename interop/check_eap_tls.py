@@ -6,7 +6,7 @@ import re
 import sys
 import time
 
-from devices import Device, est
+from devices import Desk, Device, est
 from hospital import ROOT, Checks, Hospital, eventually, must
 from radius import Radius
 
@@ -38,15 +38,15 @@ def radius_certificate(hospital, folder):
 def main():
     checks = Checks("EAP-TLS")
     with Hospital("eap") as hospital:
-        hospital.open_desk()
+        desk = Desk(hospital)
         folder = hospital.folder / "certs"
         folder.mkdir()
         radius_certificate(hospital, folder)
-        hospital.endpoint("network", "eap-tls-client")
+        desk.endpoint("network", "eap-tls-client")
         pump, monitor = Device(hospital, "INF-7001"), Device(hospital, "MON-7002", "rsa")
         for device in (pump, monitor):
-            hospital.asset(device.serial, f"{device.serial.lower()}.mercy.example")
-            auth = hospital.right("network", device.serial)
+            device.asset = desk.asset(device.serial, f"{device.serial.lower()}.mercy.example")
+            auth = desk.right({"asset": device.asset})
             answer = est(hospital, "simpleenroll", device.request(), "network", auth)
             if checks.equal(f"{device.serial} gets its certificate over EST", answer.status, 200):
                 device.keep(answer)
@@ -66,7 +66,7 @@ def main():
         checks.that("a certificate of nobody is not", done.returncode != 0 and "FAILURE" in done.stdout, done.stdout[-1500:])
 
         began = time.monotonic()
-        hospital.retire(pump.serial)
+        desk.retire(pump.asset)
         out = eventually(MINUTE, lambda: admitted(pump).returncode != 0)
         took = time.monotonic() - began
         checks.that(f"after its retirement {pump.serial} is out within a minute ({took:.1f} s)", out and took < MINUTE, server.said()[-3000:])

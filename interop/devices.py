@@ -90,3 +90,38 @@ def certificates(body):
     done = subprocess.run(["openssl", "pkcs7", "-inform", "DER", "-print_certs"], input=base64.b64decode(body),
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
     return re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", done.stdout.decode(), re.S)
+
+
+class Desk:
+    """What people do so that a device may enrol, over REST."""
+
+    def __init__(self, hospital, name="desk"):
+        self.hospital, self.token = hospital, hospital.token(name, "admin", more=("--person",))
+
+    def ask(self, method, path, body=None):
+        status, _, answer = self.hospital.rest(method, f"/api/v1/{path}", self.token, body)
+        if status // 100 != 2:
+            raise SystemExit(f"{method} {path}: {status} {answer}")
+        return answer
+
+    def endpoint(self, name, profile="device-ldevid", **settings):
+        """An endpoint for EST, whose devices may renew at any time."""
+        wanted = {"name": name, "profile": profile, "protocols": {"est": True}, "renewal": {"from": 0}} | settings
+        self.ask("POST", "enrolment/endpoints", wanted)
+
+    def asset(self, serial, *hosts, **fields):
+        wanted = {"serial": serial, "manufacturer": "Acme Medical", "model": "Infusomat", "host_names": list(hosts)} | fields
+        return self.ask("POST", "assets", wanted)["asset"]["id"]
+
+    def right(self, wanted="any", endpoint=None, **fields):
+        """user:password for it."""
+        body = {"for": wanted, "credential": {"http-password": {}}, "endpoint": endpoint} | fields
+        made = self.ask("POST", "enrolment/rights", body)
+        return f"{made['right']['id']}:{made['secret']}"
+
+    def pump(self, serial, *hosts, **fields):
+        """A device in the register, and a password for it."""
+        return self.right({"asset": self.asset(serial, *hosts, **fields)})
+
+    def retire(self, asset):
+        return self.ask("POST", f"assets/{asset}/retire", {"reason": "scrapped"})

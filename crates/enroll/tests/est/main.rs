@@ -1,5 +1,6 @@
 //! EST through its door, on both databases: what it answers, and to whom (R09).
 
+mod enrol;
 mod support;
 
 use access::Action;

@@ -7,16 +7,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 use access::{Access, Action, Permit, Target};
-use audit::{Actor, Event, Object, Timestamp};
+use audit::Timestamp;
 use bytes::Bytes;
+use ca::revocation::Revocation;
 use ca::{Answers, Ca, Carry, RootKey};
 use enroll::device::{
-    Devices, ENDPOINT_RECORDS, Endpoint, Listener, Protocols, Reply, Request, Tls, Unanswered,
+    Desk, Devices, Endpoint, For, Listener, NewCredential, NewRight, Protocols, Reply, Request,
+    Tls, Unanswered,
 };
+use fleet::{Asset, Fleet};
 use http::Method;
 use keys::{Keyring, KeyringConfig};
-use store::{Store, Write};
+use store::Store;
 use tempfile::TempDir;
+use x509::Certificate;
+use x509::crl::Reason;
 use zeroize::Zeroizing;
 
 use databases::new_database;
@@ -28,6 +33,8 @@ pub(crate) const NOW: Timestamp = Timestamp(1_795_348_800_000);
 pub(crate) struct House {
     pub(crate) ca: Ca,
     pub(crate) devices: Devices,
+    pub(crate) fleet: Fleet,
+    desk: Desk,
     pub(crate) directory: TempDir,
 }
 
@@ -60,31 +67,80 @@ impl House {
             .unwrap();
         let ask: enroll::device::Ask =
             Arc::new(|_| Box::pin(async { Err(Unanswered("nobody".into())) }));
-        let fleet = fleet::Fleet::open(ca.clone()).unwrap();
-        let devices = Devices::open(ca.clone(), fleet, ask, NOW).await.unwrap();
+        let fleet = Fleet::open(ca.clone()).unwrap();
+        let devices = Devices::open(ca.clone(), fleet.clone(), ask, NOW)
+            .await
+            .unwrap();
+        let desk = Desk::new(ca.clone(), fleet.clone());
         House {
             ca,
             devices,
+            fleet,
+            desk,
             directory,
         }
     }
 
-    /// Stores an endpoint as the desk would, and lets the server read it.
+    /// Puts an endpoint in force, and lets the server read it.
     pub(crate) async fn put(&self, endpoint: Endpoint) {
-        let event = Event::new(
-            NOW,
-            Actor::system("test"),
-            "enrolment.endpoint.put",
-            Object::new("endpoint", endpoint.name.as_str()),
-        );
-        let before = self.ca.store().record(ENDPOINT_RECORDS, &endpoint.name);
-        let version = before.await.unwrap().map_or(0, |record| record.version);
-        let write = Write::new(event)
-            .unwrap()
-            .put_record(ENDPOINT_RECORDS, &endpoint.name, version, &endpoint, NOW)
-            .unwrap();
-        self.ca.store().commit(write).await.unwrap();
+        let before = self.desk.endpoint(&endpoint.name).await;
+        let version = before.map_or(0, |stored| stored.version);
+        let permit = admin(&self.ca, Action::ManageEnrolment);
+        let put = self.desk.put_endpoint(permit, endpoint, version, NOW);
+        put.await.unwrap();
         self.devices.refresh().await.unwrap();
+    }
+
+    /// Registers a device.
+    pub(crate) async fn asset(&self, serial: &str) -> Asset {
+        let asset = Asset {
+            serial: serial.to_owned(),
+            manufacturer: "Acme Medical".to_owned(),
+            model: "Infusomat".to_owned(),
+            ..Asset::default()
+        };
+        let permit = admin(&self.ca, Action::ManageAssets);
+        self.fleet.put(permit, asset, 0, NOW).await.unwrap().asset
+    }
+
+    /// A right for one certificate at any endpoint, made by somebody who then approves nothing: user and password.
+    pub(crate) async fn right(&self, r#for: For, credential: NewCredential) -> (String, String) {
+        let new = NewRight {
+            endpoint: None,
+            r#for,
+            credential,
+            uses: None,
+            expires: None,
+            evidence: Vec::new(),
+            note: String::new(),
+        };
+        let permit = admin(&self.ca, Action::ManageEnrolment);
+        let (right, secret) = self.desk.create_right(permit, new, NOW).await.unwrap();
+        // Another process made it: this one hears of it.
+        for entry in self.ca.store().events(0, 1_000_000).await.unwrap() {
+            let event = audit::Event::parse(&entry.body).unwrap();
+            if event.action.starts_with("enrolment.right.") {
+                self.devices.observe(&event).await;
+            }
+        }
+        let secret = secret.map_or_else(String::new, |secret| secret.to_string());
+        (right.id.to_string(), secret)
+    }
+
+    pub(crate) async fn revoke(&self, certificate: &Certificate) {
+        let id = hex::encode(certificate.fingerprint());
+        let stored = self.ca.find_certificate(&id).await.unwrap();
+        let revocation = Revocation {
+            reason: Reason::KeyCompromise,
+            invalid_since: None,
+            why: None,
+            request_id: None,
+        };
+        let permit = admin(&self.ca, Action::RevokeCertificate);
+        self.ca
+            .revoke(permit, &stored, revocation, NOW)
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn send(&self, path: &str, sent: Sent<'_>) -> Reply {
