@@ -35,12 +35,13 @@ def trust(hospital, checks):
 def by_password(hospital, checks, desk):
     pump = Device(hospital, "INF-0001")
     auth = desk.pump(pump.serial, "inf-0001.mercy.example")
-    answer = est(hospital, "simpleenroll", in_lines(pump.request()), "pumps")
+    body = in_lines(pump.request())
+    answer = est(hospital, "simpleenroll", body, "pumps")
     checks.equal("without credentials: 401 and a challenge", (answer.status, answer.headers.get("www-authenticate")),
                  (401, 'Basic realm="EST pumps", charset="UTF-8"'))
-    answer = est(hospital, "simpleenroll", in_lines(pump.request()), "pumps", pump.serial + ":wrong")
+    answer = est(hospital, "simpleenroll", body, "pumps", pump.serial + ":wrong")
     checks.equal("with a wrong password: the same", answer.status, 401)
-    answer = est(hospital, "simpleenroll", in_lines(pump.request()), "pumps", auth)
+    answer = est(hospital, "simpleenroll", body, "pumps", auth)
     if not checks.equal("by password: a certificate", (answer.status, answer.headers.get("content-type")),
                         (200, "application/pkcs7-mime; smime-type=certs-only")):
         raise SystemExit(answer)
@@ -48,9 +49,9 @@ def by_password(hospital, checks, desk):
     pump.keep(answer)
     checks.that("  named by the register", "serialNumber=INF-0001" in pump.names() and "inf-0001.mercy.example" in pump.names(), pump.names())
     checks.accepts("  openssl verifies it", ["openssl", "verify", "-CAfile", hospital.root, "-untrusted", pump.chain, pump.certificate], "OK")
-    anyauth = est(hospital, "simpleenroll", in_lines(pump.request()), "pumps", auth, more=["--anyauth"])
-    checks.equal("curl --anyauth waits for the challenge, and gets the same certificate again", certificates(anyauth.body),
-                 [pump.certificate.read_text()])
+    again = est(hospital, "simpleenroll", body, "pumps", auth, more=["--anyauth"])
+    checks.equal("curl --anyauth waits for the challenge, and gets the same certificate again", (again.status, again.body),
+                 (200, answer.body))
     return pump
 
 

@@ -38,7 +38,8 @@ class Device:
         """Stores the certificate of an answer, and with its issuer what TLS peers want to see."""
         self.certificate.write_text(certificates(answer.body)[0])
         issuer = self.folder / "issuer.pem"
-        self.hospital.ward("ca", "export", "devices", "--out", issuer, "--force")
+        if not issuer.exists():
+            self.hospital.ward("ca", "export", "devices", "--out", issuer)
         self.chain.write_text(self.certificate.read_text() + issuer.read_text())
         return self
 
