@@ -249,7 +249,7 @@ impl Default for CmpPolicy {
         CmpPolicy {
             implicit_confirm: true,
             confirm_within: 3600,
-            clock_tolerance: Some(86_400),
+            clock_tolerance: Some(43_200),
             open_information: false,
         }
     }

@@ -11,9 +11,9 @@ use x509::{Certificate, CertificationRequest, CsrError, GeneralName, Time, csr};
 
 use super::exchange::{Answer, Beside, Exchange, polling_nonce, repeats};
 use super::fault::{Fault, Stop};
-use super::inform;
 use super::sender::Sender;
 use super::transactions::{Kind, State, Transaction};
+use super::{incoming, inform};
 use crate::device::Protocol;
 use crate::device::registration::{self, Asked, Claim, Decision, KeyAndNames};
 
@@ -104,13 +104,18 @@ async fn begin(
     match registration.enrol(claim, exchange.now).await? {
         Decision::Issued(issued) => {
             let (answer, confirm_by) = granted(exchange, &wanted, &issued).await?;
-            let Some(confirm_by) = confirm_by else {
+            let now = Time(exchange.now.seconds());
+            let replayable =
+                incoming::is_replayable(exchange.header(), &exchange.endpoint.cmp, now);
+            if confirm_by.is_none() && !replayable {
                 return Ok(answer.der);
-            };
+            }
             let mut transaction = transaction(exchange, &wanted, answer);
-            transaction.state = State::Unconfirmed;
+            transaction.state = state(confirm_by);
             transaction.certificate = Some(issued.sha256);
-            transaction.confirm_by = Some(confirm_by);
+            transaction.confirm_by = confirm_by;
+            let end = Timestamp(issued.not_after.0.saturating_mul(1000));
+            transaction.keep_until = Some(end).filter(|_| replayable);
             open(exchange, transaction).await
         }
         Decision::Pending { retry_after_s, .. } => {
@@ -169,11 +174,8 @@ pub(super) async fn poll(
         }
         Decision::Issued(issued) => {
             let (answer, confirm_by) = granted(exchange, &wanted, &issued).await?;
-            let state = match confirm_by {
-                Some(_) => State::Unconfirmed,
-                None => State::Done,
-            };
             let certificate = Some(issued.sha256);
+            let state = state(confirm_by);
             decided(exchange, stored, answer, state, certificate, confirm_by).await
         }
         Decision::Refused(refusal) => {
@@ -182,6 +184,13 @@ pub(super) async fn poll(
             let answer = exchange.answer(body, Beside::default()).await?;
             decided(exchange, stored, answer, State::Done, None, None).await
         }
+    }
+}
+
+fn state(confirm_by: Option<Timestamp>) -> State {
+    match confirm_by {
+        Some(_) => State::Unconfirmed,
+        None => State::Done,
     }
 }
 
@@ -246,6 +255,7 @@ fn transaction(exchange: &Exchange<'_>, wanted: &Wanted, answer: Answer) -> Tran
         certificate: None,
         confirm_by: None,
         created: exchange.now,
+        keep_until: None,
     }
 }
 

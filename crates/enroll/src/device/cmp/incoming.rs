@@ -124,6 +124,19 @@ fn check_time(sent: Option<Time>, policy: &CmpPolicy, now: Time) -> Result<(), F
     }
 }
 
+/// Whether a message could be sent again by somebody who listened, after the registration has stopped to recognise it (a
+/// day): its time says nothing, or says that it is from the future. Such a one is remembered longer.
+pub(super) fn is_replayable(header: &Header, policy: &CmpPolicy, now: Time) -> bool {
+    const DAY: i64 = 86_400;
+
+    match (header.message_time, policy.clock_tolerance) {
+        (Some(sent), Some(tolerance)) if sent >= NEVER_SET => {
+            sent.plus_seconds(i64::from(tolerance)) > now.plus_seconds(DAY)
+        }
+        _ => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,12 +151,38 @@ mod tests {
             (Some(Time(0)), true),
             (Some(Time(315_532_800)), true),
             (Some(now), true),
-            (Some(now.plus_days(-1)), true),
+            (Some(now.plus_seconds(-40_000)), true),
+            (Some(now.plus_days(-1)), false),
             (Some(now.plus_days(2)), false),
             (Some(now.plus_days(-30)), false),
         ];
         for (sent, good) in table {
             assert_eq!(check_time(sent, &policy, now).is_ok(), good, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_replayed_is_known() {
+        let policy = CmpPolicy::default();
+        let now = Time(1_800_000_000);
+        let at = |message_time| Header {
+            message_time,
+            ..Header::new(Header::nobody(), Header::nobody())
+        };
+        let table = [
+            (None, true),
+            (Some(Time(0)), true),
+            (Some(now), false),
+            (Some(now.plus_seconds(60)), false),
+            (Some(now.plus_seconds(43_200)), false),
+            (Some(now.plus_seconds(43_201)), true),
+        ];
+        for (sent, replayable) in table {
+            assert_eq!(
+                is_replayable(&at(sent), &policy, now),
+                replayable,
+                "{sent:?}"
+            );
         }
     }
 }

@@ -122,6 +122,9 @@ async fn by_secret(
 
     let reference = reference(&message.header);
     let registration = devices.registration();
+    if let Err(refusal) = registration.may_try(endpoint, request.peer, now) {
+        return Err(Fault::refused(&refusal).into());
+    }
     let found = registration
         .shared_secret(endpoint, &reference, now)
         .await?;

@@ -87,6 +87,8 @@ pub(super) struct Transaction {
     pub(super) certificate: Option<[u8; 32]>,
     pub(super) confirm_by: Option<Timestamp>,
     pub(super) created: Timestamp,
+    /// Not forgotten before: its first message could be sent again by anybody.
+    pub(super) keep_until: Option<Timestamp>,
 }
 
 const COLUMNS: &str = "SELECT endpoint, transaction_id, kind, state, sender, signer, request_sha256, answer, nonce, \
@@ -102,7 +104,7 @@ const INSERT: &str = "INSERT INTO cmp_transactions(endpoint, transaction_id, kin
     VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
 
 const UPDATE: &str = "UPDATE cmp_transactions SET state = $4, request_sha256 = $5, answer = $6, nonce = $7, \
-    certificate = $8, confirm_by = $9, expires = $10 \
+    certificate = $8, confirm_by = $9, expires = CASE WHEN expires > $10 THEN expires ELSE $10 END \
     WHERE endpoint = $1 AND transaction_id = $2 AND state = $3";
 
 pub(super) async fn find(
@@ -211,7 +213,8 @@ impl Transaction {
             State::Unconfirmed | State::Done => KEPT_MS,
         };
         let from = self.confirm_by.map_or(now.0, |by| by.0.max(now.0));
-        Timestamp(from.saturating_add(kept))
+        let usual = from.saturating_add(kept);
+        Timestamp(self.keep_until.map_or(usual, |until| until.0.max(usual)))
     }
 
     /// Where somebody else was faster: what they answered, if it was to the same message.
@@ -272,6 +275,7 @@ fn read(row: &Row) -> Result<Transaction, DeviceError> {
         certificate: row.opt_blob(11)?.map(digest).transpose()?,
         confirm_by: row.opt_int(12)?.map(Timestamp),
         created: Timestamp(row.int(13)?),
+        keep_until: None,
         id,
     })
 }

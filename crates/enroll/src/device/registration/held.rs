@@ -14,6 +14,16 @@ use super::{Registration, rows};
 use crate::device::{DeviceError, Endpoint};
 
 impl Registration {
+    /// Refuses whoever has been wrong too often, before a protocol works on what they claim.
+    pub(crate) fn may_try(
+        &self,
+        endpoint: &Endpoint,
+        peer: std::net::IpAddr,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        self.guard.check(endpoint, peer, now)
+    }
+
     /// Whose certificate of ours this is, leaf first: valid or within grace, not revoked, its asset in use.
     pub(crate) async fn holder(
         &self,
@@ -83,7 +93,7 @@ impl Registration {
         let Some(row) = row.filter(|row| row.endpoint == endpoint.name) else {
             return Ok(());
         };
-        if row.confirmed.is_some() {
+        if row.confirmed == Some(true) {
             return Ok(());
         }
         let asset = row.asset.clone().unwrap_or_else(|| row.id.clone());
@@ -98,8 +108,11 @@ impl Registration {
         let object = Object::new("registration", row.id.as_str());
         let event = Event::new(now, actor.actor().clone(), action, object)
             .after(serde_json::json!({ "certificate": hex::encode(sha256) }));
-        let write = rows::confirm(Write::new(event)?, sha256, accepted, now);
-        store.commit(write).await?;
+        // One that was rejected before may have been left unrevoked by a crash.
+        if row.confirmed.is_none() {
+            let write = rows::confirm(Write::new(event)?, sha256, accepted, now);
+            store.commit(write).await?;
+        }
         if accepted {
             return Ok(());
         }
