@@ -44,7 +44,7 @@ impl Rejection {
         key
     }
 
-    /// For a ciphertext that is no number below the modulus, which anybody can see.
+    /// For a ciphertext that is zero or not below the modulus, which anybody can see.
     pub(crate) fn reject(&self, ciphertext: &[u8], len: usize) -> Zeroizing<Vec<u8>> {
         self.substitute(ciphertext, len)
     }
@@ -158,6 +158,64 @@ fn exclusive_or_mask(data: &mut [u8], seed: &[u8], hash: DigestAlgorithm) {
         context.update(&counter.to_be_bytes());
         for (octet, mask) in chunk.iter_mut().zip(context.finish().as_ref()) {
             *octet ^= mask;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn block(change: impl FnOnce(&mut [u8])) -> Vec<u8> {
+        let mut block = vec![0, 2];
+        block.resize(239, 0xa5);
+        block.push(0);
+        block.extend_from_slice(&[0x77; 16]);
+        change(&mut block);
+        block
+    }
+
+    fn time(rejection: &Rejection, transport: &KeyTransport, block: &[u8]) -> Duration {
+        let start = Instant::now();
+        for _ in 0..20 {
+            std::hint::black_box(rejection.open(transport, block, &[1; 256], 16));
+        }
+        start.elapsed()
+    }
+
+    /// The step that sees the padding, without the private operation's noise around it.
+    #[test]
+    fn r09_looking_at_a_padding_takes_one_time() {
+        let rejection = Rejection::new(b"secret");
+        let right = block(|_| ());
+        let wrong = [
+            block(|b| b[0] = 1),
+            block(|b| b[1] = 1),
+            block(|b| b[2] = 0),
+            block(|b| b[100] = 0),
+            block(|b| b[239] = 1),
+            vec![0; 256],
+            vec![0xff; 256],
+        ];
+        for transport in [
+            KeyTransport::Pkcs1v15,
+            KeyTransport::oaep(DigestAlgorithm::Sha256),
+        ] {
+            let mut last = (Duration::ZERO, Duration::ZERO);
+            let same = (0..10).any(|_| {
+                let (mut good, mut bad) = (Vec::new(), Vec::new());
+                for n in 0..700 {
+                    good.push(time(&rejection, &transport, &right));
+                    bad.push(time(&rejection, &transport, &wrong[n % wrong.len()]));
+                }
+                good.sort();
+                bad.sort();
+                last = (good[175], bad[175]);
+                last.0.abs_diff(last.1) * 50 < last.0
+            });
+            assert!(same, "{transport:?}: {last:?}");
         }
     }
 }

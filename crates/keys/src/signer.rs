@@ -170,7 +170,7 @@ impl Signer {
                 found: ciphertext.len(),
             });
         }
-        let in_range = block.as_slice() < modulus;
+        let in_range = block.as_slice() < modulus && block.iter().any(|octet| *octet != 0);
         match &key.private {
             Private::Software(SoftwareKey::Rsa(rsa)) if in_range => {
                 rsa.decipher(transport, &block, key_len)

@@ -1,8 +1,4 @@
 //! R02, keys in a PKCS#11 token, against SoftHSM2.
-//!
-//! SoftHSM2 reads its configuration from the environment when it is loaded, and a process loads it
-//! once. So each test starts this program again with its own configuration, token and directory,
-//! and the body runs there.
 
 // Helpers outside test functions may fail a test just as the functions themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -11,132 +7,19 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cryptoki::context::Pkcs11;
 use cryptoki::object::{Attribute, AttributeInfo, AttributeType, ObjectClass};
 use cryptoki::session::UserType;
 use cryptoki::types::AuthPin;
-use keys::{Backend, KeyError, KeyRecord, Keyring, KeyringConfig, Pkcs11Config, Signer};
+use keys::{Backend, KeyError, KeyRecord, Keyring, Pkcs11Config, Signer};
+use support::token::{LABEL, MODULE, PIN, backend, with_token};
 use support::{ALGORITHMS, SIGNATURES, allowed, openssl_verifies};
-use tempfile::TempDir;
 use x509::{KeyAlgorithm, SignatureAlgorithm};
 
-const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
-const LABEL: &str = "ward-test";
-const PIN: &str = "cardiology-7311";
-const HOME: &str = "WARD_TEST_TOKEN_HOME";
 const P256: SignatureAlgorithm = SignatureAlgorithm::EcdsaSha256;
-
-/// A directory with one initialised token in it.
-struct Home(PathBuf);
-
-/// Runs `body` in a fresh process with a token of its own.
-fn with_token(body: fn(&Home)) {
-    if let Some(home) = std::env::var_os(HOME) {
-        return body(&Home(PathBuf::from(home)));
-    }
-    let thread = std::thread::current();
-    let test = thread
-        .name()
-        .expect("tests run in threads named after them");
-    let dir = TempDir::new().unwrap();
-    let home = Home(dir.path().to_owned());
-    fs::create_dir(home.tokens()).unwrap();
-    let configuration = format!(
-        "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
-        home.tokens().display()
-    );
-    fs::write(home.configuration(), configuration).unwrap();
-    home.write_pin(PIN);
-    home.init_token();
-    let status = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(HOME, dir.path())
-        .env("SOFTHSM2_CONF", home.configuration())
-        .status()
-        .unwrap();
-    assert!(
-        status.success(),
-        "{test} failed in its own process, see above"
-    );
-}
-
-impl Home {
-    fn tokens(&self) -> PathBuf {
-        self.0.join("tokens")
-    }
-
-    fn configuration(&self) -> PathBuf {
-        self.0.join("softhsm2.conf")
-    }
-
-    fn pin_file(&self) -> PathBuf {
-        self.0.join("pin")
-    }
-
-    fn write_pin(&self, pin: &str) {
-        fs::write(self.pin_file(), format!("{pin}\n")).unwrap();
-        fs::set_permissions(self.pin_file(), fs::Permissions::from_mode(0o600)).unwrap();
-    }
-
-    fn init_token(&self) {
-        let output = Command::new("softhsm2-util")
-            .args([
-                "--init-token",
-                "--free",
-                "--label",
-                LABEL,
-                "--so-pin",
-                "5678-so",
-                "--pin",
-                PIN,
-            ])
-            .env("SOFTHSM2_CONF", self.configuration())
-            .output()
-            .expect("softhsm2-util not found: apt-get install softhsm2");
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-
-    /// The token's directory, taken out of the slot and put back.
-    fn pull_out(&self) {
-        fs::rename(self.tokens(), self.0.join("pulled")).unwrap();
-        fs::create_dir(self.tokens()).unwrap();
-    }
-
-    fn put_back(&self) {
-        fs::remove_dir_all(self.tokens()).unwrap();
-        fs::rename(self.0.join("pulled"), self.tokens()).unwrap();
-    }
-
-    fn config(&self) -> Pkcs11Config {
-        Pkcs11Config::new(MODULE, LABEL, self.pin_file())
-    }
-
-    fn ring(&self) -> Keyring {
-        self.ring_with(self.config())
-    }
-
-    fn ring_with(&self, token: Pkcs11Config) -> Keyring {
-        Keyring::open(KeyringConfig {
-            pkcs11: vec![token],
-            ..KeyringConfig::new(&self.0)
-        })
-        .unwrap()
-    }
-}
-
-fn backend() -> Backend {
-    Backend::Pkcs11 {
-        token: LABEL.to_owned(),
-    }
-}
 
 fn try_make(ring: &Keyring, algorithm: KeyAlgorithm) -> Result<KeyRecord, KeyError> {
     ring.generate(algorithm, &backend(), "issuing key", 1_795_000_000)

@@ -14,7 +14,7 @@ use crate::{
     pem,
 };
 
-pub use containers::{cmp, crl, describe, ocsp_request, ocsp_response, pkcs7, pkcs12};
+pub use containers::{cmp, cms, crl, describe, jks, ocsp_request, ocsp_response, pkcs7, pkcs12};
 
 /// Reads a certificate and asks it everything.
 pub fn certificate(data: &[u8]) {

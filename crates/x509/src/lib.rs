@@ -19,6 +19,7 @@ mod error;
 pub mod exercise;
 pub mod ext;
 pub mod general_name;
+pub mod jks;
 pub mod key;
 pub mod lint;
 pub mod name;

@@ -12,6 +12,7 @@ mod hsm;
 mod issuance;
 mod profiles;
 mod refusals;
+mod registration;
 mod repository;
 mod reserve;
 mod support;

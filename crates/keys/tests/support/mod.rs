@@ -1,6 +1,8 @@
 //! What the tests of this room share: the OpenSSL command as an independent judge.
 #![allow(dead_code)]
 
+pub(crate) mod token;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -7,7 +7,7 @@ use super::{
     content, elements, normalised,
 };
 use crate::{
-    AlgorithmIdentifier, Certificate, Oid, PublicKey, PublicKeyKind, SignatureAlgorithm,
+    AlgorithmIdentifier, Certificate, Error, Oid, PublicKey, PublicKeyKind, SignatureAlgorithm,
     der::{self, Reader, Tag},
     oids,
 };
@@ -211,22 +211,21 @@ impl SignerInfo {
         key: &PublicKey,
         strength: Strength,
     ) -> Result<(), CmsError> {
-        let effective = self.effective_algorithm(key)?;
-        match (effective, strength) {
-            (Effective::Md5, Strength::Current) => Err(CmsError::Legacy("MD5")),
+        let outcome = match (self.effective_algorithm(key)?, strength) {
+            (Effective::Md5, Strength::Current) => return Err(CmsError::Legacy("MD5")),
             (Effective::Md5, Strength::Legacy) => {
-                LegacySignature::RsaMd5.verify(key, message, &self.signature)
+                return LegacySignature::RsaMd5.verify(key, message, &self.signature);
             }
             (Effective::Identified(id), Strength::Current) => {
-                Ok(key.verify_with(&id, message, &self.signature)?)
+                key.verify_with(&id, message, &self.signature)
             }
             (Effective::Identified(id), Strength::Legacy) => {
-                Ok(key.verify_legacy(&id, message, &self.signature)?)
+                key.verify_legacy(&id, message, &self.signature)
             }
-        }
-        .map_err(|error| match error {
-            CmsError::Invalid(crate::Error::BadSignature) => CmsError::BadSignature,
-            other => other,
+        };
+        outcome.map_err(|error| match error {
+            Error::BadSignature => CmsError::BadSignature,
+            other => other.into(),
         })
     }
 

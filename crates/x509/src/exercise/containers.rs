@@ -2,9 +2,10 @@
 
 use crate::{
     Certificate, SignatureAlgorithm, Time,
+    cms::{self, EnvelopedData, SignedData, Strength},
     convert::{self, Format},
     crl::{CertificateList, encode_entry},
-    describe, ocsp,
+    describe, jks, ocsp,
     ocsp::{Query, Request, Response, assemble_response},
     pkcs7, pkcs12,
 };
@@ -80,6 +81,48 @@ pub fn pkcs7(data: &[u8]) {
         Ok(&bundle.certificates)
     );
     assert_eq!(again.map(|a| a.crls), Ok(bundle.crls));
+}
+
+/// Reads a message as either kind, asks it everything and verifies it with what it brings along.
+pub fn cms(data: &[u8]) {
+    let _ = cms::content_type(data);
+    if let Ok(signed) = SignedData::parse(data) {
+        for certificate in &signed.certificates {
+            let Ok(key) = certificate.public_key() else {
+                continue;
+            };
+            for strength in [Strength::Current, Strength::Legacy] {
+                let _ = signed.verify(&key, strength);
+                let _ = signed.verify_detached(data, &key, strength);
+            }
+        }
+        let _ = signed.signer_certificate();
+        for signer in &signed.signers {
+            for attribute in signer.signed_attributes.iter() {
+                let attributes = &signer.signed_attributes;
+                let oid = &attribute.oid;
+                let _ = (attributes.text(oid), attributes.octet_string(oid));
+                let _ = (attributes.oid(oid), attributes.time(oid));
+            }
+        }
+    }
+    if let Ok(envelope) = EnvelopedData::parse(data) {
+        let key = vec![1; envelope.cipher.key_len()];
+        if let Ok(content) = envelope.decrypt(&key) {
+            assert!(content.len() <= data.len());
+        }
+    }
+}
+
+/// Reads a Java key store and writes its certificates again.
+pub fn jks(data: &[u8]) {
+    let _ = jks::parse(data, Some("changeit"));
+    if let Ok(entries) = jks::parse(data, None)
+        && let Ok(written) = jks::build(&entries, "x")
+    {
+        let again = jks::parse(&written, Some("x"));
+        assert_eq!(again.map(|again| again.len()), Ok(entries.len()));
+    }
 }
 
 /// Reads a PKCS #12 file without a password, and with two within little work.
