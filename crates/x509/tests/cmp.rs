@@ -254,7 +254,7 @@ fn possession_is_proved_by_a_signature_only() {
     let input = SigningKeyInput::new(sender.clone(), spki);
     assert_eq!(
         with(ProofOfPossession::Signature {
-            input: Some(input),
+            input: Some(Box::new(input)),
             algorithm: algorithm.clone(),
             signature: signature.clone(),
         }),
@@ -298,7 +298,7 @@ fn possession_through_an_input_of_its_own() {
     lab.write("tbs", input.der());
     lab.openssl("dgst -sha256 -sign k.pem -out sig tbs");
     let proof = ProofOfPossession::Signature {
-        input: Some(input),
+        input: Some(Box::new(input)),
         algorithm: SignatureAlgorithm::EcdsaSha256.identifier(),
         signature: lab.read("sig"),
     };

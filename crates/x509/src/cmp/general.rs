@@ -16,6 +16,14 @@ pub struct InfoTypeAndValue {
     pub value: Option<Vec<u8>>,
 }
 
+/// CRLStatus (RFC 9810 §5.3.19.17): the names of an issuer or a distribution point, and when the CRL that the client
+/// holds was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CrlStatus {
+    pub names: Vec<GeneralName>,
+    pub this_update: Option<Time>,
+}
+
 /// RootCaKeyUpdateContent (RFC 9810 §5.3.19.15).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RootUpdate {
@@ -117,9 +125,8 @@ impl InfoTypeAndValue {
         self.value.as_deref().map(Certificate::from_der).transpose()
     }
 
-    /// What CRLs a client wants (id-it-crlStatusList): the names of their issuers or distribution points, and when the
-    /// CRL that it holds was made.
-    pub fn crl_statuses(&self) -> Result<Vec<(Vec<GeneralName>, Option<Time>)>, Error> {
+    /// What CRLs a client wants (id-it-crlStatusList).
+    pub fn crl_statuses(&self) -> Result<Vec<CrlStatus>, Error> {
         let value = self.value.as_deref().unwrap_or_default();
         let mut outer = Reader::new(value).tolerant();
         let mut list = outer.sequence()?;
@@ -136,7 +143,7 @@ impl InfoTypeAndValue {
                 false => Some(Time::from_element_lenient(status.element()?)?),
             };
             status.finish()?;
-            out.push((names, this_update));
+            out.push(CrlStatus { names, this_update });
         }
         Ok(out)
     }

@@ -17,7 +17,7 @@ mod status;
 pub use body::{
     Body, CertRepMessage, CertResponse, CertStatus, ErrorMessage, PollReply, RevDetails, RevReply,
 };
-pub use general::{InfoTypeAndValue, RootUpdate, TemplateAnswer};
+pub use general::{CrlStatus, InfoTypeAndValue, RootUpdate, TemplateAnswer};
 pub use header::Header;
 pub use protection::{MAX_ITERATIONS, MIN_ITERATIONS, Mac, MacScheme, Pbkdf2, Prf};
 pub use status::{FailInfo, Status, StatusInfo};

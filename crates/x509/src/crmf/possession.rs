@@ -14,7 +14,7 @@ pub enum ProofOfPossession {
     RaVerified,
     Signature {
         /// Absent if the template holds subject and key.
-        input: Option<SigningKeyInput>,
+        input: Option<Box<SigningKeyInput>>,
         algorithm: AlgorithmIdentifier,
         signature: Vec<u8>,
     },
@@ -128,7 +128,7 @@ impl ProofOfPossession {
             None => None,
             Some(element) => {
                 let content = r.descend(element.value)?;
-                Some(SigningKeyInput::read(element.value, &content)?)
+                Some(Box::new(SigningKeyInput::read(element.value, &content)?))
             }
         };
         let algorithm = AlgorithmIdentifier::read(&mut r)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ca::crl::{ListKind, ListName};
 use ca::{Ca, Issuer};
-use x509::cmp::{Body, FailInfo, InfoTypeAndValue, RootUpdate, TemplateAnswer};
+use x509::cmp::{Body, CrlStatus, FailInfo, InfoTypeAndValue, RootUpdate, TemplateAnswer};
 use x509::der::{self, Tag};
 use x509::{AlgorithmIdentifier, Certificate, GeneralName, KeyAlgorithm, Time, oids};
 
@@ -213,17 +213,17 @@ async fn list(ca: &Ca, issuer: &Issuer) -> Result<Option<(Vec<u8>, Time)>, Devic
 async fn newer_lists(
     ca: &Ca,
     own: &Arc<Issuer>,
-    wanted: &[(Vec<GeneralName>, Option<Time>)],
+    wanted: &[CrlStatus],
 ) -> Result<InfoTypeAndValue, DeviceError> {
     let mut found: Vec<Vec<u8>> = Vec::new();
-    for (names, has) in wanted {
-        let Some(issuer) = issuer_of(ca, own, names) else {
+    for status in wanted {
+        let Some(issuer) = issuer_of(ca, own, &status.names) else {
             continue;
         };
         let Some((der, made)) = list(ca, &issuer).await? else {
             continue;
         };
-        if has.is_none_or(|has| has < made) && !found.contains(&der) {
+        if status.this_update.is_none_or(|has| has < made) && !found.contains(&der) {
             found.push(der);
         }
     }

@@ -17,7 +17,7 @@ pub(super) enum Sender {
     Secret {
         right: RightId,
         secret: Zeroizing<Vec<u8>>,
-        mac: Mac,
+        mac: Box<Mac>,
         reference: Vec<u8>,
     },
     /// Leaf first. The message is signed with its key; nothing else is known yet.
@@ -136,7 +136,7 @@ async fn by_secret(
         (Some((right, secret)), Ok(())) => Ok(Sender::Secret {
             right,
             secret,
-            mac,
+            mac: Box::new(mac),
             reference,
         }),
         _ => {
