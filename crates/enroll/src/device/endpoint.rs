@@ -420,6 +420,7 @@ pub(crate) fn check(endpoint: &Endpoint, ca: &Ca) -> Result<(), Refusal> {
         return Err(refusal("renewal.previous", "two certificates for too long")
             .accepted("revoke-after at most 90 days, or keep"));
     }
+    endpoint.est.csr_attributes.check()?;
     match &endpoint.webhook {
         Some(webhook) => check_webhook(webhook),
         None => Ok(()),
