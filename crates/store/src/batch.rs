@@ -36,6 +36,15 @@ pub(crate) fn split(batch: Vec<Job>) -> (Vec<Write>, Vec<oneshot::Sender<Result<
     batch.into_iter().map(|job| (job.write, job.reply)).unzip()
 }
 
+/// The jobs again that were split.
+pub(crate) fn join(
+    writes: Vec<Write>,
+    replies: Vec<oneshot::Sender<Result<Committed>>>,
+) -> Vec<Job> {
+    let jobs = writes.into_iter().zip(replies);
+    jobs.map(|(write, reply)| Job { write, reply }).collect()
+}
+
 /// Tells the callers; one that has gone away is not an error, its write stands all the same.
 pub(crate) fn answer(
     replies: Vec<oneshot::Sender<Result<Committed>>>,

@@ -37,7 +37,7 @@ mod write;
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 
 pub use backup::restore;
 pub use batch::{Checkpoint, LogEntry};
@@ -48,7 +48,7 @@ pub use schema::Migration;
 pub use value::{Row, Value};
 pub use write::{Committed, Durability, Write};
 
-use batch::{Growth, Job};
+use batch::Growth;
 
 /// A database; clones share it.
 #[derive(Clone)]
@@ -57,7 +57,6 @@ pub struct Store {
 }
 
 struct Inner {
-    jobs: mpsc::Sender<Job>,
     growth: watch::Sender<Growth>,
     engine: Engine,
 }
@@ -74,22 +73,17 @@ impl Store {
     /// `sqlite:/path/ward.db`, or `postgres://user@host/name`.
     pub async fn open(url: &str, migrations: &[Migration]) -> Result<Store> {
         let (growth, _) = watch::channel(Growth::default());
-        let (jobs, queue) = mpsc::channel(batch::QUEUE);
         let engine = if let Some(path) = url.strip_prefix("sqlite:") {
-            let sqlite = sqlite::Sqlite::open(path, migrations, queue, growth.clone()).await?;
+            let sqlite = sqlite::Sqlite::open(path, migrations, growth.clone()).await?;
             Engine::Sqlite(Box::new(sqlite))
         } else if is_postgres(url) {
-            let postgres = postgres::Postgres::open(url, migrations, queue, growth.clone()).await?;
+            let postgres = postgres::Postgres::open(url, migrations, growth.clone()).await?;
             Engine::Postgres(Box::new(postgres))
         } else {
             return Err(unknown_scheme());
         };
         let store = Store {
-            inner: Arc::new(Inner {
-                jobs,
-                growth,
-                engine,
-            }),
+            inner: Arc::new(Inner { growth, engine }),
         };
         store.log_size().await?;
         Ok(store)
@@ -131,11 +125,10 @@ impl Store {
     }
 
     async fn submit(&self, write: Write) -> Result<Committed> {
-        let stopped = || StoreError::Unavailable("its writer has stopped".to_owned());
-        let (reply, answer) = oneshot::channel();
-        let job = Job { write, reply };
-        self.inner.jobs.send(job).await.map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())?
+        match &self.inner.engine {
+            Engine::Sqlite(sqlite) => sqlite.commit(write).await,
+            Engine::Postgres(postgres) => postgres.commit(write).await,
+        }
     }
 
     async fn one<T>(

@@ -17,6 +17,15 @@ pub enum Value {
 }
 
 impl Value {
+    /// How many bytes it takes, more or less.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Value::Null | Value::Int(_) => 8,
+            Value::Text(text) => text.len(),
+            Value::Blob(bytes) => bytes.len(),
+        }
+    }
+
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Value::Null => "NULL",

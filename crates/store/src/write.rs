@@ -127,6 +127,13 @@ impl Write {
         self
     }
 
+    /// How much there is to write, more or less.
+    pub(crate) fn bytes(&self) -> usize {
+        let values = self.statements.iter().flat_map(|one| &one.params);
+        let events = self.events.iter().map(|event| event.body.len());
+        values.map(Value::bytes).chain(events).sum()
+    }
+
     /// The store's own bookkeeping, which says nothing that an auditor would ask for: leases,
     /// and checkpoints, which are signatures over the log and cannot be inside it.
     pub(crate) fn bookkeeping(sql: &'static str, params: Vec<Value>) -> Self {

@@ -15,11 +15,11 @@ mod writer;
 
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use crate::{
-    Migration, Result, Row, Value,
-    batch::{Growth, Job},
+    Committed, Migration, Result, Row, StoreError, Value, Write,
+    batch::{self, Growth, Job},
 };
 pub(crate) use session::Server;
 use session::{Purpose, Session};
@@ -27,29 +27,40 @@ use session::{Purpose, Session};
 /// An open PostgreSQL database.
 pub(crate) struct Postgres {
     server: Arc<Server>,
+    jobs: mpsc::Sender<Job>,
     readers: reader::Readers,
     claimer: Mutex<Option<Arc<Session>>>,
     migrations: Vec<Migration>,
 }
 
 impl Postgres {
-    /// Connects, migrates, and starts the writer. It ends when the sender of `jobs` is dropped.
+    /// Connects, migrates, and starts the writer. It ends when this value is dropped.
     pub(crate) async fn open(
         url: &str,
         migrations: &[Migration],
-        jobs: mpsc::Receiver<Job>,
         growth: watch::Sender<Growth>,
     ) -> Result<Self> {
+        let (jobs, queue) = mpsc::channel(batch::QUEUE);
         let server = Arc::new(Server::parse(url)?);
         let session = server.connect(Purpose::Write).await?;
         migrate::migrate(&session, migrations).await?;
-        tokio::spawn(writer::run(server.clone(), session, jobs, growth));
+        tokio::spawn(writer::run(server.clone(), session, queue, growth));
         Ok(Postgres {
+            jobs,
             readers: reader::Readers::new(server.clone()),
             claimer: Mutex::new(None),
             server,
             migrations: migrations.to_vec(),
         })
+    }
+
+    /// Applies a write; it is durable when this returns.
+    pub(crate) async fn commit(&self, write: Write) -> Result<Committed> {
+        let stopped = || StoreError::Unavailable("its writer has stopped".to_owned());
+        let (reply, answer) = oneshot::channel();
+        let job = Job { write, reply };
+        self.jobs.send(job).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
     }
 
     /// Runs a statement on one of the reading connections.

@@ -1,7 +1,7 @@
 //! Moving the write-ahead log into the database file.
 //!
 //! SQLite would do it inside the commit that finds the log long, before that commit is answered.
-//! Here the writer does it after it has answered a batch, four times more rarely. (A thread with
+//! Here the writer's thread does it when nobody waits for an answer, four times more rarely. (A thread with
 //! a connection of its own was tried: it competes with the writer for the same disk, never
 //! catches up with it, and measured slower.)
 
@@ -41,16 +41,19 @@ impl Checkpointer {
         })
     }
 
-    /// Called by the writer when it has answered a batch. SQLite starts the log over at the next
-    /// commit, unless a reader still looks at it; then a while passes before the next attempt.
-    pub(crate) fn after_batch(&mut self, writer: &Connection) {
+    /// Whether it is time to move the log.
+    pub(crate) fn is_due(&mut self) -> bool {
         let pages = self.pages.load(Relaxed);
         if pages < MOVE_AFTER {
             self.move_at = MOVE_AFTER;
         }
-        if pages < self.move_at {
-            return;
-        }
+        pages >= self.move_at
+    }
+
+    /// Moves it. SQLite starts the log over at the next commit, unless a reader still looks at it;
+    /// then a while passes before the next attempt.
+    pub(crate) fn run(&mut self, writer: &Connection) {
+        let pages = self.pages.load(Relaxed);
         self.move_at = pages.saturating_add(MOVE_AFTER / 4);
         if let Err(error) = writer.query_row(PASSIVE, [], |_| Ok(())) {
             tracing::warn!(%error, "the write-ahead log could not be moved into the database");

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::{Result, StoreError};
 
 /// How long a transaction waits for another process to finish its own.
-const BUSY: Duration = Duration::from_secs(10);
+pub(crate) const BUSY: Duration = Duration::from_secs(10);
 
 /// Page caches, in KiB. Eight readers and a writer stay under 50 MiB together; the system's file
 /// cache does the rest.

@@ -1,4 +1,5 @@
-//! SQLite: one file, one writer thread, a few reader threads, and reads by key where they are asked for.
+//! SQLite: one file, one writer that callers take turns with, a few reader threads, and reads by key
+//! where they are asked for.
 //!
 //! WAL with `synchronous=FULL`: a commit is one fsync of the write-ahead log, and readers never
 //! wait for it. The file may be written by several processes (a command beside a server), so
@@ -11,20 +12,22 @@ mod fault;
 mod lookup;
 mod reader;
 mod statements;
+mod turns;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc as threads;
+use std::sync::{Arc, mpsc as threads};
 use std::thread;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
-use crate::{
-    Migration, Result, Row, StoreError, Value,
-    batch::{Growth, Job},
-};
+use crate::{Committed, Migration, Result, Row, StoreError, Value, Write, batch::Growth};
+use lookup::Lookups;
 use reader::Query;
+use statements::Statements;
 pub(crate) use statements::value;
+use turns::Turns;
+use writer::Writer;
 
 /// How many threads read. Reads are short; this is about not waiting behind a long one.
 const READERS: usize = 4;
@@ -32,17 +35,17 @@ const READERS: usize = 4;
 /// An open SQLite database.
 pub(crate) struct Sqlite {
     path: PathBuf,
-    lookups: lookup::Lookups,
+    turns: Arc<Turns>,
+    lookups: Lookups,
     queries: threads::Sender<Query>,
 }
 
 impl Sqlite {
-    /// Opens or makes the file, migrates it, and starts the threads. They end when this value and
-    /// the sender of `jobs` are dropped.
+    /// Opens or makes the file, migrates it, and starts the threads. They end when this value is
+    /// dropped.
     pub(crate) async fn open(
         location: &str,
         migrations: &[Migration],
-        jobs: mpsc::Receiver<Job>,
         growth: watch::Sender<Growth>,
     ) -> Result<Self> {
         let place = connect::Place::parse(location)?;
@@ -51,14 +54,15 @@ impl Sqlite {
         let (ready, started) = oneshot::channel();
         let (queries, queue) = threads::channel();
         spawn("ward-store-open", move || {
-            let outcome = start(&place, &migrations, jobs, growth, queue);
+            let outcome = start(&place, &migrations, growth, queue);
             let _ = ready.send(outcome);
         })?;
-        let lookups = started
+        let (turns, lookups) = started
             .await
             .map_err(|_| StoreError::Unavailable("it could not be opened".to_owned()))??;
         Ok(Sqlite {
             path,
+            turns,
             lookups,
             queries,
         })
@@ -67,6 +71,11 @@ impl Sqlite {
     /// Where the file is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Applies a write; it is durable when this returns.
+    pub(crate) async fn commit(&self, write: Write) -> Result<Committed> {
+        self.turns.commit(write).await
     }
 
     /// Runs a statement on the next free reader.
@@ -87,33 +96,36 @@ impl Sqlite {
     }
 }
 
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        self.turns.close();
+    }
+}
+
 /// The file that a `sqlite:` URL names.
 pub(crate) fn location(location: &str) -> Result<PathBuf> {
     Ok(connect::Place::parse(location)?.path)
 }
 
-/// Opens everything on a thread that may block, then hands each connection to its own thread.
+/// Opens everything on a thread that may block, and starts those that stay.
 fn start(
     place: &connect::Place,
     migrations: &[Migration],
-    jobs: mpsc::Receiver<Job>,
     growth: watch::Sender<Growth>,
     queries: threads::Receiver<Query>,
-) -> Result<lookup::Lookups> {
-    let mut writing = connect::writer(place)?;
-    writer::migrate(&writing, migrations)?;
-    let checkpointer = checkpoint::Checkpointer::watching(&mut writing)?;
+) -> Result<(Arc<Turns>, Lookups)> {
+    let writer = Writer::open(connect::writer(place)?, migrations, growth)?;
+    let turns = Turns::new(writer);
     let queries = reader::Queue::new(queries);
     for _ in 0..READERS {
-        let reading = connect::reader(place)?;
+        let statements = Statements::new(connect::reader(place)?);
         let queries = queries.clone();
-        spawn("ward-store-read", move || reader::run(&reading, &queries))?;
+        spawn("ward-store-read", move || reader::run(statements, &queries))?;
     }
-    let lookups = lookup::Lookups::open(place)?;
-    spawn("ward-store-write", move || {
-        writer::run(&writing, jobs, growth, checkpointer);
-    })?;
-    Ok(lookups)
+    let lookups = Lookups::open(place)?;
+    let thread = turns.clone();
+    spawn("ward-store-write", move || thread.run())?;
+    Ok((turns, lookups))
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {

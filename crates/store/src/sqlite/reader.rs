@@ -4,7 +4,6 @@
 use std::sync::{Arc, mpsc as threads};
 
 use parking_lot::Mutex;
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::statements::Statements;
@@ -33,8 +32,7 @@ impl Queue {
 }
 
 /// Answers queries until the queue's other end is gone.
-pub(crate) fn run(connection: &Connection, queries: &Queue) {
-    let mut statements = Statements::new(connection);
+pub(crate) fn run(mut statements: Statements, queries: &Queue) {
     while let Some(query) = queries.take() {
         let _ = query.reply.send(statements.query(query.sql, &query.params));
     }

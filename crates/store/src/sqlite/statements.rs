@@ -1,30 +1,39 @@
-//! A connection's prepared statements, and how values go in and rows come out.
+//! A connection with its prepared statements, and how values go in and rows come out.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::collections::HashMap;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Statement, ToSql, params_from_iter};
+use rusqlite::{CachedStatement, Connection, Statement, ToSql, params_from_iter};
 
 use crate::{Result, Row, StoreError, Value, dialect};
 
-/// The statements that a connection has prepared, by their text. Texts are constants of the
-/// program, so there are only so many.
-pub(crate) struct Statements<'c> {
-    connection: &'c Connection,
-    prepared: HashMap<&'static str, Statement<'c>>,
+/// How many statements a connection keeps prepared: more than the program has.
+const PREPARED: usize = 512;
+
+/// A connection and the statements that it has prepared. Any thread can have it in its turn.
+pub(crate) struct Statements {
+    connection: Connection,
+    /// Statements as SQLite reads them, by the program's text of them.
+    texts: HashMap<&'static str, String>,
 }
 
-impl<'c> Statements<'c> {
-    pub(crate) fn new(connection: &'c Connection) -> Self {
+impl Statements {
+    pub(crate) fn new(connection: Connection) -> Self {
+        connection.set_prepared_statement_cache_capacity(PREPARED);
         Statements {
             connection,
-            prepared: HashMap::new(),
+            texts: HashMap::new(),
         }
+    }
+
+    /// Where they are prepared.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Runs a statement and collects its rows.
     pub(crate) fn query(&mut self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>> {
-        rows(self.prepared(sql)?, params)
+        rows(&mut *self.prepared(sql)?, params)
     }
 
     /// Runs a statement that returns no rows; says how many it changed.
@@ -34,19 +43,17 @@ impl<'c> Statements<'c> {
     }
 
     /// The statement itself, for parameters that are not worth copying into values.
-    pub(crate) fn prepared(&mut self, sql: &'static str) -> Result<&mut Statement<'c>> {
-        match self.prepared.entry(sql) {
-            Entry::Occupied(entry) => Ok(entry.into_mut()),
-            Entry::Vacant(entry) => {
-                let text = dialect::sqlite_statement(sql);
-                Ok(entry.insert(self.connection.prepare(&text)?))
-            }
-        }
+    pub(crate) fn prepared(&mut self, sql: &'static str) -> Result<CachedStatement<'_>> {
+        let text = self
+            .texts
+            .entry(sql)
+            .or_insert_with(|| dialect::sqlite_statement(sql));
+        Ok(self.connection.prepare_cached(text)?)
     }
 }
 
 /// Runs a statement and collects its rows.
-pub(crate) fn rows(statement: &mut Statement<'_>, params: &[Value]) -> Result<Vec<Row>> {
+fn rows(statement: &mut Statement<'_>, params: &[Value]) -> Result<Vec<Row>> {
     let columns = statement.column_count();
     let mut rows = statement.query(params_from_iter(params))?;
     let mut out = Vec::new();

@@ -1,55 +1,42 @@
-//! The writer thread: takes what is queued, makes one transaction of it, answers after the fsync.
+//! The writer: makes one transaction of many writes.
 //!
 //! The happy path has nothing in it for the unhappy one: no savepoint, no copy. If a batch fails
 //! it is rolled back and run again with a savepoint around each write, so that the bad ones fail
 //! alone and the others still share one fsync. If even that fails (a disk that fills up in the
 //! middle takes the whole transaction with it) each write gets a transaction of its own.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use audit::{Sealed, Timestamp};
 use rusqlite::Connection;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-use super::{checkpoint::Checkpointer, statements::Statements};
+use super::{checkpoint::Checkpointer, connect, statements::Statements};
 use crate::{
     Committed, Durability, Migration, Result, StoreError, Write,
-    batch::{self, Growth, Head, Job},
+    batch::{self, Growth, Head},
     metric, params,
     schema::{self, Applied},
 };
 
 const ADD_EVENT: &str = "INSERT INTO log_events(seq, body, leaf) VALUES($1, $2, $3)";
 
-/// Writes until the queue's other end is gone.
-pub(crate) fn run(
-    connection: &Connection,
-    mut jobs: mpsc::Receiver<Job>,
-    growth: watch::Sender<Growth>,
-    mut checkpointer: Checkpointer,
-) {
-    let mut writer = Writer {
-        connection,
-        statements: Statements::new(connection),
-        durability: Durability::Durable,
-        growth,
-    };
-    while let Some(first) = jobs.blocking_recv() {
-        let started = Instant::now();
-        let (writes, replies) = batch::split(batch::gather(first, &mut jobs));
-        let outcomes = writer.process(&writes);
-        metric::committed(writes.len(), started.elapsed());
-        batch::answer(replies, outcomes);
-        checkpointer.after_batch(connection);
-    }
-}
-
-struct Writer<'c> {
-    connection: &'c Connection,
-    statements: Statements<'c>,
+/// The one connection that writes.
+pub(crate) struct Writer {
+    statements: Statements,
+    checkpointer: Checkpointer,
     /// What the connection's commits wait for now.
     durability: Durability,
+    /// How long it waits for another process now.
+    patience: Patience,
     growth: watch::Sender<Growth>,
+}
+
+/// How long a transaction waits for another process to finish its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    None,
+    Full,
 }
 
 /// What one bad write does to the others of its transaction.
@@ -61,9 +48,42 @@ enum Mode {
     Guarded,
 }
 
-impl Writer<'_> {
-    fn process(&mut self, writes: &[Write]) -> Vec<Result<Committed>> {
-        let error = match self.transaction(writes, Mode::Together) {
+impl Writer {
+    /// Brings the schema up to date first.
+    pub(crate) fn open(
+        mut connection: Connection,
+        rooms: &[Migration],
+        growth: watch::Sender<Growth>,
+    ) -> Result<Self> {
+        let checkpointer = Checkpointer::watching(&mut connection)?;
+        let mut statements = Statements::new(connection);
+        migrate(&mut statements, rooms)?;
+        Ok(Writer {
+            statements,
+            checkpointer,
+            durability: Durability::Durable,
+            patience: Patience::Full,
+            growth,
+        })
+    }
+
+    /// Whether the write-ahead log should be moved into the database.
+    pub(crate) fn log_is_long(&mut self) -> bool {
+        self.checkpointer.is_due()
+    }
+
+    pub(crate) fn move_log(&mut self) {
+        self.checkpointer.run(self.statements.connection());
+    }
+
+    /// Applies writes, as one transaction if none of them is bad. They are durable when this returns.
+    /// Without patience all are refused as busy if another process is writing.
+    pub(crate) fn process(
+        &mut self,
+        writes: &[Write],
+        patience: Patience,
+    ) -> Vec<Result<Committed>> {
+        let error = match self.transaction(writes, Mode::Together, patience) {
             Ok(outcomes) => return outcomes,
             Err(error) => error,
         };
@@ -71,14 +91,15 @@ impl Writer<'_> {
             return writes.iter().map(|_| Err(error.clone())).collect();
         }
         metric::retried();
-        if let Ok(outcomes) = self.transaction(writes, Mode::Guarded) {
+        if let Ok(outcomes) = self.transaction(writes, Mode::Guarded, Patience::Full) {
             return outcomes;
         }
         writes.iter().map(|write| self.alone(write)).collect()
     }
 
     fn alone(&mut self, write: &Write) -> Result<Committed> {
-        let outcomes = self.transaction(std::slice::from_ref(write), Mode::Together)?;
+        let outcomes =
+            self.transaction(std::slice::from_ref(write), Mode::Together, Patience::Full)?;
         let nothing = || StoreError::Unavailable("its writer gave no answer".to_owned());
         outcomes
             .into_iter()
@@ -86,13 +107,31 @@ impl Writer<'_> {
             .unwrap_or_else(|| Err(nothing()))
     }
 
-    fn transaction(&mut self, writes: &[Write], mode: Mode) -> Result<Vec<Result<Committed>>> {
+    fn transaction(
+        &mut self,
+        writes: &[Write],
+        mode: Mode,
+        patience: Patience,
+    ) -> Result<Vec<Result<Committed>>> {
+        self.wait_for_others(patience)?;
         self.wait_for_disk(batch::durability(writes))?;
         let outcome = self.attempt(writes, mode);
-        if outcome.is_err() && !self.connection.is_autocommit() {
+        if outcome.is_err() && !self.statements.connection().is_autocommit() {
             self.statements.execute("ROLLBACK", &[])?;
         }
         outcome
+    }
+
+    fn wait_for_others(&mut self, patience: Patience) -> Result<()> {
+        if self.patience != patience {
+            let timeout = match patience {
+                Patience::None => Duration::ZERO,
+                Patience::Full => connect::BUSY,
+            };
+            self.statements.connection().busy_timeout(timeout)?;
+            self.patience = patience;
+        }
+        Ok(())
     }
 
     /// Whether a commit ends with an fsync of the write-ahead log. One that does not is made
@@ -103,7 +142,8 @@ impl Writer<'_> {
                 Durability::Durable => "FULL",
                 Durability::Ordered => "NORMAL",
             };
-            self.connection
+            self.statements
+                .connection()
                 .pragma_update(None, "synchronous", synchronous)?;
             self.durability = durability;
         }
@@ -135,7 +175,7 @@ impl Writer<'_> {
         self.statements.execute("SAVEPOINT w", &[])?;
         let outcome = self.apply(write, head);
         if let Err(error) = &outcome {
-            if self.connection.is_autocommit() {
+            if self.statements.connection().is_autocommit() {
                 return Err(error.clone());
             }
             *head = before;
@@ -178,7 +218,7 @@ fn concerns_database(error: &StoreError) -> bool {
     )
 }
 
-fn append(statements: &mut Statements<'_>, head: &mut Head, event: &Sealed) -> Result<()> {
+fn append(statements: &mut Statements, head: &mut Head, event: &Sealed) -> Result<()> {
     let seq = head.next_seq();
     statements
         .prepared(ADD_EVENT)?
@@ -187,7 +227,7 @@ fn append(statements: &mut Statements<'_>, head: &mut Head, event: &Sealed) -> R
     Ok(())
 }
 
-fn read_head(statements: &mut Statements<'_>) -> Result<Head> {
+fn read_head(statements: &mut Statements) -> Result<Head> {
     let rows = statements.query(batch::HEAD, &[])?;
     let row = rows
         .first()
@@ -195,7 +235,7 @@ fn read_head(statements: &mut Statements<'_>) -> Result<Head> {
     Head::read(row.int(0)?, row.blob(1)?)
 }
 
-fn move_head(statements: &mut Statements<'_>, head: &Head) -> Result<()> {
+fn move_head(statements: &mut Statements, head: &Head) -> Result<()> {
     let params = params![head.next_seq(), head.encode()];
     match statements.execute(batch::MOVE_HEAD, &params)? {
         1 => Ok(()),
@@ -204,23 +244,22 @@ fn move_head(statements: &mut Statements<'_>, head: &Head) -> Result<()> {
 }
 
 /// Brings the schema up to date, in one transaction that no other process can enter.
-pub(crate) fn migrate(connection: &Connection, rooms: &[Migration]) -> Result<()> {
-    connection.execute_batch("BEGIN IMMEDIATE")?;
-    let outcome = migrate_inside(connection, rooms);
+fn migrate(statements: &mut Statements, rooms: &[Migration]) -> Result<()> {
+    statements.execute("BEGIN IMMEDIATE", &[])?;
+    let outcome = migrate_inside(statements, rooms);
     let end = if outcome.is_ok() {
         "COMMIT"
     } else {
         "ROLLBACK"
     };
-    if !connection.is_autocommit() {
-        connection.execute_batch(end)?;
+    if !statements.connection().is_autocommit() {
+        statements.execute(end, &[])?;
     }
     outcome
 }
 
-fn migrate_inside(connection: &Connection, rooms: &[Migration]) -> Result<()> {
-    connection.execute_batch(schema::BOOTSTRAP)?;
-    let mut statements = Statements::new(connection);
+fn migrate_inside(statements: &mut Statements, rooms: &[Migration]) -> Result<()> {
+    statements.connection().execute_batch(schema::BOOTSTRAP)?;
     let applied: Result<Vec<Applied>> = statements
         .query(schema::APPLIED, &[])?
         .iter()
@@ -238,7 +277,7 @@ fn migrate_inside(connection: &Connection, rooms: &[Migration]) -> Result<()> {
             .map_or(Ok(0), |row| row.int(0))?,
     );
     for migration in &due {
-        connection.execute_batch(migration.sql)?;
+        statements.connection().execute_batch(migration.sql)?;
         let params = params![migration.room, migration.version, migration.checksum(), at];
         statements.execute(schema::APPLY, &params)?;
     }
@@ -246,11 +285,11 @@ fn migrate_inside(connection: &Connection, rooms: &[Migration]) -> Result<()> {
         let head = Head::empty();
         statements.execute(batch::MAKE_HEAD, &params![head.next_seq(), head.encode()])?;
     }
-    let mut head = read_head(&mut statements)?;
+    let mut head = read_head(statements)?;
     for migration in &due {
-        append(&mut statements, &mut head, &migration.event(at)?)?;
+        append(statements, &mut head, &migration.event(at)?)?;
     }
-    move_head(&mut statements, &head)
+    move_head(statements, &head)
 }
 
 /// The database's clock: rooms below the server read none, and a migration has no caller to give

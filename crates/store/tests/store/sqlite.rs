@@ -169,8 +169,9 @@ async fn a_second_server_is_refused() {
     two.lock_server().unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_commit_waits_for_another_process_to_finish() {
+/// On a runtime with one thread: if that thread waited, nothing else would happen.
+#[tokio::test]
+async fn a_commit_waits_for_another_process_to_finish_and_its_thread_does_not() {
     let place = Place::sqlite();
     let store = place.open().await;
     let other = rusqlite::Connection::open(place.file()).unwrap();
@@ -183,6 +184,31 @@ async fn a_commit_waits_for_another_process_to_finish() {
     assert!(!waiting.is_finished());
     other.execute_batch("COMMIT").unwrap();
     waiting.await.unwrap().unwrap();
+}
+
+/// Now one alone, now several at once: whoever writes, nobody is left waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn writers_that_come_and_go_are_all_answered() {
+    const EACH: u64 = 300;
+    let place = Place::sqlite();
+    let store = place.open().await;
+    let writers = (0..3).map(|writer| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for number in 0..EACH {
+                let one = store.commit(thing(&format!("{writer}-{number}")));
+                let answered = tokio::time::timeout(Duration::from_secs(30), one).await;
+                answered.unwrap().unwrap();
+                if number % 50 == writer {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    assert_eq!(check_log(&store).await, MIGRATED + 3 * EACH);
 }
 
 #[tokio::test(flavor = "multi_thread")]
