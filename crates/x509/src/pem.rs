@@ -53,8 +53,11 @@ pub fn encode(label: &str, der: &[u8]) -> String {
     let lines = der.len().div_ceil(LINE);
     let mut out = String::with_capacity(lines * 65 + 2 * label.len() + 40);
     out.extend([BEGIN, label, DASHES, "\n"]);
-    for line in der.chunks(LINE) {
-        STANDARD.encode_string(line, &mut out);
+    let mut line = [0; 64];
+    for bytes in der.chunks(LINE) {
+        // It always fits, and base64 is ASCII.
+        let length = STANDARD.encode_slice(bytes, &mut line).unwrap_or_default();
+        out.extend(str::from_utf8(&line[..length]));
         out.push('\n');
     }
     out.extend([END, label, DASHES, "\n"]);
@@ -118,10 +121,9 @@ fn decode_block(text: &str) -> Result<(Block, &str), Error> {
     if end_label.trim() != label.trim() {
         return Err(Error::invalid("PEM", "BEGIN and END lines do not match"));
     }
-    let compact: Vec<u8> = skip_headers(body)
-        .bytes()
-        .filter(|b| !b.is_ascii_whitespace())
-        .collect();
+    let body = skip_headers(body);
+    let mut compact = String::with_capacity(body.len());
+    compact.extend(body.split_ascii_whitespace());
     let der = LENIENT
         .decode(compact)
         .map_err(|_| Error::invalid("PEM", "the body is not base64"))?;
