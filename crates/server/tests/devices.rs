@@ -1,5 +1,13 @@
 //! How devices come in: client certificates on the HTTPS listener, bodies, and listeners without TLS.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    reason = "helpers of tests are tests"
+)]
+
 mod support;
 
 use std::path::Path;

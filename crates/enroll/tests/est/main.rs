@@ -1,5 +1,13 @@
 //! EST through its door, on both databases: what it answers, and to whom (R09).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    reason = "helpers of tests are tests"
+)]
+
 mod enrol;
 mod support;
 
