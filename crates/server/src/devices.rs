@@ -28,15 +28,6 @@ const BODY: usize = 128 * 1024;
 /// Where EST lives (RFC 7030 §3.2.2, RFC 8615): never without TLS (RFC 7030 §3.3).
 const EST: &str = "/.well-known/est";
 
-/// Nobody is asked yet: what an endpoint's webhook should decide is decided as its `on_failure` says.
-pub(crate) fn webhook() -> enroll::device::Ask {
-    Arc::new(|_| {
-        Box::pin(std::future::ready(Err(enroll::device::Unanswered(
-            "this Ward calls no webhooks".into(),
-        ))))
-    })
-}
-
 /// Answers on the HTTPS listener, or gives the request back to whoever knows more paths.
 pub(crate) async fn answer(
     services: &Arc<Services>,

@@ -17,6 +17,7 @@ mod reply;
 mod request_body;
 mod sockets;
 mod tls;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -104,7 +105,8 @@ pub async fn serve(
     let acme = enroll::Acme::open(ca.clone(), &config.data, alone, acme::validate()).await?;
     let fleet = fleet::Fleet::open(ca.clone()).map_err(enroll::device::DeviceError::from)?;
     let devices =
-        enroll::device::Devices::open(ca.clone(), fleet, devices::webhook(), wall_clock()).await?;
+        enroll::device::Devices::open(ca.clone(), fleet, webhook::caller(&ca), wall_clock())
+            .await?;
     let services = Arc::new(Services {
         config,
         store,

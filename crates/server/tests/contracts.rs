@@ -101,6 +101,14 @@ async fn enters(ward: &Ward, method: &str, path: &str, token: Option<&str>) -> b
 /// Well-formed enough to come to the decision, wrong enough to change nothing.
 fn body_for(path: &str) -> Value {
     match path.rsplit('/').next().unwrap_or_default() {
+        "nothing" if path.contains("/enrolment/") => {
+            json!({ "version": 0, "endpoint": { "name": "nothing" } })
+        }
+        "revoke" if path.contains("/enrolment/") => json!({}),
+        "endpoints" => json!({ "name": "nothing" }),
+        "rights" => {
+            json!({ "endpoint": "nothing", "for": "any", "credential": "one-time-password" })
+        }
         "certificates" => json!({ "profile": "nothing" }),
         "tokens" => json!({ "name": "spare", "roles": ["read-only"], "days": 1 }),
         "revoke" if path.contains("/eab-keys/") => json!({}),

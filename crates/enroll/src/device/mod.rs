@@ -148,9 +148,10 @@ impl Devices {
         Ok(())
     }
 
-    /// Removes what nobody can use any more. Certificates stay. Says how many registrations went.
+    /// Removes what nobody can use any more. Certificates stay. Says how many rows went.
     pub async fn prune(&self, now: Timestamp) -> Result<u64, DeviceError> {
-        cmp::prune(self, now).await
+        let registrations = registration::prune(self.ca(), now).await?;
+        Ok(registrations + cmp::prune(self, now).await?)
     }
 
     /// The CA.

@@ -73,6 +73,19 @@ pub struct Call {
     pub request_id: String,
 }
 
+impl Call {
+    /// The value of `Ward-Signature` for a question asked at `seconds` (Unix): `t=…,v1=…`, the second the HMAC-SHA-256 of
+    /// `{t}.{body}` in hexadecimal. Whoever checks it refuses times that are minutes old.
+    pub fn signature(&self, seconds: i64) -> String {
+        use aws_lc_rs::hmac;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.secret);
+        let mut context = hmac::Context::with_key(&key);
+        context.update(format!("{seconds}.").as_bytes());
+        context.update(&self.body);
+        format!("t={seconds},v1={}", hex::encode(context.sign()))
+    }
+}
+
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "decision", rename_all = "kebab-case", deny_unknown_fields)]
@@ -103,3 +116,56 @@ pub struct Unanswered(pub String);
 pub type Ask = Arc<
     dyn Fn(Call) -> Pin<Box<dyn Future<Output = Result<Answer, Unanswered>> + Send>> + Send + Sync,
 >;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `printf '1795348800.{}' | openssl dgst -sha256 -hmac secret`
+    #[test]
+    fn questions_are_signed_as_the_documentation_says() {
+        let call = Call {
+            url: String::new(),
+            body: b"{}".to_vec(),
+            secret: Zeroizing::new(b"secret".to_vec()),
+            timeout: std::time::Duration::ZERO,
+            request_id: String::new(),
+        };
+        let expected = "a2bb56e28c051bf8ec34a6b17227a73c171ec872e2d3f7a2bdd11b571f529cff";
+        assert_eq!(
+            call.signature(1_795_348_800),
+            format!("t=1795348800,v1={expected}")
+        );
+    }
+
+    #[test]
+    fn answers_are_read_strictly() {
+        let table = [
+            (r#"{"decision":"allow"}"#, Some(Answer::Allow)),
+            (
+                r#"{"decision":"deny","reason":"no"}"#,
+                Some(Answer::Deny {
+                    reason: "no".into(),
+                }),
+            ),
+            (
+                r#"{"decision":"amend","names":["dns:a.example"],"validity_days":30}"#,
+                Some(Answer::Amend {
+                    names: Some(vec!["dns:a.example".into()]),
+                    profile: None,
+                    validity_days: Some(30),
+                }),
+            ),
+            (r#"{"decision":"deny"}"#, None),
+            (r#"{"decision":"maybe"}"#, None),
+            ("{}", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(
+                serde_json::from_str::<Answer>(text).ok(),
+                expected,
+                "{text}"
+            );
+        }
+    }
+}

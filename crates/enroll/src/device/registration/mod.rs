@@ -31,10 +31,10 @@ use parking_lot::RwLock;
 use x509::PublicKey;
 use zeroize::Zeroizing;
 
-pub(crate) use claim::{Asked, Claim, Decision, Holder, KeyAndNames, Proof, Transaction};
+pub(crate) use claim::{Asked, Claim, Decision, KeyAndNames, Proof, Transaction};
 pub use claim::{Protocol, RegistrationState};
 pub use rows::{Registered, RegistrationFilter, RegistrationPage};
-pub(crate) use rows::{by_id, page};
+pub(crate) use rows::{by_id, page, prune};
 
 use super::guard::Guard;
 use super::right::{self, Credential, Right};

@@ -1,6 +1,6 @@
 //! Registrations in the store: what was asked, by whom, for which asset, and what became of it.
 
-use audit::Timestamp;
+use audit::{Event, Object, Timestamp};
 use serde::Serialize;
 use store::{Row, Store, Write, params};
 
@@ -275,6 +275,24 @@ impl New {
         let state = RegistrationState::Pending;
         self.add(write, state, Some(approval), None, (now, expires))
     }
+}
+
+const OVER: &str = "SELECT COUNT(*) FROM registrations WHERE expires <= $1";
+const FORGET: &str = "DELETE FROM registrations WHERE expires <= $1";
+
+/// Forgets registrations whose certificates ended long ago, and what was refused; says how many.
+pub(crate) async fn prune(ca: &ca::Ca, now: Timestamp) -> Result<u64, DeviceError> {
+    let rows = ca.store().query(OVER, params![now]).await?;
+    let count = rows.first().map_or(Ok(0), |row| row.int(0))?.unsigned_abs();
+    if count > 0 {
+        let actor = ca.access().system_principal("enrolment");
+        let object = Object::new("registration", "past");
+        let event = Event::new(now, actor.actor().clone(), "enrolment.prune", object)
+            .after(serde_json::json!({ "forgotten": count }));
+        let write = Write::new(event)?.run(FORGET, params![now]);
+        ca.store().commit(write).await?;
+    }
+    Ok(count)
 }
 
 /// Makes a pending one issued, in the write that makes the certificate.

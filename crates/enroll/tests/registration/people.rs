@@ -1,0 +1,219 @@
+//! Requests that wait for somebody: put before people, approved by a second person, fetched by the device (R07).
+
+use access::{Action, RequestId, RequestState};
+use audit::Timestamp;
+use enroll::device::{Approval, For, RegistrationFilter, RegistrationState, Unregistered};
+
+use crate::support::{
+    Asked, DAY, House, Key, NOW, certificate, endpoint, on_both, outcome, permit, text,
+};
+
+on_both!(
+    r07_an_unregistered_device_waits_for_a_second_person,
+    r07_a_registered_device_waits_where_a_person_always_decides,
+    r07_a_denied_device_stays_denied,
+    r07_whoever_made_the_right_does_not_approve,
+    r07_a_profile_may_ask_for_people,
+    r07_a_right_is_counted_when_the_certificate_is,
+);
+
+async fn waiting(house: &House) -> access::Request {
+    let mut requests = house.ca.access().requests().await.unwrap();
+    requests.retain(|request| request.state_at(NOW) == RequestState::Pending);
+    assert_eq!(requests.len(), 1);
+    requests.remove(0)
+}
+
+async fn approve(house: &House, who: &str, id: &RequestId) -> Result<ca::Outcome, ca::CaError> {
+    let permit = permit(&house.ca, who, Action::ApproveRequests);
+    house
+        .ca
+        .approve(permit, id, Some("seen on ward 7"), NOW)
+        .await
+}
+
+async fn r07_an_unregistered_device_waits_for_a_second_person(postgres: bool) {
+    let house = House::new(postgres).await;
+    let mut waits = endpoint("pumps");
+    waits.unregistered = Unregistered::Wait;
+    house.put(waits).await;
+    let (right, password) = house.right(For::Any, |_| {}).await;
+    let csr = Key::new().request("serialNumber=SN-77");
+    let asked = Asked::by_password(&csr, &password);
+    let reply = house.ask(&asked, NOW).await;
+    assert_eq!(outcome(&reply), "pending");
+    assert!(reply.headers.iter().any(|(name, _)| name == "retry-after"));
+    assert_eq!(
+        outcome(&house.ask(&asked, NOW).await),
+        "pending",
+        "asked again, it waits once"
+    );
+    let request = waiting(&house).await;
+    assert!(request.summary.contains("SN-77") && request.summary.contains("NOT in the register"));
+    assert!(
+        house
+            .fleet
+            .find_serial("SN-77", None)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+
+    approve(&house, "sister", &request.id).await.unwrap();
+    assert_eq!(
+        house.issued().await,
+        0,
+        "issued when the device comes back for it"
+    );
+    let issued = certificate(&house.ask(&asked, NOW).await);
+    assert_eq!(certificate(&house.ask(&asked, NOW).await), issued);
+    let asset = house
+        .fleet
+        .find_serial("SN-77", None)
+        .await
+        .unwrap()
+        .remove(0);
+    assert!(asset.note.contains(request.id.as_str()), "{}", asset.note);
+    assert_eq!(house.live(&asset).await, 1);
+    assert_eq!(house.desk.right(right.id.as_str()).await.unwrap().used, 1);
+    let request = house.ca.access().request(&request.id).await.unwrap();
+    assert_eq!(request.state, RequestState::Fulfilled);
+    assert_eq!(request.result, Some(hex::encode(issued.fingerprint())));
+    let page = house
+        .desk
+        .registrations(&RegistrationFilter::default())
+        .await
+        .unwrap();
+    let row = &page.registrations[0];
+    assert_eq!(row.state, RegistrationState::Issued);
+    assert_eq!(row.asset.as_deref(), Some(asset.id.as_str()));
+    assert_eq!(row.certificate, Some(issued.fingerprint()));
+}
+
+async fn r07_a_registered_device_waits_where_a_person_always_decides(postgres: bool) {
+    let house = House::new(postgres).await;
+    let mut always = endpoint("pumps");
+    always.approval = Approval::Always;
+    house.put(always).await;
+    let asset = house.asset("SN-1", |_| {}).await;
+    let (_, password) = house.right(For::Asset(asset.id.clone()), |_| {}).await;
+    let csr = Key::new().request("serialNumber=SN-1");
+    let asked = Asked::by_password(&csr, &password);
+    assert_eq!(outcome(&house.ask(&asked, NOW).await), "pending");
+    approve(&house, "sister", &waiting(&house).await.id)
+        .await
+        .unwrap();
+    let issued = certificate(&house.ask(&asked, NOW).await);
+    // The first enrolment waits; a renewal is of a device that somebody has looked at.
+    let csr = Key::new().request("serialNumber=SN-1");
+    let renewal = house.ask(&Asked::by_certificate(&csr, &issued), NOW).await;
+    assert_eq!(outcome(&renewal), "issued");
+}
+
+async fn r07_a_denied_device_stays_denied(postgres: bool) {
+    let house = House::new(postgres).await;
+    let mut waits = endpoint("pumps");
+    waits.unregistered = Unregistered::Wait;
+    house.put(waits).await;
+    let (_, password) = house.right(For::Any, |_| {}).await;
+    let csr = Key::new().request("serialNumber=SN-77");
+    let asked = Asked::by_password(&csr, &password);
+    assert_eq!(outcome(&house.ask(&asked, NOW).await), "pending");
+    let id = waiting(&house).await.id;
+    let permit = permit(&house.ca, "sister", Action::ApproveRequests);
+    let denied = house
+        .ca
+        .access()
+        .deny(permit, &id, Some("no such pump"), NOW);
+    denied.await.unwrap();
+    for _ in 0..2 {
+        let reply = house.ask(&asked, NOW).await;
+        assert_eq!(outcome(&reply), "enrolment.denied");
+        assert!(text(&reply).contains("no such pump"));
+    }
+    // One that nobody looks at in time ends too.
+    let csr = Key::new().request("serialNumber=SN-78");
+    let asked = Asked::by_password(&csr, &password);
+    assert_eq!(outcome(&house.ask(&asked, NOW).await), "pending");
+    let late = Timestamp(NOW.0 + 15 * DAY);
+    assert_eq!(outcome(&house.ask(&asked, late).await), "enrolment.denied");
+    assert_eq!(house.issued().await, 0);
+    let forgotten = house
+        .devices
+        .prune(Timestamp(NOW.0 + 60 * DAY))
+        .await
+        .unwrap();
+    assert_eq!(forgotten, 2);
+}
+
+async fn r07_whoever_made_the_right_does_not_approve(postgres: bool) {
+    let house = House::new(postgres).await;
+    let mut waits = endpoint("pumps");
+    waits.unregistered = Unregistered::Wait;
+    house.put(waits).await;
+    let (_, password) = house.right(For::Any, |_| {}).await;
+    let csr = Key::new().request("serialNumber=SN-77");
+    let asked = Asked::by_password(&csr, &password);
+    assert_eq!(outcome(&house.ask(&asked, NOW).await), "pending");
+    let id = waiting(&house).await.id;
+    let own = approve(&house, "root", &id).await.unwrap_err();
+    assert_eq!(own.refusal().unwrap().rule, "request.own");
+    assert_eq!(outcome(&house.ask(&asked, NOW).await), "pending");
+    approve(&house, "sister", &id).await.unwrap();
+    assert_eq!(outcome(&house.ask(&asked, NOW).await), "issued");
+}
+
+async fn r07_a_profile_may_ask_for_people(postgres: bool) {
+    let house = House::new(postgres).await;
+    let stands = house.ca.profile("device-ldevid").unwrap();
+    let toml = include_str!("../../../ca/profiles/device-ldevid.toml");
+    assert_eq!(stands.profile.approvals(), 0);
+    let two = toml.replace("approvals = 0", "approvals = 2");
+    let by = permit(&house.ca, "root", Action::ManageProfiles);
+    house.ca.put_profile(by, &two, NOW).await.unwrap();
+    house.put(endpoint("pumps")).await;
+    let asset = house.asset("SN-1", |_| {}).await;
+    let (_, password) = house.right(For::Asset(asset.id.clone()), |_| {}).await;
+    let csr = Key::new().request("serialNumber=SN-1");
+    let asked = Asked::by_password(&csr, &password);
+    assert_eq!(outcome(&house.ask(&asked, NOW).await), "pending");
+    let id = waiting(&house).await.id;
+    approve(&house, "sister", &id).await.unwrap();
+    assert_eq!(
+        outcome(&house.ask(&asked, NOW).await),
+        "pending",
+        "two have to agree"
+    );
+    approve(&house, "engineer", &id).await.unwrap();
+    assert_eq!(outcome(&house.ask(&asked, NOW).await), "issued");
+}
+
+async fn r07_a_right_is_counted_when_the_certificate_is(postgres: bool) {
+    let house = House::new(postgres).await;
+    let mut waits = endpoint("pumps");
+    waits.unregistered = Unregistered::Wait;
+    house.put(waits).await;
+    let (right, password) = house.right(For::Any, |_| {}).await;
+    let used = async || house.desk.right(right.id.as_str()).await.unwrap().used;
+    let mut requests = Vec::new();
+    for serial in ["SN-77", "SN-78"] {
+        let csr = Key::new().request(&format!("serialNumber={serial}"));
+        assert_eq!(
+            outcome(&house.ask(&Asked::by_password(&csr, &password), NOW).await),
+            "pending"
+        );
+        requests.push(csr);
+    }
+    assert_eq!(used().await, 0);
+    for request in house.ca.access().requests().await.unwrap() {
+        approve(&house, "sister", &request.id).await.unwrap();
+    }
+    let mut outcomes = Vec::new();
+    for csr in &requests {
+        outcomes.push(outcome(
+            &house.ask(&Asked::by_password(csr, &password), NOW).await,
+        ));
+    }
+    assert_eq!(outcomes, ["issued", "unknown"], "the right was for one");
+    assert_eq!((used().await, house.issued().await), (1, 1));
+}
