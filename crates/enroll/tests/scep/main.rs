@@ -1,0 +1,9 @@
+//! SCEP through its door, on both databases: what it answers, and to whom (R08, R09).
+
+mod authority;
+mod device;
+mod enrolment;
+mod lookup;
+mod oracle;
+mod renewal;
+mod support;
