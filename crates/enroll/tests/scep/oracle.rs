@@ -76,6 +76,7 @@ async fn r09_padding_and_decryption_failures_look_the_same(postgres: bool) {
     let ra = house.certificates("pumps").await.remove(0);
     let events = house.ca.store().events(0, 1_000_000).await.unwrap().len();
     for (name, envelope) in wrong(&ra, &device) {
+        eprintln!("{name}");
         let message = device.signed(PKCS_REQ, envelope);
         let answer = device.post(&house, "pumps", &message, &ra).await;
         let said = (answer.failed(), answer.why.as_deref());

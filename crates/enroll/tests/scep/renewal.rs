@@ -1,10 +1,10 @@
 //! Another certificate in place of one: whose, when, and whose not.
 
-use enroll::device::Renewal;
+use enroll::device::{Endpoint, Renewal};
 use x509::Certificate;
 
 use crate::device::{Device, PKCS_REQ, RENEWAL_REQ, new_key, signed_by, subject};
-use crate::support::{DAY, House, on_both};
+use crate::support::{DAY, House, endpoint, on_both};
 
 on_both!(
     rfc8894_2_4_a_renewal_by_either_message,
@@ -72,22 +72,15 @@ async fn r05_an_expired_certificate_renews_within_grace(postgres: bool) {
     let csr = device.csr(&new_key());
     let late = device.ask(&house, "pumps", RENEWAL_REQ, &csr).await;
     assert_eq!(late.failed(), "badRequest");
-    house
-        .put(enroll::device::Endpoint {
-            name: "stored".to_owned(),
-            profile: "device-ldevid".to_owned(),
-            protocols: enroll::device::Protocols {
-                scep: true,
-                ..Default::default()
-            },
-            renewal: Renewal {
-                grace: 30 * 86_400,
-                ..Renewal::default()
-            },
-            ..Default::default()
-        })
-        .await;
-    let answer = device.ask(&house, "stored", RENEWAL_REQ, &csr).await;
+    let patient = Endpoint {
+        renewal: Renewal {
+            grace: 30 * 86_400,
+            ..Renewal::default()
+        },
+        ..endpoint("pumps")
+    };
+    house.put(patient).await;
+    let answer = device.ask(&house, "pumps", RENEWAL_REQ, &csr).await;
     assert!(answer.issued().not_after() > first.not_after());
 }
 

@@ -123,8 +123,10 @@ impl House {
 
     pub(crate) async fn put(&self, endpoint: Endpoint) {
         let permit = admin(&self.ca, Action::ManageEnrolment);
+        let before = self.desk.endpoint(&endpoint.name).await;
+        let version = before.map_or(0, |before| before.version);
         self.desk
-            .put_endpoint(permit, endpoint, 0, NOW)
+            .put_endpoint(permit, endpoint, version, self.now())
             .await
             .unwrap();
         self.devices.refresh().await.unwrap();
@@ -246,7 +248,7 @@ pub(crate) fn permit(ca: &Ca, user: &str, action: Action) -> Permit {
 }
 
 /// An endpoint that renews whenever it is asked.
-fn endpoint(name: &str) -> Endpoint {
+pub(crate) fn endpoint(name: &str) -> Endpoint {
     Endpoint {
         name: name.to_owned(),
         profile: "device-ldevid".to_owned(),

@@ -25,8 +25,10 @@ pub(super) async fn open(
 ) -> Result<Result<Zeroizing<Vec<u8>>, Nonsense>, Fault> {
     match ra.open(envelope.clone()).await {
         Ok(plain) => Ok(Ok(plain)),
-        // What anybody can see from outside; still one answer.
-        Err(RaError::Cms(_) | RaError::Key(KeyError::CiphertextLength { .. })) => Ok(Err(Nonsense)),
+        // What anybody can see from outside, and what the library refuses to work on; still one answer.
+        Err(
+            RaError::Cms(_) | RaError::Key(KeyError::CiphertextLength { .. } | KeyError::Crypto(_)),
+        ) => Ok(Err(Nonsense)),
         Err(error) => Err(error.into()),
     }
 }

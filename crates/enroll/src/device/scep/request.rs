@@ -260,7 +260,8 @@ fn is_issuer_and_subject(plain: &[u8]) -> bool {
 
 /// Beyond the limit of wrong credentials nothing is looked at any more: "later", in HTTP.
 fn answer(decision: Decision) -> Result<Result<Answer, Reply>, Fault> {
-    if matches!(&decision, Decision::Refused(refusal) if refusal.rule.starts_with("enrolment.limit")) {
+    if matches!(&decision, Decision::Refused(refusal) if refusal.rule.starts_with("enrolment.limit"))
+    {
         let later = Reply::typed(
             429,
             "text/plain",
