@@ -21,6 +21,8 @@ PACKAGES=(
   # Devices: an EST client with its TLS, 802.1X from both sides.
   "pki strongswan-pki" "- libstrongswan-standard-plugins" "- libstrongswan-extra-plugins"
   "freeradius freeradius" "eapol_test eapoltest"
+  # SCEP clients, and the server that one of them comes with (below).
+  "getcert certmonger"
   # ACME clients and what they answer challenges with; named takes dynamic updates for dns-01.
   "/usr/bin/certbot certbot" "dehydrated dehydrated" "acme-tiny acme-tiny" "uacme uacme" "caddy caddy"
   "socat socat" "named bind9" "nsupdate bind9-dnsutils"
@@ -30,7 +32,7 @@ PACKAGES=(
 BENCH_PACKAGES=("wrk wrk")
 # Not in every Debian release, or too old there: tool, package, the suite it is taken from and, if an
 # older one is no use, the version that is needed at least.
-NEWER=("zlint zlint trixie" "acme.sh acme.sh trixie" "pebble pebble sid 2.10" "lego lego sid 4.35")
+NEWER=("zlint zlint trixie" "scepclient scep trixie" "acme.sh acme.sh trixie" "pebble pebble sid 2.10" "lego lego sid 4.35")
 BENCH_NEWER=("cfssl golang-cfssl trixie")
 
 PYTHON_PACKAGES=(pkilint==0.13.3 cryptography==50.0.2 cryptography-vectors==50.0.2 certbot==5.8.0 acme==5.8.0)
