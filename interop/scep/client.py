@@ -78,12 +78,12 @@ def request(key, subject, challenge=None, digest="sha256", names=()):
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), critical=False)
     if challenge is not None:
         builder = builder.add_attribute(AttributeOID.CHALLENGE_PASSWORD, challenge.encode())
-    made = builder.sign(key, hashes.SHA256() if digest == "md5" else DIGESTS[digest][1])
-    if digest == "md5":
-        # The library signs no request with MD5; hands do.
-        signature = key.sign(made.tbs_certrequest_bytes, rsa_padding.PKCS1v15(), hashes.MD5())
-        made = x509.load_der_x509_csr(seq(made.tbs_certrequest_bytes, algorithm(SIGNATURES["md5"]), bits(signature)))
-    return made
+    if digest not in ("md5", "sha1"):
+        return builder.sign(key, DIGESTS[digest][1])
+    # The library signs no request with these; hands do.
+    unsigned = builder.sign(key, hashes.SHA256()).tbs_certrequest_bytes
+    signature = key.sign(unsigned, rsa_padding.PKCS1v15(), DIGESTS[digest][1])
+    return x509.load_der_x509_csr(seq(unsigned, algorithm(SIGNATURES[digest]), bits(signature)))
 
 
 def self_signed(key, subject, digest="sha256", version=3, days=7, ago=0, issuer=None, issuer_key=None):
@@ -115,7 +115,6 @@ def der(certificate):
 def issuer_and_serial(certificate, order=None):
     issuer = certificate.issuer
     if order == "reversed":
-        issuer = x509.Name.from_rfc4514_string(",".join(reversed(issuer.rfc4514_string().split(","))))
         issuer = x509.Name(list(certificate.issuer)[::-1])
     return seq(issuer.public_bytes(), integer(certificate.serial_number))
 

@@ -1,15 +1,16 @@
 //! No reader of SCEP panics: on noise, and on good messages damaged. The fuzz target `scep` runs the same function.
 //!
 //! The messages were made by `interop/scep/client.py` and verify with `openssl smime`: AES and SHA-256; 3DES and MD5, signed with
-//! a version 1 certificate of 1024 bits; and the first one in BER.
+//! a version 1 certificate; a key of 1024 bits; and the first one in BER.
 
 use enroll::device::exercise;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-const MESSAGES: [&[u8]; 3] = [
+const MESSAGES: [&[u8]; 4] = [
     include_bytes!("scep_messages/aes-sha256.der"),
     include_bytes!("scep_messages/3des-md5-v1.der"),
+    include_bytes!("scep_messages/rsa-1024.der"),
     include_bytes!("scep_messages/ber.der"),
 ];
 

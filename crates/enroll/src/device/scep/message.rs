@@ -13,9 +13,8 @@ use super::attributes::{FailInfo, MESSAGE_TYPE, MessageType, SENDER_NONCE, TRANS
 const MAX_TRANSACTION: usize = 256;
 /// Longest nonce sent back; RFC 8894 §3.2.1.5 has 16 octets.
 const MAX_NONCE: usize = 64;
-/// Smallest RSA key that signs without the legacy policy, and with it.
+/// Smallest RSA key that signs, under whatever policy: no answer can be encrypted for a smaller one, nor is one ever certified.
 const MIN_BITS: u32 = 2048;
-const MIN_LEGACY_BITS: u32 = 1024;
 
 /// What an answer has to repeat.
 #[derive(Clone, Debug)]
@@ -41,13 +40,6 @@ pub(crate) struct Message {
     pub(crate) envelope: EnvelopedData,
     /// What only the legacy policy admitted.
     pub(crate) legacy: Vec<&'static str>,
-}
-
-impl Message {
-    /// The signer's key is one that is never certified.
-    pub(crate) fn has_short_key(&self) -> bool {
-        matches!(check_key(&self.signer_key), Ok(Some(_)) | Err(_))
-    }
 }
 
 /// Why a message is not acted on.
@@ -144,7 +136,7 @@ fn believe(signed: &SignedData, signer: &SignerInfo, legacy: bool) -> Result<Bel
         let text = "the signer's key cannot be read";
         (FailInfo::BadAlg, text.into())
     })?;
-    used.extend(check_key(&key)?);
+    check_key(&key)?;
     let strength = if legacy {
         Strength::Legacy
     } else {
@@ -174,16 +166,13 @@ fn believe(signed: &SignedData, signer: &SignerInfo, legacy: bool) -> Result<Bel
     })
 }
 
-/// SCEP encrypts its answer for the signer's key, so it must be RSA (RFC 8894 §3.1). Says so if it is a short one.
-fn check_key(key: &PublicKey) -> Result<Option<&'static str>, Failure> {
+/// SCEP encrypts its answer for the signer's key, so it must be RSA (RFC 8894 §3.1), and one that is worth encrypting for.
+fn check_key(key: &PublicKey) -> Result<(), Failure> {
     match key.kind() {
-        PublicKeyKind::Rsa { bits, .. } if bits >= MIN_BITS => Ok(None),
-        PublicKeyKind::Rsa { bits, .. } if bits >= MIN_LEGACY_BITS => {
-            Ok(Some("RSA below 2048 bits"))
-        }
+        PublicKeyKind::Rsa { bits, .. } if bits >= MIN_BITS => Ok(()),
         PublicKeyKind::Rsa { .. } => Err((
             FailInfo::BadAlg,
-            "RSA keys below 1024 bits are never accepted".into(),
+            "RSA keys below 2048 bits are not accepted".into(),
         )),
         _ => Err((
             FailInfo::BadAlg,
@@ -247,6 +236,7 @@ mod tests {
     const AES: &[u8] = include_bytes!("../../../tests/scep_messages/aes-sha256.der");
     const BER: &[u8] = include_bytes!("../../../tests/scep_messages/ber.der");
     const OLD: &[u8] = include_bytes!("../../../tests/scep_messages/3des-md5-v1.der");
+    const SHORT: &[u8] = include_bytes!("../../../tests/scep_messages/rsa-1024.der");
 
     #[test]
     fn rfc8894_3_2_a_message_is_read() {
@@ -271,8 +261,18 @@ mod tests {
         assert_eq!(failed.info, FailInfo::BadAlg);
         assert_eq!(failed.header.digest, DigestAlgorithm::Md5);
         let message = read(OLD, true).unwrap();
-        assert_eq!(message.legacy, ["MD5", "RSA below 2048 bits", "3DES"]);
+        assert_eq!(message.legacy, ["MD5", "3DES"]);
         assert_eq!(message.signer.version(), 1);
+    }
+
+    #[test]
+    fn r03_a_short_key_signs_nothing() {
+        for legacy in [false, true] {
+            let Err(Unread::Failed(failed)) = read(SHORT, legacy) else {
+                panic!("a key of 1024 bits was accepted");
+            };
+            assert_eq!(failed.info, FailInfo::BadAlg);
+        }
     }
 
     /// Each octet of the content and of the signature counts.

@@ -47,12 +47,7 @@ pub(super) async fn enrol(
         Ok(proven) => proven,
         Err(error) => {
             tracing::debug!(endpoint = context.endpoint.name, %error, "no request in the envelope");
-            // What can be said is said of what everybody sees: a device with a short key asks for a certificate for it.
-            let info = match message.has_short_key() {
-                true => FailInfo::BadAlg,
-                false => FailInfo::BadMessageCheck,
-            };
-            return Ok(Ok(Answer::bare(info)));
+            return Ok(Ok(Answer::bare(FailInfo::BadMessageCheck)));
         }
     };
     let mut used = message.legacy.clone();
