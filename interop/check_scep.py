@@ -44,7 +44,7 @@ class House(Hospital):
         self.desk.endpoint("pumps", **settings)
         self.desk.endpoint("old", **settings, scep={"legacy": True})
         self.desk.endpoint("asked", **settings, approval="always", unregistered="wait")
-        self.desk.endpoint("moved", **settings, scep={"ndes": True})
+        self.desk.endpoint("moved", **settings, scep={"ndes": True, "legacy": True})
         self.server = Server(f"{self.plain}/scep/pumps")
         self.count = 0
 
@@ -197,6 +197,7 @@ def legacy(house, checks):
     table = [
         ("3DES and SHA-1", {}, {"cipher": "3des", "digest": "sha1"}, "sha1"),
         ("3DES and MD5 by wrapped GET (Cisco 2800)", {"digest": "md5", "version": 1, "csr_digest": "md5"}, {"cipher": "3des", "digest": "md5", "how": scep.cisco}, "md5"),
+        ("DES and SHA-1 (scepclient)", {}, {"cipher": "des", "digest": "sha1"}, "sha1"),
         ("MD5 declared, AES (sscep)", {}, {"digest": "md5"}, "md5"),
         ("a request signed with SHA-1", {"csr_digest": "sha1"}, {}, "sha256"),
     ]
@@ -394,6 +395,7 @@ def approval(house, checks):
 
 
 def scepclient(house, checks):
+    """micromdm's client sends DES and SHA-1, whatever a server says it can: it needs the legacy policy."""
     with ScepServer(house.folder) as reference:
         trial = ScepClient(house.folder, reference.url, "reference")
         done = trial.run("secret", selector=False)
@@ -410,7 +412,7 @@ def scepclient(house, checks):
                      (server.send(Device(server, "SN-TRIAL", "wrong").message()).content), b"")
     context = {"SSL_CERT_FILE": str(house.root)}
     for title, base, environment in (("over HTTP", house.plain, ()), ("over HTTPS", house.url, context.items())):
-        for path in ("/scep/pumps", "/certsrv/mscep/mscep.dll/pkiclient.exe"):
+        for path in ("/scep/old", "/certsrv/mscep/mscep.dll/pkiclient.exe"):
             serial, challenge = house.new("SC")
             client = ScepClient(house.folder, base + path, serial, environment)
             done = client.run(challenge)
@@ -421,10 +423,11 @@ def scepclient(house, checks):
             first = serial_of(client.certificate)
             done = client.run()
             checks.that("  and renews", serial_of(client.certificate) != first, done.stdout)
-    stranger = ScepClient(house.folder, f"{house.plain}/scep/pumps", "SN-STRANGER")
-    done = stranger.run(house.password("SN-STRANGER"))
-    checks.that("scepclient is refused for a serial that is not registered", not stranger.certificate.exists() and "badRequest" in done.stdout or
-                not stranger.certificate.exists() and "FAILURE" in done.stdout, done.stdout)
+    serial, challenge = house.new("SC")
+    for endpoint, name, password, says in (("old", "SN-STRANGER", house.password("SN-STRANGER"), "badRequest"), ("pumps", serial, challenge, "badAlg")):
+        client = ScepClient(house.folder, f"{house.plain}/scep/{endpoint}", name)
+        done = client.run(password)
+        checks.that(f"scepclient is refused at {endpoint} as {name}: {says}", not client.certificate.exists() and says in done.stdout, done.stdout)
 
 
 def certmonger(house, checks):

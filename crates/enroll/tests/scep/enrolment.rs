@@ -147,6 +147,7 @@ async fn r09_old_algorithms_only_where_policy_says_so(postgres: bool) {
     let house = House::new(postgres).await;
     let table = [
         (ContentCipher::DesEde3Cbc, DigestAlgorithm::Sha256, "3DES"),
+        (ContentCipher::DesCbc, DigestAlgorithm::Sha1, "DES"),
         (ContentCipher::Aes128Cbc, DigestAlgorithm::Sha1, "SHA-1"),
         (ContentCipher::DesEde3Cbc, DigestAlgorithm::Md5, "MD5"),
     ];
@@ -160,8 +161,9 @@ async fn r09_old_algorithms_only_where_policy_says_so(postgres: bool) {
         };
         let refused = device.enrol(&house, "pumps").await;
         assert_eq!(refused.failed(), "badAlg");
-        assert!(refused.why.unwrap().contains(name));
-        assert_eq!(refused.digest.is_legacy(), false);
+        let why = refused.why.unwrap();
+        assert!(why.contains(name) || why.contains(digest.name()), "{why}");
+        assert!(!refused.digest.is_legacy());
         let answer = device.enrol(&house, "old").await;
         answer.issued();
         assert_eq!((answer.cipher, answer.digest), (Some(cipher), digest));

@@ -7,6 +7,8 @@ use aws_lc_rs::{
 };
 use md5::Digest as _;
 
+use zeroize::Zeroizing;
+
 use super::{CmsError, rsa_public};
 use crate::{
     AlgorithmIdentifier, Error, KeyAlgorithm, Oid, PublicKey, SignatureAlgorithm,
@@ -288,14 +290,17 @@ pub enum ContentCipher {
     Aes256Cbc,
     /// Three-key 3DES, for devices that know nothing else.
     DesEde3Cbc,
+    /// Single DES, which anybody can break: RFC 8894 §2.9 forbids it, and some SCEP clients (micromdm's) know no other.
+    DesCbc,
 }
 
 impl ContentCipher {
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Aes128Cbc,
         Self::Aes192Cbc,
         Self::Aes256Cbc,
         Self::DesEde3Cbc,
+        Self::DesCbc,
     ];
 
     pub const fn oid(self) -> Oid {
@@ -304,6 +309,7 @@ impl ContentCipher {
             Self::Aes192Cbc => oids::AES192_CBC,
             Self::Aes256Cbc => oids::AES256_CBC,
             Self::DesEde3Cbc => oids::DES_EDE3_CBC,
+            Self::DesCbc => oids::DES_CBC,
         }
     }
 
@@ -313,12 +319,13 @@ impl ContentCipher {
             Self::Aes192Cbc => "AES-192-CBC",
             Self::Aes256Cbc => "AES-256-CBC",
             Self::DesEde3Cbc => "3DES",
+            Self::DesCbc => "DES",
         }
     }
 
     /// Whether only an explicit legacy policy admits it (SP 800-131A r2 §2: 3DES ended in 2023).
     pub const fn is_legacy(self) -> bool {
-        matches!(self, Self::DesEde3Cbc)
+        matches!(self, Self::DesEde3Cbc | Self::DesCbc)
     }
 
     pub const fn key_len(self) -> usize {
@@ -326,12 +333,13 @@ impl ContentCipher {
             Self::Aes128Cbc => 16,
             Self::Aes192Cbc | Self::DesEde3Cbc => 24,
             Self::Aes256Cbc => 32,
+            Self::DesCbc => 8,
         }
     }
 
     pub(super) const fn block_len(self) -> usize {
         match self {
-            Self::DesEde3Cbc => 8,
+            Self::DesEde3Cbc | Self::DesCbc => 8,
             _ => 16,
         }
     }
@@ -342,8 +350,16 @@ impl ContentCipher {
             Self::Aes128Cbc => &AES_128,
             Self::Aes192Cbc => &AES_192,
             Self::Aes256Cbc => &AES_256,
-            Self::DesEde3Cbc => &cipher::DES_EDE3_FOR_LEGACY_USE_ONLY,
+            Self::DesEde3Cbc | Self::DesCbc => &cipher::DES_EDE3_FOR_LEGACY_USE_ONLY,
         }
+    }
+
+    /// The key as the algorithm takes it: DES is 3DES with one key three times (FIPS 46-3 §3).
+    pub(super) fn expanded(self, key: &[u8]) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(match self {
+            Self::DesCbc => key.repeat(3),
+            _ => key.to_vec(),
+        })
     }
 
     pub(super) fn from_oid(oid: &Oid) -> Result<Self, CmsError> {

@@ -25,7 +25,7 @@ pub use sign::{SignedDataBuilder, ToBeSigned};
 pub use signed::{SignedData, SignerInfo, Strength};
 
 use crate::{
-    Error, Oid, PublicKey,
+    Error, Oid,
     der::{self, Reader},
     pkcs7,
 };
@@ -88,16 +88,6 @@ pub fn content_type(message: &[u8]) -> Result<Oid, CmsError> {
     let der = normalised(message)?;
     let (kind, _) = pkcs7::content_info(&der)?;
     Ok(kind)
-}
-
-/// RSA with MD5 over any bytes: what old devices sign their certification requests with.
-pub(crate) fn verify_rsa_md5(
-    key: &PublicKey,
-    message: &[u8],
-    signature: &[u8],
-) -> Result<(), Error> {
-    let digest_info = LegacySignature::RsaMd5.digest_info(message);
-    rsa_public::verify(key, &digest_info, signature).map_err(|_| Error::BadSignature)
 }
 
 /// The message with definite lengths.

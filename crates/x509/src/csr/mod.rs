@@ -156,8 +156,9 @@ impl CertificationRequest {
     /// Also SHA-1 and MD5, for old SCEP clients behind an endpoint that was opened to them on purpose.
     pub fn verify_proof_of_possession_legacy(&self) -> Result<(), CsrError> {
         if self.algorithm.oid == oids::MD5_RSA {
-            let verified = cms::verify_rsa_md5(&self.key, self.tbs_der(), &self.signature);
-            return self.outcome(verified);
+            let md5 = cms::LegacySignature::RsaMd5;
+            let verified = md5.verify(&self.key, self.tbs_der(), &self.signature);
+            return self.outcome(verified.map_err(|_| Error::BadSignature));
         }
         self.outcome(
             self.key
