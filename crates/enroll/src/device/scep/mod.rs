@@ -19,7 +19,7 @@ mod request;
 use std::sync::Arc;
 
 use audit::Timestamp;
-use ca::Ra;
+use ca::{Ra, RaKey};
 use http::Method;
 use http::header::{ALLOW, HeaderValue};
 use x509::cms::DigestAlgorithm;
@@ -150,7 +150,7 @@ async fn pki_operation(context: &Context<'_>) -> Result<Reply, Fault> {
                 }
                 digest => digest,
             };
-            let body = reply::cert_rep(&ra, &failed.header, answer, None, digest).await?;
+            let body = reply::cert_rep(&present(&ra), &failed.header, answer, None, digest).await?;
             return Ok(Reply::typed(200, PKI_MESSAGE, body));
         }
     };
@@ -164,8 +164,19 @@ async fn pki_operation(context: &Context<'_>) -> Result<Reply, Fault> {
     }
     let to = Some((&message.signer, message.envelope.cipher));
     let digest = message.header.digest;
-    let body = reply::cert_rep(&ra, &message.header, answer, to, digest).await?;
+    // With the key that the request was sealed for: a device that knows only an earlier one verifies nothing else.
+    let key = ra.key_for(&message.envelope);
+    let key = key.unwrap_or_else(|_| present(&ra));
+    let body = reply::cert_rep(&key, &message.header, answer, to, digest).await?;
     Ok(Reply::typed(200, PKI_MESSAGE, body))
+}
+
+/// The registration authority as it is now.
+fn present(ra: &Ra) -> RaKey {
+    RaKey {
+        certificate: ra.certificate.clone(),
+        signer: ra.signer.clone(),
+    }
 }
 
 /// `Err` is an answer in HTTP: not now.

@@ -1,8 +1,6 @@
 //! CertRep (RFC 8894 §3.3.2.1): signed by the registration authority, in the digest of the request.
 
-use std::sync::Arc;
-
-use ca::Ra;
+use ca::RaKey;
 use keys::Signer;
 use x509::cms::{
     Attribute, ContentCipher, DigestAlgorithm, EntityId, MessageSignature, SignedDataBuilder,
@@ -34,9 +32,9 @@ impl Answer {
     }
 }
 
-/// The CertRep. `to` is for whom content is sealed, and how.
+/// The CertRep, signed with `key`. `to` is for whom content is sealed, and how.
 pub(super) async fn cert_rep(
-    ra: &Arc<Ra>,
+    key: &RaKey,
     header: &Header,
     answer: Answer,
     to: Option<(&Certificate, ContentCipher)>,
@@ -55,7 +53,7 @@ pub(super) async fn cert_rep(
     // absent: what OpenSSL's PKCS7_verify (certmonger, sscep) is given without content, it calls detached and cannot read.
     let builder = SignedDataBuilder::new(oids::DATA, content.unwrap_or_default());
     let mut builder = builder
-        .certificates([&ra.certificate])
+        .certificates([&key.certificate])
         .attribute(Attribute::printable(MESSAGE_TYPE, MessageType::CERT_REP))
         .attribute(Attribute::printable(PKI_STATUS, status))
         .attribute(Attribute::new(
@@ -69,9 +67,17 @@ pub(super) async fn cert_rep(
     for attribute in more {
         builder = builder.attribute(attribute);
     }
-    let how = MessageSignature::with(ra.signer.algorithm(), digest).ok_or(Fault::NoSignature)?;
-    let unsigned = builder.to_be_signed(EntityId::of(&ra.certificate), how)?;
-    let signature = ra.sign(how, unsigned.message()).await?;
+    let how = MessageSignature::with(key.signer.algorithm(), digest).ok_or(Fault::NoSignature)?;
+    let unsigned = builder.to_be_signed(EntityId::of(&key.certificate), how)?;
+    let signature = match key.signer.is_blocking() {
+        false => key.signer.sign_message(how, unsigned.message())?,
+        true => {
+            let (signer, message) = (key.signer.clone(), unsigned.message().to_vec());
+            let sign = move || signer.sign_message(how, &message);
+            let signed = tokio::task::spawn_blocking(sign).await;
+            signed.map_err(|_| Fault::Interrupted)??
+        }
+    };
     Ok(unsigned.finish(&signature))
 }
 
