@@ -10,8 +10,11 @@ mod asset;
 mod check;
 mod ending;
 mod error;
+#[doc(hidden)]
+pub mod exercise;
 mod holdings;
 mod identity;
+mod import;
 mod register;
 mod retire;
 mod schema;
@@ -27,6 +30,10 @@ pub use asset::{
 };
 pub use error::{FleetError, Result};
 pub use holdings::{Holding, NewHolding, Previous};
+pub use import::{
+    BadRow, Change, FieldChange, Import, Imported, LARGEST_FILE, MOST_TOLD, Missing, differences,
+    edited,
+};
 pub use register::{AssetFilter, AssetPage, StoredAsset};
 pub use retire::{Retire, Retired};
 pub use schema::MIGRATIONS;

@@ -46,16 +46,27 @@ impl Fleet {
         retire: Retire,
         now: Timestamp,
     ) -> Result<Retired> {
+        self.retire_under(&permit, id, retire, now).await
+    }
+
+    /// As [`Fleet::retire`], for one of many.
+    pub(crate) async fn retire_under(
+        &self,
+        permit: &Permit,
+        id: &str,
+        retire: Retire,
+        now: Timestamp,
+    ) -> Result<Retired> {
         let stored = self.asset(id).await?;
         let certificates = self.live_holdings(id, now).await?;
         let object = Object::new("asset", stored.asset.id.as_str());
-        let checked = may_retire(&permit, &stored, &retire);
-        let checked = checked.and_then(|()| self.may_revoke(&permit));
-        self.checked(&permit, "asset.retire", &object, checked, now)
+        let checked = may_retire(permit, &stored, &retire);
+        let checked = checked.and_then(|()| self.may_revoke(permit));
+        self.checked(permit, "asset.retire", &object, checked, now)
             .await?;
         for holding in &certificates {
-            let checked = self.within_scope(&permit, holding).await?;
-            self.checked(&permit, "asset.retire", &object, checked, now)
+            let checked = self.within_scope(permit, holding).await?;
+            self.checked(permit, "asset.retire", &object, checked, now)
                 .await?;
         }
         if retire.dry_run {
@@ -66,7 +77,7 @@ impl Fleet {
                 dry_run: true,
             });
         }
-        let asset = self.end_asset(&permit, stored, &retire, now).await?;
+        let asset = self.end_asset(permit, stored, &retire, now).await?;
         // What it was given between the look and the end is due like the rest.
         let certificates = self.live_holdings(id, now).await?;
         let mut revoked = 0;

@@ -46,6 +46,7 @@ pub(crate) struct Services {
     pub(crate) access: access::Access,
     pub(crate) ca: ca::Ca,
     pub(crate) acme: enroll::Acme,
+    pub(crate) fleet: fleet::Fleet,
     pub(crate) devices: enroll::device::Devices,
     /// No other server works on this database.
     pub(crate) alone: bool,
@@ -104,15 +105,20 @@ pub async fn serve(
     let alone = lock.is_exclusive();
     let acme = enroll::Acme::open(ca.clone(), &config.data, alone, acme::validate()).await?;
     let fleet = fleet::Fleet::open(ca.clone()).map_err(enroll::device::DeviceError::from)?;
-    let devices =
-        enroll::device::Devices::open(ca.clone(), fleet, webhook::caller(&ca), wall_clock())
-            .await?;
+    let devices = enroll::device::Devices::open(
+        ca.clone(),
+        fleet.clone(),
+        webhook::caller(&ca),
+        wall_clock(),
+    )
+    .await?;
     let services = Arc::new(Services {
         config,
         store,
         access,
         ca,
         acme,
+        fleet,
         devices,
         alone,
         metrics,

@@ -94,6 +94,13 @@ pub(crate) fn start(
         leased(
             services,
             &stop,
+            ("certificates whose end is due", &holder),
+            Duration::from_secs(2),
+            |services| async move { services.fleet.revoke_due(services.now()).await.map(drop) },
+        ),
+        leased(
+            services,
+            &stop,
             ("ACME pruning", &holder),
             Duration::from_secs(600),
             |services| async move { services.acme.prune(services.now()).await.map(drop) },

@@ -116,6 +116,10 @@ fn body_for(path: &str) -> Value {
         "directories" => json!({ "name": "nothing" }),
         "eab-keys" => json!({ "directory": "nothing", "owner": "nobody" }),
         "recalls" => json!({ "why": "" }),
+        "assets" => json!({ "serial": "" }),
+        "spares" => json!({ "asset": "nothing", "profile": "nothing" }),
+        "retire" => json!({ "dry_run": true }),
+        "00000000" if path.contains("/assets/") => json!({ "version": 0, "asset": {} }),
         "nothing" => json!({ "version": 0, "directory": { "name": "nothing" } }),
         _ => json!({}),
     }

@@ -80,6 +80,15 @@ pub(crate) enum Command {
     /// ACME: directories, external account keys, accounts, recalls.
     #[command(subcommand)]
     Acme(crate::acme::args::Acme),
+    /// The asset register: what there is, what it holds, what ends with it.
+    #[command(subcommand)]
+    Asset(crate::asset::args::Asset),
+    /// As asset, with devices alone.
+    #[command(subcommand)]
+    Device(crate::asset::args::Asset),
+    /// Spares: certificates and keys made ahead for devices that must not wait.
+    #[command(subcommand)]
+    Spare(crate::asset::args::Spare),
     /// Device enrolment by EST, SCEP and CMP: endpoints, rights, registrations.
     #[command(subcommand)]
     Enrol(crate::enrol::args::Enrol),

@@ -3,6 +3,7 @@
 
 mod acme;
 mod args;
+mod asset;
 mod audit_log;
 mod backup;
 mod ca;
@@ -73,6 +74,9 @@ async fn act(place: &Place, command: Command) -> Done {
         Command::Key(command) => key::run(place, command).await,
         Command::Token(command) => token::run(place, command).await,
         Command::Acme(command) => acme::run(place, command).await,
+        Command::Asset(command) => asset::run(place, command, None).await,
+        Command::Device(command) => asset::run(place, command, Some(fleet::Kind::Device)).await,
+        Command::Spare(command) => asset::run_spare(place, command).await,
         Command::Enrol(command) => enrol::run(place, command).await,
         Command::Audit(command) => audit_log::run(place, command).await,
         Command::Backup { file } => backup::backup(place, &file).await,

@@ -117,6 +117,11 @@ fn show(request: &Waiting) -> Report {
 async fn approve(context: &Context, id: &str, comment: Option<&str>, out: Option<&Path>) -> Done {
     let request = parse(id)?;
     let permit = context.permit(Action::ApproveRequests).await?;
+    if fleet::is_release(&context.access.request(&request).await?) {
+        let fleet = fleet::Fleet::open(context.ca.clone())?;
+        let agreed = fleet.approve_spare(permit, &request, comment, clock::now());
+        return Ok(crate::asset::approved(&agreed.await?));
+    }
     // Agreed before, and then something went wrong: carry on where it stopped.
     let outcome = match context.access.request(&request).await?.state {
         RequestState::Approved => context.ca.resume(permit, &request, clock::now()).await?,

@@ -8,11 +8,13 @@
 mod prepare;
 mod release;
 
+use std::str::FromStr;
+
 use audit::Timestamp;
 use serde::Serialize;
 use store::{Row, Write, params};
 
-use crate::{Fleet, FleetError, Result};
+use crate::{Fleet, FleetError, Result, UnknownWord};
 
 pub use prepare::NewSpare;
 pub use release::{ReleasedSpare, is_release};
@@ -40,6 +42,25 @@ impl SpareState {
             SpareState::Released => "released",
             SpareState::Ended => "ended",
         }
+    }
+}
+
+impl FromStr for SpareState {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let all = [
+            SpareState::Preparing,
+            SpareState::Prepared,
+            SpareState::Released,
+            SpareState::Ended,
+        ];
+        let found = all.into_iter().find(|state| state.name() == text);
+        found.ok_or_else(|| UnknownWord {
+            text: text.chars().take(40).collect(),
+            what: "state of a spare",
+            accepted: all.map(SpareState::name).join(", "),
+        })
     }
 }
 
@@ -152,13 +173,8 @@ fn label(id: &str) -> String {
 }
 
 fn read(row: &Row) -> Result<Spare> {
-    let state = match row.text(2)? {
-        "preparing" => SpareState::Preparing,
-        "prepared" => SpareState::Prepared,
-        "released" => SpareState::Released,
-        "ended" => SpareState::Ended,
-        _ => return Err(FleetError::Damaged("spares.state")),
-    };
+    let state = row.text(2)?.parse();
+    let state = state.map_err(|_| FleetError::Damaged("spares.state"))?;
     let text = |column| Ok::<_, FleetError>(row.opt_text(column)?.map(str::to_owned));
     Ok(Spare {
         id: row.text(0)?.to_owned(),

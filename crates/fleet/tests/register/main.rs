@@ -2,6 +2,7 @@
 
 mod assets;
 mod holdings;
+mod imports;
 mod retirement;
 mod spares;
 mod support;

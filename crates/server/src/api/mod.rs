@@ -2,6 +2,7 @@
 
 mod acme;
 pub(crate) mod answer;
+mod assets;
 mod audit_log;
 mod authorities;
 mod caller;
@@ -56,6 +57,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .route("/api/v1/tokens/{id}", delete(tokens::revoke))
         .merge(acme_routes())
         .merge(enrolment_routes())
+        .merge(asset_routes())
         .route("/api/v1/audit/events", get(audit_log::events))
         .route("/api/v1/audit/proofs/{seq}", get(audit_log::prove))
         .route("/api/v1/status", get(status::show))
@@ -66,6 +68,26 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .layer(limit)
         .layer(from_fn_with_state(Arc::clone(&services), answer::accompany))
         .with_state(services)
+}
+
+fn asset_routes() -> Router<Arc<Services>> {
+    let table = DefaultBodyLimit::max(fleet::LARGEST_FILE);
+    Router::new()
+        .route("/api/v1/assets", get(assets::list).post(assets::create))
+        .route("/api/v1/assets/import", post(assets::import).layer(table))
+        .route("/api/v1/assets/export", get(assets::export))
+        .route("/api/v1/assets/{id}", get(assets::show).put(assets::change))
+        .route("/api/v1/assets/{id}/history", get(assets::history))
+        .route("/api/v1/assets/{id}/holdings", get(assets::holdings))
+        .route("/api/v1/assets/{id}/retire", post(assets::retire))
+        .route(
+            "/api/v1/spares",
+            get(assets::spares).post(assets::prepare_spare),
+        )
+        .route("/api/v1/spares/{id}", get(assets::spare))
+        .route("/api/v1/spares/{id}/request", post(assets::request_spare))
+        .route("/api/v1/spares/{id}/release", post(assets::release_spare))
+        .route("/api/v1/spares/{id}/revoke", post(assets::revoke_spare))
 }
 
 fn acme_routes() -> Router<Arc<Services>> {

@@ -5,7 +5,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    acme, audit_log, authorities, certificates, enrolment, profiles, requests, status, tokens,
+    acme, assets, audit_log, authorities, certificates, enrolment, profiles, requests, status,
+    tokens,
 };
 use crate::problem::Problem;
 
@@ -22,6 +23,9 @@ use crate::problem::Problem;
         enrolment::endpoints, enrolment::endpoint, enrolment::create_endpoint, enrolment::put_endpoint,
         enrolment::remove_endpoint, enrolment::rights, enrolment::right, enrolment::create_right, enrolment::revoke_right,
         enrolment::registrations, enrolment::registration,
+        assets::list, assets::create, assets::show, assets::change, assets::history, assets::holdings, assets::retire,
+        assets::import, assets::export, assets::spares, assets::prepare_spare, assets::spare, assets::request_spare,
+        assets::release_spare, assets::revoke_spare,
         audit_log::events, audit_log::prove, status::show,
     ),
     components(schemas(Problem)),

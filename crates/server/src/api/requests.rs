@@ -34,7 +34,7 @@ pub(crate) async fn show(caller: Caller, At(id): At<String>) -> Result<Json<Requ
 /// Approves. The last approval that is needed issues; nobody approves what they asked for.
 #[utoipa::path(post, path = "/api/v1/requests/{id}/approve", tag = "requests", params(("id" = String, Path)),
     request_body = Comment,
-    responses((status = 201, body = Object), (status = 202, body = Object), (status = 403, body = Problem)))]
+    responses((status = 200, body = Object), (status = 201, body = Object), (status = 202, body = Object), (status = 403, body = Problem)))]
 pub(crate) async fn approve(
     caller: Caller,
     At(id): At<String>,
@@ -44,6 +44,16 @@ pub(crate) async fn approve(
         .permit(Action::ApproveRequests, &Target::default())
         .await?;
     let id = parse(&id)?;
+    let waiting = caller.services.access.request(&id).await?;
+    if fleet::is_release(&waiting) {
+        // Nothing is issued: whoever asked fetches the spare.
+        let comment = said.comment.as_deref();
+        let released = caller
+            .services
+            .fleet
+            .approve_spare(permit, &id, comment, caller.now);
+        return Ok((StatusCode::OK, Json(released.await?)).into_response());
+    }
     let outcome = caller
         .services
         .ca

@@ -1,0 +1,23 @@
+//! What fuzz targets and property tests do with arbitrary bytes: everything that reads what other people made.
+
+use crate::import;
+use crate::udi::Udi;
+
+/// A UDI that is read is read again as the same.
+pub fn udi(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if let Ok(udi) = Udi::parse(text) {
+        assert_eq!(Udi::parse(&udi.text).as_ref(), Ok(&udi));
+        let link = udi.link().map(|link| Udi::parse(&link));
+        if let Some(link) = link {
+            assert_eq!(link.map(|link| link.di), Ok(udi.di));
+        }
+    }
+}
+
+/// A table, CSV or XLSX, is planned or refused; every row is accounted for.
+pub fn table(data: &[u8]) {
+    import::exercise(data);
+}

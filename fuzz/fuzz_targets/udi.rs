@@ -1,0 +1,5 @@
+//! UDIs of the three agencies. The property tests of crates/fleet call the same function.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fleet::exercise::udi(data));
