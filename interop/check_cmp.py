@@ -66,7 +66,7 @@ class Device:
 
     def cmp(self, command, *more, path="/.well-known/cmp/p/pumps", server=None):
         return openssl("cmp", "-config", "/dev/null", "-batch", "-cmd", command, "-server", server or self.url, "-path", path,
-                       "-total_timeout", "40", *more)
+                       "-total_timeout", "90", *more)
 
     def by_secret(self, secret):
         return ["-ref", secret[0], "-secret", f"pass:{secret[1]}", *PROTECTED]
@@ -141,8 +141,8 @@ def by_secret(hospital, checks, desk, url):
     checks.accepts("ir, implicit confirmation", pump.cmp("ir", *pump.by_secret(secret), *pump.wanted(), "-implicit_confirm"))
     for label in ("/.well-known/cmp/p/pumps/initialization", "/cmp/pumps"):
         checks.accepts(f"ir at {label}", pump.cmp("ir", *pump.by_secret(secret), *pump.wanted(), path=label))
-    checks.accepts("ir with HMAC-SHA1 and SHA-1, OpenSSL's defaults of old",
-                   pump.cmp("ir", *pump.by_secret(secret)[:4], "-mac", "hmac-sha1", "-digest", "sha1", *pump.wanted()))
+    checks.accepts("ir with HMAC-SHA1, OpenSSL's default", pump.cmp("ir", *pump.by_secret(secret)[:4], *pump.wanted()))
+    checks.refuses("ir whose proof is signed with SHA-1", pump.cmp("ir", *pump.by_secret(secret)[:4], "-digest", "sha1", *pump.wanted()), "badAlg")
     checks.accepts("p10cr", pump.cmp("p10cr", *pump.by_secret(secret), "-csr", pump.csr(), "-certout", pump.certificate,
                                      path="/.well-known/cmp/p/pumps/pkcs10"))
     for kind in ("rsa", "ed25519"):
@@ -167,13 +167,19 @@ def strangers(hospital, checks, desk, url, pump, secret):
     other = Device(hospital, "PUMP-2", url)
     desk.asset(other.serial)
     checks.refuses("ir for a pump that the secret is not for", other.cmp("ir", *other.by_secret(secret), *other.wanted()), "notAuthorized")
-    self_signed = unknown.folder / "self.pem"
-    must(openssl("req", "-x509", "-new", "-key", unknown.key, "-subj", "/CN=PUMP-1/serialNumber=PUMP-1", "-out", self_signed))
-    for command in ("ir", "cr", "kur"):
-        more = ["-newkey", unknown.key, "-certout", unknown.certificate] if command == "kur" else unknown.wanted()
-        checks.refuses(f"{command} with a certificate that it made itself",
-                       unknown.cmp(command, *unknown.by_certificate(self_signed), *more), "notAuthorized")
-    checks.refuses("rr with it", unknown.cmp("rr", *unknown.by_certificate(self_signed), "-oldcert", pump.certificate, "-revreason", "1"), "notAuthorized")
+    # OpenSSL sends no self-signed certificate along, so there is nobody to answer; one of another authority is a stranger's.
+    forged, forger = {}, unknown.folder / "forger.pem"
+    must(openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", unknown.folder / "forger.key", "-subj", "/CN=Mercy Hospital Devices CA", "-out", forger))
+    must(openssl("req", "-new", "-key", unknown.key, "-subj", "/CN=PUMP-1/serialNumber=PUMP-1", "-out", unknown.folder / "forged.csr"))
+    for who, more in (("itself", ["-signkey", unknown.key]), ("a stranger", ["-CA", forger, "-CAkey", unknown.folder / "forger.key"])):
+        forged[who] = unknown.folder / f"by-{who[:3].strip()}.pem"
+        must(openssl("x509", "-req", "-in", unknown.folder / "forged.csr", *more, "-out", forged[who]))
+    for who, failure in (("itself", "badMessageCheck"), ("a stranger", "notAuthorized")):
+        by = [*unknown.by_certificate(forged[who]), "-unprotected_errors"]
+        for command in ("ir", "cr", "kur"):
+            more = ["-newkey", unknown.key, "-certout", unknown.certificate] if command == "kur" else unknown.wanted()
+            checks.refuses(f"{command} with a certificate by {who}", unknown.cmp(command, *by, *more), failure)
+        checks.refuses(f"rr with a certificate by {who}", unknown.cmp("rr", *by, "-oldcert", pump.certificate, "-revreason", "1"), failure)
     checks.refuses("no such endpoint", pump.cmp("ir", *pump.by_secret(secret), *pump.wanted(), path="/cmp/nowhere"), "404")
 
 
@@ -232,18 +238,18 @@ def approval(hospital, checks, desk, url):
     polling = hospital.spawn(command, stdout=open(pump.folder / "log", "wb"), stderr=open(pump.folder / "errors", "wb"))
     waiting = eventually_waiting(desk)
     checks.equal("an unregistered device waits: one request for people", len(waiting), 1)
-    status, _, told = hospital.rest("POST", f"/api/v1/requests/{waiting[0]['id']}/approve", desk.token, {"why": "mine"})
+    status, _, told = hospital.rest("POST", f"/api/v1/requests/{waiting[0]['id']}/approve", desk.token, {"comment": "mine"})
     checks.that("  whoever made the secret does not decide", status == 403, told)
     checks.equal("  the client still polls", polling.poll(), None)
-    Desk(hospital, "boss").ask("POST", f"requests/{waiting[0]['id']}/approve", {"why": "seen in room 4"})
-    checks.equal("  approved by a second person: the poll gets its certificate", polling.wait(60), 0)
+    Desk(hospital, "boss").ask("POST", f"requests/{waiting[0]['id']}/approve", {"comment": "seen in room 4"})
+    checks.equal("  approved by a second person: the poll gets its certificate", polling.wait(100), 0)
     checks.that("  of its serial number", pump.certificate.exists() and "NEW-1" in pump.names(), (pump.folder / "errors").read_text())
     denied = Device(hospital, "NEW-2", url)
     command = denied.cmp("ir", *denied.by_secret(desk.secret(denied.serial)), *denied.wanted(), path="/cmp/waiting")
     polling = hospital.spawn(command, stdout=open(denied.folder / "log", "wb"), stderr=open(denied.folder / "errors", "wb"))
     waiting = eventually_waiting(desk)
-    Desk(hospital, "chief").ask("POST", f"requests/{waiting[0]['id']}/deny", {"why": "nobody knows it"})
-    checks.that("one that is denied: the poll ends without", polling.wait(60) != 0)
+    Desk(hospital, "chief").ask("POST", f"requests/{waiting[0]['id']}/deny", {"comment": "nobody knows it"})
+    checks.that("one that is denied: the poll ends without", polling.wait(100) != 0)
 
 
 def eventually_waiting(desk):
@@ -258,8 +264,9 @@ def information(hospital, checks, desk, url, pump, secret):
         checks.accepts(f"genm: {kind}", pump.cmp("genm", *pump.by_secret(secret), "-infotype", kind), f"id-it-{kind}")
     pump.certificate.exists() or must(pump.cmp("ir", *pump.by_secret(secret), *pump.wanted()))
     checks.accepts("genm, signed", pump.cmp("genm", *pump.by_certificate(), "-infotype", "caCerts", path="/.well-known/cmp/p/pumps/getcacerts"), "id-it-caCerts")
-    checks.refuses("genm without protection", pump.cmp("genm", "-infotype", "caCerts", "-unprotected_requests", "-unprotected_errors"))
-    checks.accepts("  where the endpoint is open about it", pump.cmp("genm", "-infotype", "caCerts", "-unprotected_requests", "-trusted", hospital.root,
+    checks.refuses("genm without protection", pump.cmp("genm", "-infotype", "caCerts", "-unprotected_requests", "-unprotected_errors", "-subject", "/CN=x"),
+                   "badMessageCheck")
+    checks.accepts("  where the endpoint is open about it", pump.cmp("genm", "-infotype", "caCerts", "-unprotected_requests", "-subject", "/CN=x", "-trusted", hospital.root,
                                                                       path="/cmp/open"), "id-it-caCerts")
     checks.refuses("genm for something else", pump.cmp("genm", *pump.by_secret(secret), "-infotype", "caProtEncCert"), "badRequest")
 

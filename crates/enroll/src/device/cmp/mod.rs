@@ -17,8 +17,9 @@ mod transactions;
 use std::sync::Arc;
 
 use audit::Timestamp;
+use http::header::{CONNECTION, HeaderValue};
 use x509::Time;
-use x509::cmp::{Body, FailInfo, Header, Message};
+use x509::cmp::{Body, FailInfo, Header, Message, Status};
 
 use self::exchange::{Beside, Exchange, unprotected};
 use self::fault::{Fault, Stop};
@@ -63,11 +64,32 @@ pub(super) async fn handle(
     }
     let header = message.header.clone();
     match begin(devices, Arc::clone(&endpoint), request, message, now).await {
-        Ok(der) => Reply::typed(200, incoming::MEDIA_TYPE, der),
+        Ok(der) => answered(der),
         Err(stop) => {
             let fault = said(&stop);
             outspoken(&endpoint, Some(&header), &fault, 200, now)
         }
+    }
+}
+
+/// An answer over HTTP. Where it asks the client to wait, the connection ends: it would be closed for idleness before the
+/// client comes back, and OpenSSL's fails on a connection that it believes to be open.
+fn answered(der: Vec<u8>) -> Reply {
+    let waits = match Message::from_der(&der).map(|answer| answer.body) {
+        Ok(Body::PollRep(_)) => true,
+        Ok(Body::Ip(reply) | Body::Cp(reply) | Body::Kup(reply)) => {
+            let status = reply
+                .responses
+                .first()
+                .map(|response| response.status.status);
+            status == Some(Status::Waiting)
+        }
+        _ => false,
+    };
+    let reply = Reply::typed(200, incoming::MEDIA_TYPE, der);
+    match waits {
+        true => reply.header(CONNECTION, HeaderValue::from_static("close")),
+        false => reply,
     }
 }
 
