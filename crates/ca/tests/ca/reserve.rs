@@ -225,18 +225,19 @@ async fn a_number_whose_issuance_was_cut_short_is_voided_by_its_own_process(post
 async fn blocks_of_the_living_are_left_alone(postgres: bool) {
     let house = keeping(postgres).await;
     house.issue(server("a.example.org")).await.unwrap();
-    for minute in 1..5 {
-        let (then, now) = (after(minute * 60 - 10), after(minute * 60));
+    for round in 1..6 {
+        let (then, now) = (after(round * 45 - 5), after(round * 45));
         house.ca.keep_serials(then).await.unwrap();
         // A command beside the server, and another node.
         let again = house.again(now).await;
         assert_eq!(again.void_abandoned(false, now).await.unwrap(), 0);
         assert!(counts(&house).await.0 > 0);
     }
-    issue(&house.ca, server("b.example.org"), after(240))
+    issue(&house.ca, server("b.example.org"), after(225))
         .await
         .unwrap();
     assert_eq!(house.events("certificate.void").await.len(), 0);
+    assert_eq!(house.events("certificate.intend").await.len(), 0);
     verified(&house).await;
 }
 
