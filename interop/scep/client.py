@@ -42,8 +42,8 @@ DIGESTS = {
 }
 SIGNATURES = {"md5": "1.2.840.113549.1.1.4", "sha1": "1.2.840.113549.1.1.5", "sha256": "1.2.840.113549.1.1.11"}
 CIPHERS = {
-    # DES is 3DES with one key three times, which the library makes of eight octets.
-    "des": ("1.3.14.3.2.7", 8, 8, TripleDES),
+    # 3DES with one key three times is DES.
+    "des": ("1.3.14.3.2.7", 8, 8, lambda key: TripleDES(key * 3)),
     "3des": ("1.2.840.113549.3.7", 24, 8, TripleDES),
     "aes128": ("2.16.840.1.101.3.4.1.2", 16, 16, algorithms.AES),
     "aes192": ("2.16.840.1.101.3.4.1.22", 24, 16, algorithms.AES),

@@ -7,8 +7,6 @@ use aws_lc_rs::{
 };
 use md5::Digest as _;
 
-use zeroize::Zeroizing;
-
 use super::{CmsError, rsa_public};
 use crate::{
     AlgorithmIdentifier, Error, KeyAlgorithm, Oid, PublicKey, SignatureAlgorithm,
@@ -350,16 +348,9 @@ impl ContentCipher {
             Self::Aes128Cbc => &AES_128,
             Self::Aes192Cbc => &AES_192,
             Self::Aes256Cbc => &AES_256,
-            Self::DesEde3Cbc | Self::DesCbc => &cipher::DES_EDE3_FOR_LEGACY_USE_ONLY,
+            Self::DesEde3Cbc => &cipher::DES_EDE3_FOR_LEGACY_USE_ONLY,
+            Self::DesCbc => &cipher::DES_FOR_LEGACY_USE_ONLY,
         }
-    }
-
-    /// The key as the algorithm takes it: DES is 3DES with one key three times (FIPS 46-3 §3).
-    pub(super) fn expanded(self, key: &[u8]) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(match self {
-            Self::DesCbc => key.repeat(3),
-            _ => key.to_vec(),
-        })
     }
 
     pub(super) fn from_oid(oid: &Oid) -> Result<Self, CmsError> {

@@ -111,7 +111,7 @@ impl EnvelopedData {
         };
         let context = context.map_err(|_| CmsError::Crypto)?;
         let mut buffer = Zeroizing::new(self.ciphertext.clone());
-        UnboundCipherKey::new(self.cipher.algorithm(), &self.cipher.expanded(key))
+        UnboundCipherKey::new(self.cipher.algorithm(), key)
             .and_then(DecryptingKey::cbc)
             .and_then(|key| key.decrypt(&mut buffer, context).map(drop))
             .map_err(|_| CmsError::Crypto)?;

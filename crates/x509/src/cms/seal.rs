@@ -78,7 +78,7 @@ fn encrypt(
     content: &[u8],
 ) -> Result<(Vec<u8>, Vec<u8>), CmsError> {
     let failed = |_| CmsError::Crypto;
-    let key = UnboundCipherKey::new(cipher.algorithm(), &cipher.expanded(key))
+    let key = UnboundCipherKey::new(cipher.algorithm(), key)
         .and_then(PaddedBlockEncryptingKey::cbc_pkcs7)
         .map_err(failed)?;
     let mut buffer = Vec::with_capacity(content.len() + 16); // No growing: that would leave plaintext behind.
