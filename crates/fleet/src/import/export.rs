@@ -9,7 +9,7 @@ use crate::asset::{Asset, AssetState};
 use crate::{AssetFilter, Fleet, FleetError, Result};
 
 /// What begins a formula, in the spreadsheets that people have.
-pub(super) const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 impl Fleet {
     /// What a filter finds, as CSV; without a state in the filter, what is retired is left out.
@@ -45,8 +45,13 @@ fn failed(_: csv::Error) -> FleetError {
     FleetError::Damaged("export")
 }
 
+/// Apostrophes in front are looked through: one that was there already must come back.
+pub(super) fn is_formula(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(FORMULA)
+}
+
 fn guarded(mut text: String) -> String {
-    if text.starts_with(FORMULA) {
+    if is_formula(&text) {
         text.insert(0, '\'');
     }
     text

@@ -7,10 +7,12 @@ use std::io::{Cursor, Read};
 use access::Refusal;
 use calamine::{DataRef, Reader, Xlsx};
 
+use super::export::is_formula;
+
 /// 100,000 rows of a wide export are about 30 MB.
 pub const LARGEST_FILE: usize = 64 * 1024 * 1024;
 /// What an XLSX may unpack to.
-const LARGEST_UNPACKED: u64 = 512 * 1024 * 1024;
+const LARGEST_UNPACKED: u64 = 256 * 1024 * 1024;
 /// Parts of a workbook; Excel writes about a dozen and one a sheet.
 const MOST_PARTS: usize = 2000;
 /// Twenty times the devices of a large health system.
@@ -66,19 +68,28 @@ fn csv(bytes: &[u8], each: &mut dyn FnMut(Line) -> Result<(), Refusal>) -> Resul
         .delimiter(delimiter(bytes))
         .from_reader(bytes);
     let mut record = csv::ByteRecord::new();
-    let mut number = 0;
+    let (mut number, mut line) = (0, reader.position().line());
     loop {
         let more = reader.read_byte_record(&mut record);
         if !more.map_err(|error| refusal("import.format", error.to_string()))? {
             return Ok(());
         }
-        number += 1;
+        // The reader passes over empty lines, which a spreadsheet numbers all the same.
+        let lines = reader.position().line() - line;
+        line += lines;
+        number += lines.saturating_sub(newlines(&record)).max(1);
         if record.iter().all(<[u8]>::is_empty) {
             continue;
         }
         let cells = record.iter().take(MOST_COLUMNS).map(text).collect();
         each(Line { number, cells })?;
     }
+}
+
+/// Line ends inside cells.
+fn newlines(record: &csv::ByteRecord) -> u64 {
+    let within = |cell: &[u8]| cell.iter().filter(|byte| **byte == b'\n').count();
+    record.iter().map(within).sum::<usize>() as u64
 }
 
 /// The separator that the header uses: semicolons where the comma is for decimals.
@@ -109,7 +120,7 @@ fn text(cell: &[u8]) -> Result<String, String> {
 /// Exports put an apostrophe before what a spreadsheet would take for a formula.
 fn unguarded(text: &str) -> &str {
     match text.strip_prefix('\'') {
-        Some(rest) if rest.starts_with(super::export::FORMULA) => rest,
+        Some(rest) if is_formula(rest) => rest,
         _ => text,
     }
 }
