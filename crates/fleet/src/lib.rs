@@ -7,6 +7,7 @@
 //! - What has to be revoked stands in the database before anybody starts to revoke it, so that a crash forgets none.
 
 mod asset;
+pub mod bundle;
 mod check;
 mod ending;
 mod error;

@@ -4,6 +4,7 @@ pub mod config;
 
 mod acme;
 mod api;
+mod bundles;
 mod client_certificate;
 mod clock;
 mod devices;
@@ -48,6 +49,7 @@ pub(crate) struct Services {
     pub(crate) acme: enroll::Acme,
     pub(crate) fleet: fleet::Fleet,
     pub(crate) devices: enroll::device::Devices,
+    pub(crate) bundles: fleet::bundle::Bundles,
     /// No other server works on this database.
     pub(crate) alone: bool,
     metrics: PrometheusHandle,
@@ -112,6 +114,7 @@ pub async fn serve(
         wall_clock(),
     )
     .await?;
+    let bundles = fleet::bundle::Bundles::open(ca.clone());
     let services = Arc::new(Services {
         config,
         store,
@@ -120,6 +123,7 @@ pub async fn serve(
         acme,
         fleet,
         devices,
+        bundles,
         alone,
         metrics,
     });

@@ -56,6 +56,13 @@ pub(crate) fn start(
         every(
             services,
             &stop,
+            "trust bundles",
+            Duration::from_secs(60),
+            |services| async move { services.bundles.follow(services.now()).await.map(drop) },
+        ),
+        every(
+            services,
+            &stop,
             "listener certificate",
             Duration::from_secs(60),
             move |services| {

@@ -1,7 +1,8 @@
-//! What relying parties fetch without credentials: OCSP, CRLs, issuer certificates, the log's checkpoint and tiles.
+//! What relying parties fetch without credentials: OCSP, CRLs, issuer certificates, trust bundles, the log's checkpoint and
+//! tiles.
 //!
 //! Plain HTTP on purpose: status must be reachable before any trust exists, and everything here is signed (RFC 5280 §8).
-//! Dispatch is by hand: these are the hottest paths, and there are six of them.
+//! Dispatch is by hand: these are the hottest paths, and there are few of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,9 @@ pub(crate) async fn answer(
     }
     if let Some(name) = path.strip_prefix("/aia/") {
         return Ok(issuer_certificate(services, name));
+    }
+    if let Some(rest) = path.strip_prefix("/bundles/") {
+        return Ok(crate::bundles::answer(services, rest, request.headers()).await);
     }
     match path {
         "/healthz" => Ok(plain(StatusCode::OK, "ok\n")),
@@ -187,23 +191,23 @@ pub(crate) fn plain(status: StatusCode, text: &'static str) -> Response<Reply> {
     response
 }
 
-fn not_found() -> Response<Reply> {
+pub(crate) fn not_found() -> Response<Reply> {
     plain(StatusCode::NOT_FOUND, "not found\n")
 }
 
-fn unavailable(error: &dyn std::fmt::Display) -> Response<Reply> {
+pub(crate) fn unavailable(error: &dyn std::fmt::Display) -> Response<Reply> {
     tracing::error!(%error, "a public document cannot be served");
     plain(StatusCode::SERVICE_UNAVAILABLE, "temporarily unavailable\n")
 }
 
-fn insert(headers: &mut hyper::HeaderMap, name: header::HeaderName, value: &str) {
+pub(crate) fn insert(headers: &mut hyper::HeaderMap, name: header::HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
 }
 
 /// RFC 9110 §5.6.7 IMF-fixdate.
-fn http_date(seconds: i64) -> String {
+pub(crate) fn http_date(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds)
         .map(|instant| instant.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
         .unwrap_or_default()

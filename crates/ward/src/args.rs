@@ -92,6 +92,9 @@ pub(crate) enum Command {
     /// Device enrolment by EST, SCEP and CMP: endpoints, rights, registrations.
     #[command(subcommand)]
     Enrol(crate::enrol::args::Enrol),
+    /// Trust bundles: which anchors an audience is given, in every format.
+    #[command(subcommand)]
+    Bundle(crate::bundle::Bundle),
     /// The audit log: show, prove, export, verify.
     #[command(subcommand)]
     Audit(Audit),

@@ -6,6 +6,7 @@ mod args;
 mod asset;
 mod audit_log;
 mod backup;
+mod bundle;
 mod ca;
 mod cert;
 mod clock;
@@ -78,6 +79,7 @@ async fn act(place: &Place, command: Command) -> Done {
         Command::Device(command) => asset::run(place, command, Some(fleet::Kind::Device)).await,
         Command::Spare(command) => asset::run_spare(place, command).await,
         Command::Enrol(command) => enrol::run(place, command).await,
+        Command::Bundle(command) => bundle::run(place, command).await,
         Command::Audit(command) => audit_log::run(place, command).await,
         Command::Backup { file } => backup::backup(place, &file).await,
         Command::Restore { file, replace, yes } => {

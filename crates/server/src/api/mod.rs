@@ -5,6 +5,7 @@ pub(crate) mod answer;
 mod assets;
 mod audit_log;
 mod authorities;
+mod bundles;
 mod caller;
 mod certificates;
 mod enrolment;
@@ -58,6 +59,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .merge(acme_routes())
         .merge(enrolment_routes())
         .merge(asset_routes())
+        .merge(bundle_routes())
         .route("/api/v1/audit/events", get(audit_log::events))
         .route("/api/v1/audit/proofs/{seq}", get(audit_log::prove))
         .route("/api/v1/status", get(status::show))
@@ -121,6 +123,16 @@ fn acme_routes() -> Router<Arc<Services>> {
             get(acme::recalls).post(acme::recall),
         )
         .route("/api/v1/acme/recalls/{id}", delete(acme::end_recall))
+}
+
+fn bundle_routes() -> Router<Arc<Services>> {
+    Router::new()
+        .route("/api/v1/bundles", get(bundles::list).post(bundles::create))
+        .route(
+            "/api/v1/bundles/{name}",
+            get(bundles::show).put(bundles::put).delete(bundles::remove),
+        )
+        .route("/api/v1/bundles/{name}/versions", get(bundles::versions))
 }
 
 fn enrolment_routes() -> Router<Arc<Services>> {

@@ -5,8 +5,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    acme, assets, audit_log, authorities, certificates, enrolment, profiles, requests, status,
-    tokens,
+    acme, assets, audit_log, authorities, bundles, certificates, enrolment, profiles, requests,
+    status, tokens,
 };
 use crate::problem::Problem;
 
@@ -26,6 +26,7 @@ use crate::problem::Problem;
         assets::list, assets::create, assets::show, assets::change, assets::history, assets::holdings, assets::retire,
         assets::import, assets::export, assets::spares, assets::prepare_spare, assets::spare, assets::request_spare,
         assets::release_spare, assets::revoke_spare,
+        bundles::list, bundles::show, bundles::versions, bundles::create, bundles::put, bundles::remove,
         audit_log::events, audit_log::prove, status::show,
     ),
     components(schemas(Problem)),
