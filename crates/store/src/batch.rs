@@ -4,7 +4,7 @@
 use audit::{Sealed, Timestamp, merkle::Frontier};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{Committed, Durability, Result, Row, StoreError, Write};
+use crate::{Committed, Result, Row, StoreError, Write};
 
 /// How many writes share a transaction at most. More would not raise throughput (an fsync is
 /// spread thin enough at 64) and would make the first of them wait.
@@ -52,17 +52,6 @@ pub(crate) fn answer(
 ) {
     for (reply, outcome) in replies.into_iter().zip(outcomes) {
         let _ = reply.send(outcome);
-    }
-}
-
-/// What a batch's commit has to wait for: the most that one of its writes asks.
-pub(crate) fn durability(batch: &[Write]) -> Durability {
-    let ordered = batch
-        .iter()
-        .all(|write| write.durability == Durability::Ordered);
-    match ordered {
-        true => Durability::Ordered,
-        false => Durability::Durable,
     }
 }
 

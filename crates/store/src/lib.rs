@@ -6,8 +6,7 @@
 //! - **No write without its event.** [`Write`] is made from an [`audit::Event`] and nothing else
 //!   commits; statements, event, leaf hash and the tree's head are one transaction.
 //! - **Acknowledged is durable.** [`Store::commit`] returns after the fsync (SQLite,
-//!   `synchronous=FULL`) or after PostgreSQL's commit, unless the write says that it may become
-//!   durable with a later one ([`Durability::Ordered`]). Nothing that is reported failed stands,
+//!   `synchronous=FULL`) or after PostgreSQL's commit. Nothing that is reported failed stands,
 //!   except [`StoreError::Uncertain`], which says that nobody knows.
 //! - **Group commit.** Writes that arrive together share one transaction; one that fails takes
 //!   none of the others with it.
@@ -46,7 +45,7 @@ pub use lock::ServerLock;
 pub use records::Record;
 pub use schema::Migration;
 pub use value::{Row, Value};
-pub use write::{Committed, Durability, Write};
+pub use write::{Committed, Write};
 
 use batch::Growth;
 
@@ -109,7 +108,7 @@ impl Store {
         }
     }
 
-    /// Applies a write. It is durable when this returns, or what else its [`Durability`] says.
+    /// Applies a write. It is durable when this returns.
     pub async fn commit(&self, write: Write) -> Result<Committed> {
         self.submit(write).await
     }

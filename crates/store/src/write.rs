@@ -29,18 +29,6 @@ impl Statement {
     }
 }
 
-/// What has happened to a write when its commit returns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// It is on the disk.
-    #[default]
-    Durable,
-    /// It is committed: everybody sees it, and the end of this process does not undo it. If the
-    /// power fails at once it may be lost, but only together with everything that was committed
-    /// after it: a later write that is durable makes this one durable too.
-    Ordered,
-}
-
 /// A change of the database together with the events that account for it.
 ///
 /// There is no other way to change anything, and no way to make a `Write` without an event: the
@@ -49,7 +37,6 @@ pub enum Durability {
 pub struct Write {
     pub(crate) statements: Vec<Statement>,
     pub(crate) events: Vec<Sealed>,
-    pub(crate) durability: Durability,
     pub(crate) routine: bool,
 }
 
@@ -69,7 +56,6 @@ impl Write {
         Write {
             statements: Vec::with_capacity(2),
             events: Vec::with_capacity(1),
-            durability: Durability::Durable,
             routine: false,
         }
         .event(event)
@@ -80,13 +66,6 @@ impl Write {
         self.events.push(event.seal()?);
         self.routine = false;
         Ok(self)
-    }
-
-    /// Sets what its commit waits for.
-    #[must_use]
-    pub fn durability(mut self, durability: Durability) -> Self {
-        self.durability = durability;
-        self
     }
 
     /// Says that its events so far are nothing that anybody who follows the log acts upon: they do
@@ -140,7 +119,6 @@ impl Write {
         let none = Write {
             statements: Vec::with_capacity(1),
             events: Vec::new(),
-            durability: Durability::Durable,
             routine: true,
         };
         none.run(sql, params)

@@ -17,12 +17,7 @@ use super::fault::is_lost;
 use super::many::{Form, Many};
 use super::pipeline::{Request, pipeline};
 use super::session::{Session, as_param};
-use crate::{
-    Committed, Durability, Result, Row, StoreError, Write,
-    batch::{self, Head},
-    params,
-    write::Statement,
-};
+use crate::{Committed, Result, Row, StoreError, Write, batch::Head, params, write::Statement};
 
 const LOCK_HEAD: &str = "SELECT size, frontier FROM log_head WHERE id = 1 FOR UPDATE";
 const CLAIM: Form = Form {
@@ -104,14 +99,13 @@ pub(crate) async fn transaction(session: &Session, batch: Batch<'_>) -> Result<S
 async fn together(session: &Session, batch: Batch<'_>) -> Result<Sent, Fault> {
     let groups = groups(batch.writes);
     prepare_all(session, &groups).await.map_err(Fault::of)?;
-    let durability = batch::durability(batch.writes);
     let mut requests: Vec<Change<'_>> = Vec::new();
     let before = match batch.head {
         Some(head) => {
-            requests.push(command(session, begin(durability)));
+            requests.push(command(session, "BEGIN"));
             head
         }
-        None => lock_in_new(session, durability).await?,
+        None => lock_in_new(session).await?,
     };
     let mut sent = Sent {
         after: before.clone(),
@@ -142,7 +136,7 @@ async fn together(session: &Session, batch: Batch<'_>) -> Result<Sent, Fault> {
 
 /// Two round trips for each write: its statements behind a savepoint, then keeping or undoing.
 async fn guarded(session: &Session, batch: Batch<'_>) -> Result<Sent, Fault> {
-    let before = lock_in_new(session, batch::durability(batch.writes)).await?;
+    let before = lock_in_new(session).await?;
     let mut sent = Sent {
         after: before.clone(),
         before,
@@ -341,19 +335,10 @@ fn command<'a>(session: &'a Session, sql: &'static str) -> Change<'a> {
     Box::pin(async move { session.client.batch_execute(sql).await.map(|()| 0) })
 }
 
-/// An ordered commit is in the write-ahead log behind all earlier ones, and is flushed with the
-/// next that waits.
-fn begin(durability: Durability) -> &'static str {
-    match durability {
-        Durability::Durable => "BEGIN",
-        Durability::Ordered => "BEGIN; SET LOCAL synchronous_commit = off",
-    }
-}
-
 /// Opens a transaction and takes the head's lock, in one round trip.
-async fn lock_in_new(session: &Session, durability: Durability) -> Result<Head, Fault> {
+async fn lock_in_new(session: &Session) -> Result<Head, Fault> {
     let begin = async move {
-        session.client.batch_execute(begin(durability)).await?;
+        session.client.batch_execute("BEGIN").await?;
         Ok(Vec::new())
     };
     let requests: Vec<Request<'_, Vec<Row>, Error>> =

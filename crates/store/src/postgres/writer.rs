@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use super::session::{Purpose, Server, Session};
 use super::transaction::{Batch, Fault, Mode, Sent, lock_head, no_answer, transaction};
 use crate::{
-    Committed, Durability, Result, StoreError, Write,
+    Committed, Result, StoreError, Write,
     batch::{self, Growth, Head, Job},
     metric, params,
 };
@@ -51,11 +51,7 @@ pub(crate) async fn run(
         // Whoever is ready to write comes along: a transaction has a price of its own.
         tokio::task::yield_now().await;
         let batch = batch::gather(first, &mut jobs);
-        // What need not wait for the disk does not share the wait of the others.
-        let ordered = |job: &Job| job.write.durability == Durability::Ordered;
-        let (ordered, durable): (Vec<Job>, Vec<Job>) = batch.into_iter().partition(ordered);
-        writer.run(ordered).await;
-        writer.run(durable).await;
+        writer.run(batch).await;
     }
 }
 
@@ -78,9 +74,6 @@ struct Writer {
 
 impl Writer {
     async fn run(&mut self, batch: Vec<Job>) {
-        if batch.is_empty() {
-            return;
-        }
         let started = Instant::now();
         let (writes, replies) = batch::split(batch);
         let outcomes = self.process(&writes).await;

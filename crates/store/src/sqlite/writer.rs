@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::{checkpoint::Checkpointer, connect, statements::Statements};
 use crate::{
-    Committed, Durability, Migration, Result, StoreError, Write,
+    Committed, Migration, Result, StoreError, Write,
     batch::{self, Growth, Head},
     metric, params,
     schema::{self, Applied},
@@ -25,8 +25,6 @@ const ADD_EVENT: &str = "INSERT INTO log_events(seq, body, leaf) VALUES($1, $2, 
 pub(crate) struct Writer {
     statements: Statements,
     checkpointer: Checkpointer,
-    /// What the connection's commits wait for now.
-    durability: Durability,
     /// How long it waits for another process now.
     patience: Patience,
     growth: watch::Sender<Growth>,
@@ -61,7 +59,6 @@ impl Writer {
         Ok(Writer {
             statements,
             checkpointer,
-            durability: Durability::Durable,
             patience: Patience::Full,
             growth,
         })
@@ -114,7 +111,6 @@ impl Writer {
         patience: Patience,
     ) -> Result<Vec<Result<Committed>>> {
         self.wait_for_others(patience)?;
-        self.wait_for_disk(batch::durability(writes))?;
         let outcome = self.attempt(writes, mode);
         if outcome.is_err() && !self.statements.connection().is_autocommit() {
             self.statements.execute("ROLLBACK", &[])?;
@@ -130,22 +126,6 @@ impl Writer {
             };
             self.statements.connection().busy_timeout(timeout)?;
             self.patience = patience;
-        }
-        Ok(())
-    }
-
-    /// Whether a commit ends with an fsync of the write-ahead log. One that does not is made
-    /// durable by the next that does, since they stand in one file, in order.
-    fn wait_for_disk(&mut self, durability: Durability) -> Result<()> {
-        if self.durability != durability {
-            let synchronous = match durability {
-                Durability::Durable => "FULL",
-                Durability::Ordered => "NORMAL",
-            };
-            self.statements
-                .connection()
-                .pragma_update(None, "synchronous", synchronous)?;
-            self.durability = durability;
         }
         Ok(())
     }

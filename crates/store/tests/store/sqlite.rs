@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::Command;
 use std::time::Duration;
 
-use store::{Durability, Store, StoreError, Write, params};
+use store::{Store, StoreError, Write, params};
 
 use crate::killed::this_test;
 use crate::support::{MIGRATED, Place, ROOM, admin, check_log, event, names, thing};
@@ -253,20 +253,15 @@ async fn urls_that_name_no_file_are_refused() {
     }
 }
 
-/// What a power failure leaves of the write-ahead log is some beginning of it. Whichever that is, a durable write is
-/// not there without the ordered ones before it, and the log's head fits its events.
+/// What a power failure leaves of the write-ahead log is some beginning of it. Whichever that is, a write is not there
+/// without those before it, and the log's head fits its events.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_power_failure_keeps_a_write_and_loses_one_before_it() {
     let place = Place::sqlite();
     let store = place.open().await;
     let order = ["a", "b", "c", "d", "e", "f"];
-    for (at, name) in order.into_iter().enumerate() {
-        let durability = match at % 2 {
-            0 => Durability::Ordered,
-            _ => Durability::Durable,
-        };
-        let write = thing(name).durability(durability);
-        store.commit(write).await.unwrap();
+    for name in order {
+        store.commit(thing(name)).await.unwrap();
     }
     let database = fs::read(place.file()).unwrap();
     let wal = fs::read(place.file().with_extension("db-wal")).unwrap();
