@@ -1,5 +1,12 @@
 //! Arbitrary bytes and nearly right ones, through the functions that the fuzz targets call.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests are tests"
+)]
+
 use proptest::prelude::*;
 
 const CELL: &str = "[A-Za-z0-9=+@,;\"'.\\-\n\t\u{e9} ]{0,20}";

@@ -1,6 +1,13 @@
 //! UDIs (R08): examples of the agencies and of the FDA's list of formats, what must not pass beside each, and properties.
 //! Check characters of HIBC labels that are not from a publication were computed with Python.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests are tests"
+)]
+
 use fleet::Udi;
 use fleet::udi::{Agency, UdiError};
 use proptest::prelude::*;

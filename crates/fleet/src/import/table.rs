@@ -27,6 +27,9 @@ pub(super) struct Line {
     pub(super) cells: Result<Vec<String>, String>,
 }
 
+/// Cells of a row by their columns, as they come.
+type Scattered = HashMap<usize, Result<String, String>>;
+
 /// Calls `each` for every row that is not empty, in order, the header first.
 pub(super) fn read(
     bytes: Vec<u8>,
@@ -148,7 +151,7 @@ fn xlsx(
     let reader = book.worksheet_cells_reader(&name);
     let mut reader = reader.map_err(|error| bad(&error))?;
     // Cells come one by one: a sheet that claims a cell in its last corner is as small as its cells are.
-    let mut row: Option<(u32, HashMap<usize, Result<String, String>>)> = None;
+    let mut row: Option<(u32, Scattered)> = None;
     while let Some(cell) = reader.next_cell().map_err(|error| bad(&error))? {
         let (at, column) = cell.get_position();
         if row.as_ref().is_some_and(|(open, _)| *open != at)
@@ -189,7 +192,7 @@ fn unpacks_within_limits(bytes: &[u8]) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn line(row: u32, mut cells: HashMap<usize, Result<String, String>>) -> Line {
+fn line(row: u32, mut cells: Scattered) -> Line {
     let width = cells.keys().max().map_or(0, |last| last + 1);
     let in_order = (0..width).map(|at| cells.remove(&at).unwrap_or_else(|| Ok(String::new())));
     Line {
