@@ -1,5 +1,7 @@
 //! SCEP through its door, on both databases: what it answers, and to whom (R08, R09).
 
+#![cfg(test)]
+
 mod authority;
 mod device;
 mod enrolment;

@@ -62,6 +62,7 @@ impl MessageType {
 
 /// Why a request failed (RFC 8894 §3.2.1.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::enum_variant_names, reason = "as the RFC names them")]
 pub(crate) enum FailInfo {
     /// An algorithm, or a key, that is not accepted.
     BadAlg,

@@ -98,7 +98,7 @@ pub(super) async fn handle(
         Operation::GetCaCaps => authority::capabilities(&context).await,
         Operation::GetCaCert => authority::certificates(&context).await,
         Operation::GetNextCaCert => authority::next(&context).await,
-        Operation::PkiOperation => pki_operation(&context).await,
+        Operation::PkiMessage => pki_operation(&context).await,
     };
     answered.unwrap_or_else(|fault| {
         tracing::error!(endpoint = context.endpoint.name, request_id = request.request_id, %fault,
@@ -110,7 +110,7 @@ pub(super) async fn handle(
 /// GET for everything, POST for messages (RFC 8894 §4.1); a POST of another operation is taken for a GET.
 fn wrong_method(operation: Operation, method: &Method) -> Option<Reply> {
     let right = match operation {
-        Operation::PkiOperation => *method == Method::GET || *method == Method::POST,
+        Operation::PkiMessage => *method == Method::GET || *method == Method::POST,
         _ => [Method::GET, Method::HEAD, Method::POST].contains(method),
     };
     (!right).then(|| Reply::empty(405).header(ALLOW, HeaderValue::from_static("GET, POST")))

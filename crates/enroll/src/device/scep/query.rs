@@ -28,7 +28,7 @@ pub(crate) enum Operation {
     GetCaCaps,
     GetCaCert,
     GetNextCaCert,
-    PkiOperation,
+    PkiMessage,
 }
 
 impl Operation {
@@ -38,7 +38,7 @@ impl Operation {
             ("GetCACaps", Self::GetCaCaps),
             ("GetCACert", Self::GetCaCert),
             ("GetNextCACert", Self::GetNextCaCert),
-            ("PKIOperation", Self::PkiOperation),
+            ("PKIOperation", Self::PkiMessage),
             // Of drafts before GetCACert could answer with a chain; some clients still ask it first.
             ("GetCACertChain", Self::GetCaCert),
         ]
@@ -53,7 +53,7 @@ impl Operation {
             Self::GetCaCaps => "GetCACaps",
             Self::GetCaCert => "GetCACert",
             Self::GetNextCaCert => "GetNextCACert",
-            Self::PkiOperation => "PKIOperation",
+            Self::PkiMessage => "PKIOperation",
         }
     }
 }
@@ -210,8 +210,8 @@ mod tests {
             ),
             ("message=ca&operation=GetCACert", Ok(Operation::GetCaCert)),
             ("operation=GetNextCACert", Ok(Operation::GetNextCaCert)),
-            ("Operation=pkioperation", Ok(Operation::PkiOperation)),
-            ("operation=%50KIOperation", Ok(Operation::PkiOperation)),
+            ("Operation=pkioperation", Ok(Operation::PkiMessage)),
+            ("operation=%50KIOperation", Ok(Operation::PkiMessage)),
             ("operation=GetCACertChain", Ok(Operation::GetCaCert)),
             ("operation=Delete", Err(BadQuery::UnknownOperation)),
             ("operation=%ff", Err(BadQuery::UnknownOperation)),
