@@ -109,6 +109,8 @@ fn body_for(path: &str) -> Value {
         "rights" => {
             json!({ "endpoint": "nothing", "for": "any", "credential": "one-time-password" })
         }
+        "bundles" => json!({ "bundle": { "name": "" } }),
+        "nothing" if path.contains("/bundles/") => json!({ "bundle": {} }),
         "certificates" => json!({ "profile": "nothing" }),
         "tokens" => json!({ "name": "spare", "roles": ["read-only"], "days": 1 }),
         "revoke" if path.contains("/eab-keys/") => json!({}),
