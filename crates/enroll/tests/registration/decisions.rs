@@ -1,8 +1,9 @@
 //! Claims × what the register says → who gets a certificate, and which rule refuses the others (R08).
 
 use access::Action;
+use audit::Timestamp;
 use enroll::device::{For, NamesFrom, SerialField, Unregistered};
-use fleet::{AssetState, Retire};
+use fleet::{AssetState, ClockQuality, Retire};
 use x509::ext::{ExtensionValue, SubjectAltName};
 use x509::{GeneralName, KeyAlgorithm, oids};
 
@@ -11,6 +12,7 @@ use crate::support::{Asked, House, Key, NOW, certificate, endpoint, on_both, out
 on_both!(
     r08_which_claims_get_a_certificate,
     r08_a_certificate_says_what_the_register_knows,
+    r05_a_certificate_is_dated_for_the_clock_of_its_device,
     r08_names_of_a_request_have_to_be_known,
     r08_the_serial_number_may_stand_where_the_endpoint_looks,
     r09_a_transaction_is_one_certificate,
@@ -167,6 +169,37 @@ async fn r08_a_certificate_says_what_the_register_knows(postgres: bool) {
         names,
         [module, GeneralName::Dns("pump-1.example.org".into())]
     );
+}
+
+async fn r05_a_certificate_is_dated_for_the_clock_of_its_device(postgres: bool) {
+    let house = House::new(postgres).await;
+    house.put(endpoint("pumps")).await;
+    let mut dates = Vec::new();
+    for (serial, clock) in [
+        ("SN-1", ClockQuality::Good),
+        ("SN-2", ClockQuality::Poor),
+        ("SN-3", ClockQuality::None),
+    ] {
+        let asset = house.asset(serial, |asset| asset.clock = clock).await;
+        let (_, password) = house.right(For::Asset(asset.id), |_| {}).await;
+        let csr = Key::new().request(&format!("serialNumber={serial}"));
+        let later = Timestamp(NOW.0 + 5 * 86_400_000);
+        let issued = certificate(&house.ask(&Asked::by_password(&csr, &password), later).await);
+        let issuers = house.ca.issuers();
+        let issuer = issuers
+            .iter()
+            .find(|one| one.certificate().subject() == issued.issuer())
+            .unwrap();
+        dates.push((
+            issued.not_before().0 - later.seconds(),
+            issued.not_before() == issuer.certificate().not_before(),
+            issued.not_after(),
+        ));
+    }
+    assert_eq!((dates[0].0, dates[1].0), (-300, -86_400));
+    assert!(dates[2].1, "with its issuer: {:?}", dates[2]);
+    // Nobody is served longer for it.
+    assert_eq!((dates[1].2, dates[2].2), (dates[0].2, dates[0].2));
 }
 
 async fn r08_names_of_a_request_have_to_be_known(postgres: bool) {

@@ -7,7 +7,7 @@ use ca::profile::Duration;
 use ca::{Along, CaError, IssueRequest, Issued};
 use fleet::{Asset, Fleet, NewHolding};
 use store::{StoreError, Write};
-use x509::{CertificationRequest, PublicKey, Time};
+use x509::{CertificationRequest, PublicKey};
 
 use super::names::Names;
 use super::rows::{self, New};
@@ -152,7 +152,7 @@ impl Registration {
         let expires = now.0 + life * 1000 + AFTERWARDS_MS;
         request.authority = order.authority;
         request.validity = order.validity;
-        request.service_life_ends = order.asset.service_life_ends.map(Time);
+        order.asset.date(&mut request);
         request.evidence = order.evidence;
         request.request_id = order.request_id;
         let holding = NewHolding {
