@@ -26,7 +26,7 @@ pub(crate) struct Loaded {
 
 enum Private {
     Software(SoftwareKey),
-    Token(TokenKey),
+    Token(Box<TokenKey>),
 }
 
 impl Signer {
@@ -65,7 +65,7 @@ impl Signer {
         public: PublicKey,
         key: TokenKey,
     ) -> Self {
-        Self::new(id, algorithm, public, Private::Token(key))
+        Self::new(id, algorithm, public, Private::Token(Box::new(key)))
     }
 
     fn new(id: KeyId, algorithm: KeyAlgorithm, public: PublicKey, private: Private) -> Self {

@@ -19,7 +19,7 @@ use crate::KeyError;
 pub(crate) use rsa::RsaKey;
 
 pub(crate) enum SoftwareKey {
-    Rsa(RsaKey),
+    Rsa(Box<RsaKey>),
     Ecdsa(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
 }
@@ -27,7 +27,7 @@ pub(crate) enum SoftwareKey {
 impl SoftwareKey {
     pub(crate) fn generate(algorithm: KeyAlgorithm) -> Result<Self, KeyError> {
         let failed = |_| KeyError::Crypto("key generation");
-        let rsa = |size| RsaKey::generate(size).map(Self::Rsa);
+        let rsa = |size| RsaKey::generate(size).map(|key| Self::Rsa(Box::new(key)));
         let ecdsa = |curve| {
             EcdsaKeyPair::generate(curve)
                 .map(Self::Ecdsa)
@@ -55,7 +55,7 @@ impl SoftwareKey {
             &ECDSA_P521_SHA512_ASN1_SIGNING,
         ];
         if let Some(key) = RsaKey::from_pkcs8(pkcs8) {
-            return Ok(Self::Rsa(key));
+            return Ok(Self::Rsa(Box::new(key)));
         }
         if let Ok(key) = Ed25519KeyPair::from_pkcs8(pkcs8) {
             return Ok(Self::Ed25519(key));

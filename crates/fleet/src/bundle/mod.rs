@@ -64,11 +64,14 @@ pub struct StoredBundle {
     pub bundle: Bundle,
 }
 
+/// Files at hand, by bundle and version.
+type Kept = BTreeMap<(String, u64), Arc<Published>>;
+
 /// The bundles. Cheap to clone.
 #[derive(Clone)]
 pub struct Bundles {
     ca: Ca,
-    published: Arc<Mutex<BTreeMap<(String, u64), Arc<Published>>>>,
+    published: Arc<Mutex<Kept>>,
 }
 
 impl Bundles {

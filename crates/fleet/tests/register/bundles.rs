@@ -37,7 +37,7 @@ async fn r28_every_format_holds_the_same_anchors(postgres: bool) {
     let permit = || house.permit(Action::ManageAuthorities);
     let root = house.ca.issuer("root").unwrap().certificate().clone();
     let stored = bundles.create(permit(), &devices(), NOW).await.unwrap();
-    assert_eq!(stored.bundle.certificates, [root.clone()]);
+    assert_eq!(stored.bundle.certificates, std::slice::from_ref(&root));
     let single = bundles.published("devices", None).await.unwrap();
     assert_eq!(single.file(Format::Der), Some(root.der()));
 
