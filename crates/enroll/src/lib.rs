@@ -3,7 +3,6 @@
 //! ask a webhook.
 
 pub mod acme;
-#[allow(dead_code, reason = "the protocols are being built on it")]
 pub mod device;
 mod schema;
 

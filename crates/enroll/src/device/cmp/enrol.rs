@@ -118,7 +118,7 @@ async fn begin(
             transaction.keep_until = Some(end).filter(|_| replayable);
             open(exchange, transaction).await
         }
-        Decision::Pending { retry_after_s, .. } => {
+        Decision::Pending { retry_after_s } => {
             tracing::debug!(retry_after_s, "a CMP request waits for a decision");
             let body = reply(&wanted, StatusInfo::of(Status::Waiting), None, Vec::new());
             let answer = exchange.answer(body, Beside::default()).await?;
@@ -160,7 +160,7 @@ pub(super) async fn poll(
         .poll(&exchange.endpoint, Protocol::Cmp, &id, None, exchange.now)
         .await?;
     match decision {
-        Decision::Pending { retry_after_s, .. } => {
+        Decision::Pending { retry_after_s } => {
             let body = Body::PollRep(vec![PollReply {
                 cert_req_id: stored.cert_req_id,
                 check_after: retry_after_s,

@@ -210,7 +210,7 @@ fn answer(
         }
         // The certificate that was issued, and no other (RFC 7030 §4.2.3).
         Decision::Issued(issued) => certificates(endpoint, [issued.der.as_slice()]),
-        Decision::Pending { retry_after_s, .. } => reasons::text(
+        Decision::Pending { retry_after_s } => reasons::text(
             202,
             "somebody has to approve this: send the same request again later",
         )

@@ -199,8 +199,6 @@ pub(crate) enum Decision {
     /// `repeated` in it says that the same request was answered before.
     Issued(Box<ca::Issued>),
     Pending {
-        /// The registration.
-        id: String,
         retry_after_s: u32,
     },
     Refused(Refusal),
@@ -212,7 +210,4 @@ pub(crate) struct Holder {
     pub(crate) sha256: [u8; 32],
     /// The asset that it was issued to.
     pub(crate) asset: String,
-    /// The endpoint that it was issued at.
-    pub(crate) endpoint: String,
-    pub(crate) profile: String,
 }

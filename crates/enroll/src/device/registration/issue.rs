@@ -58,7 +58,7 @@ pub(super) struct Order {
 
 /// The registration that the certificate fulfils.
 pub(super) enum Entry {
-    New(New),
+    New(Box<New>),
     Pending(String),
 }
 

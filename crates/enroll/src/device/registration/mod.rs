@@ -377,7 +377,9 @@ impl Registration {
                     request_id: Some(claim.request_id.clone()).filter(|id| !id.is_empty()),
                 };
                 let key = Key::of(claim);
-                let issued = self.issue(order, key, Entry::New(new), now).await?;
+                let issued = self
+                    .issue(order, key, Entry::New(Box::new(new)), now)
+                    .await?;
                 Ok(Decision::Issued(Box::new(issued)))
             }
             asset => {

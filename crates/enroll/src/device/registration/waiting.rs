@@ -150,7 +150,7 @@ impl Registration {
         };
         let submitted = self.ca.access().submit_along(&permit, request, along, now);
         match submitted.await {
-            Ok(_) => Ok(pending(id)),
+            Ok(_) => Ok(pending()),
             Err(access::AccessError::Store(
                 store::StoreError::Duplicate(_) | store::StoreError::Conflict(_),
             )) => Err(Stop::Elsewhere),
@@ -172,7 +172,7 @@ impl Registration {
         };
         let request = self.ca.access().request(&approval).await?;
         match request.state_at(now) {
-            RequestState::Pending => Ok(pending(row.id.clone())),
+            RequestState::Pending => Ok(pending()),
             RequestState::Denied => {
                 let why = request
                     .decisions
@@ -205,7 +205,7 @@ impl Registration {
             (Some(csr), _, None) => Key::Csr(Box::new(csr_of(csr, &row.id)?)),
             (None, Some(spki), None) => Key::Public(Box::new(key_of(spki, &row.id)?)),
             // A key is made for whoever is there to take it.
-            (None, None, None) => return Ok(pending(row.id.clone())),
+            (None, None, None) => return Ok(pending()),
         };
         let asset = self.registered(&kept, &request.id, now).await?;
         let mut evidence = kept.evidence.clone();
@@ -286,9 +286,8 @@ impl Registration {
     }
 }
 
-pub(super) fn pending(id: String) -> Decision {
+pub(super) fn pending() -> Decision {
     Decision::Pending {
-        id,
         retry_after_s: RETRY_AFTER_S,
     }
 }

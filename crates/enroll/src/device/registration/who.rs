@@ -168,8 +168,6 @@ impl Registration {
             certificate: leaf.clone(),
             sha256,
             asset: holding.asset,
-            endpoint: holding.endpoint,
-            profile: stored.profile,
         })
     }
 
