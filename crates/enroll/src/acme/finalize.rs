@@ -72,7 +72,8 @@ pub(crate) async fn post(
             Ok(view(call, &order, 200, now))
         }
         Ok(Err(Stopped::Refused(refusal))) => Err(problem(&refusal)),
-        Ok(Err(Stopped::Elsewhere)) | Err(_) => {
+        Ok(Err(Stopped::Elsewhere)) => Err(not_ready(OrderState::Processing)),
+        Err(_) => {
             let mut order = own(acme, call, id).await?;
             if order.stored == Stored::Open {
                 // It is under way, and not stored before the certificate is.
@@ -113,9 +114,13 @@ async fn require_no_account_key(
 
 fn require_ready(order: &Order, now: Timestamp) -> Result<(), Problem> {
     let state = order.state(now);
-    if state == OrderState::Ready {
-        return Ok(());
+    match state {
+        OrderState::Ready => Ok(()),
+        _ => Err(not_ready(state)),
     }
+}
+
+fn not_ready(state: OrderState) -> Problem {
     let why = match state {
         OrderState::Pending => "control of some identifiers has not been proven yet",
         OrderState::Processing => "it is being finalized",
@@ -126,7 +131,7 @@ fn require_ready(order: &Order, now: Timestamp) -> Result<(), Problem> {
         "the order is {}, not ready: {why} (RFC 8555 §7.4)",
         state.as_str()
     );
-    Err(Problem::new(ErrorType::OrderNotReady, detail))
+    Problem::new(ErrorType::OrderNotReady, detail)
 }
 
 /// Directory and account may have been changed since the order was made.

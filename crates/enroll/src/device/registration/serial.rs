@@ -124,8 +124,9 @@ mod tests {
             .map(|named| (named.field, named.serial.as_str()))
             .collect();
         let expected = [
-            (SerialField::CommonName, "pump-7"),
+            // RFC 4514 §2.1 writes a name from its end.
             (SerialField::SubjectSerialNumber, "SN-7"),
+            (SerialField::CommonName, "pump-7"),
             (SerialField::HardwareModule, "SN-7"),
             (SerialField::Udi, "SN/7 ü"),
         ];
