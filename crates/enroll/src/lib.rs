@@ -3,7 +3,9 @@
 //! ask a webhook.
 
 pub mod acme;
+mod desk;
 pub mod device;
+mod random;
 mod schema;
 
 pub use acme::{Acme, AcmeError, Pruned, Reply, Request, Validate};

@@ -1,7 +1,6 @@
 //! The resources of accounts (RFC 8555 §7.3): made, found, updated, deactivated.
 
 use audit::{Actor, ActorKind, Event, Timestamp};
-use aws_lc_rs::rand;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -13,6 +12,7 @@ use super::front::Verified;
 use super::limits::Spend;
 use super::problem::{ErrorType, Problem};
 use super::{Acme, AcmeError, Directory, Reply, binding, json, jws};
+use crate::random::random;
 
 /// Addresses of one account.
 const CONTACTS: usize = 10;
@@ -245,9 +245,7 @@ pub(crate) fn event(
 
 /// 80 random bits.
 fn new_id() -> Result<String, AcmeError> {
-    let mut bytes = [0; 10];
-    rand::fill(&mut bytes).map_err(|_| AcmeError::Random)?;
-    Ok(hex::encode(bytes))
+    Ok(hex::encode(random::<10>()?))
 }
 
 /// RFC 8555 §7.3: `mailto` with exactly one address and no header fields.

@@ -50,6 +50,8 @@ use audit::Timestamp;
 use bytes::Bytes;
 use http::Method;
 
+use crate::random::NoRandom;
+
 pub use accounts::{Account, AccountStatus};
 pub use bucket::{BadRate, Rate};
 pub use desk::{
@@ -176,6 +178,12 @@ pub enum AcmeError {
 impl From<access::Refusal> for AcmeError {
     fn from(refusal: access::Refusal) -> Self {
         AcmeError::Refused(refusal)
+    }
+}
+
+impl From<NoRandom> for AcmeError {
+    fn from(_: NoRandom) -> Self {
+        AcmeError::Random
     }
 }
 

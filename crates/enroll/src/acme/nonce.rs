@@ -12,7 +12,7 @@
 use std::path::Path;
 
 use audit::Timestamp;
-use aws_lc_rs::{hmac, rand};
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use store::Store;
@@ -20,6 +20,7 @@ use store::Store;
 use super::AcmeError;
 use super::problem::{ErrorType, Problem};
 use super::used::Used;
+use crate::random::random;
 
 /// How long a nonce of several nodes may be used. Validation by hand with a wait for the DNS stays below it; claims are
 /// kept for as long.
@@ -71,8 +72,7 @@ impl Nonces {
         let unique = match &self.memory {
             Memory::Alone(used) => used.next().map_err(|error| Problem::internal(&error))?,
             Memory::Shared(_) => {
-                let mut unique = [0; 8];
-                rand::fill(&mut unique).map_err(|_| Problem::internal(&AcmeError::Random))?;
+                let unique = random().map_err(|error| Problem::internal(&error))?;
                 u64::from_be_bytes(unique)
             }
         };

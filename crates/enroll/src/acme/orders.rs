@@ -3,13 +3,13 @@
 
 use agent::control::{ChallengeKind, Identifier};
 use audit::{Actor, ActorKind, Event, Object, Timestamp};
-use aws_lc_rs::rand;
 use store::{Row, Store, Value, Write, params};
 use x509::Time;
 
 use super::accounts::actor_id;
 use super::identifier::Wanted;
 use super::{Account, AcmeError};
+use crate::random::random;
 
 /// The kinds of object that events of orders and authorizations are about.
 pub(crate) const ORDER: &str = "acme-order";
@@ -496,8 +496,7 @@ fn parse_authorization_id(id: &str) -> Option<(&str, i64)> {
 
 /// A new id: 48 bits of time, so that index inserts stay local and ids sort by age, and 80 random bits.
 pub(crate) fn new_id(now: Timestamp) -> Result<String, AcmeError> {
-    let mut bytes = [0; 16];
-    rand::fill(&mut bytes).map_err(|_| AcmeError::Random)?;
+    let mut bytes: [u8; 16] = random()?;
     let time = now.0.max(0).to_be_bytes();
     bytes[..6].copy_from_slice(&time[2..]);
     Ok(hex::encode(bytes))
@@ -512,9 +511,7 @@ pub(crate) fn first_id(time: Timestamp) -> String {
 /// 192 random bits in base64url: RFC 8555 §8 asks for 128.
 fn token() -> Result<String, AcmeError> {
     use base64::Engine;
-    let mut bytes = [0; 24];
-    rand::fill(&mut bytes).map_err(|_| AcmeError::Random)?;
-    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
+    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random::<24>()?))
 }
 
 /// An event of something that an account did.

@@ -15,10 +15,10 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use aws_lc_rs::rand;
 use parking_lot::Mutex;
 
 use super::AcmeError;
+use crate::random::random;
 
 /// How many nonces can be out at once. At 6,000 requests a second the oldest is an hour and a half old.
 const WINDOW: u64 = if cfg!(test) { 1 << 10 } else { 1 << 25 };
@@ -67,8 +67,7 @@ impl Used {
         let (epoch, reserved, bits) = match boot.and_then(|boot| read(&file, &boot)) {
             Some(kept) => kept,
             None => {
-                let mut epoch = [0; 16];
-                rand::fill(&mut epoch).map_err(|_| AcmeError::Random)?;
+                let epoch = random()?;
                 let bits = vec![0; (WINDOW / 8) as usize].into_boxed_slice();
                 // Written out now: later there may be no space for it.
                 file.set_len(0).map_err(failed)?;

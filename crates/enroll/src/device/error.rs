@@ -2,6 +2,8 @@
 
 use access::Refusal;
 
+use crate::random::NoRandom;
+
 /// Why devices cannot be served, or an operator's act failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
@@ -58,6 +60,12 @@ impl DeviceError {
 impl From<Refusal> for DeviceError {
     fn from(refusal: Refusal) -> Self {
         DeviceError::Refused(refusal)
+    }
+}
+
+impl From<NoRandom> for DeviceError {
+    fn from(_: NoRandom) -> Self {
+        DeviceError::Random
     }
 }
 

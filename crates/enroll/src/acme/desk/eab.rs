@@ -9,8 +9,9 @@ use serde_json::json;
 use store::{Write, params};
 use zeroize::Zeroizing;
 
-use super::{Desk, check_text, random};
+use super::{Desk, check_text};
 use crate::acme::{AcmeError, Directory, EAB_RECORDS, EabKey, ExternalAccount};
+use crate::random::random;
 
 /// What a new key shall be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::Write;
 
-use super::{Desk, check_text, random};
+use super::{Desk, check_text};
 use crate::acme::AcmeError;
 use crate::acme::recall::{self, RECALL_RECORDS, Recall, Recalled};
+use crate::random::random;
 
 /// What shall be recalled, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use audit::Timestamp;
-use aws_lc_rs::rand;
 use ca::{Issuer, Ra};
 use x509::cmp::{Body, Header, InfoTypeAndValue, Message};
 use x509::ext::SubjectKeyId;
@@ -194,9 +193,7 @@ fn polling_tag(stored: &[u8], nonce: &[u8]) -> [u8; 32] {
 }
 
 pub(super) fn random() -> Result<Vec<u8>, DeviceError> {
-    let mut octets = vec![0; NONCE];
-    rand::fill(&mut octets).map_err(|_| DeviceError::Random)?;
-    Ok(octets)
+    Ok(crate::random::random::<NONCE>()?.to_vec())
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::Desk;
 use crate::device::endpoint::{self, ENDPOINT_RECORDS};
-use crate::device::registration::random;
 use crate::device::{DeviceError, Endpoint, webhook};
+use crate::random::random;
 
 /// An endpoint with the number of its version.
 #[derive(Clone, Debug, Serialize)]

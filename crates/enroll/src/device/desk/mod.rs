@@ -6,7 +6,7 @@
 mod endpoints;
 mod rights;
 
-use access::{Action, Permit, Principal, Refusal, Scope};
+use access::{Permit, Refusal};
 use audit::{Object, Timestamp};
 use ca::Ca;
 use fleet::Fleet;
@@ -14,9 +14,16 @@ use store::Store;
 
 use super::registration::{self, Registered, RegistrationFilter, RegistrationPage};
 use super::{DeviceError, SerialField};
+use crate::desk::Rules;
 
 pub use endpoints::{EndpointUse, StoredEndpoint};
 pub use rights::{NewCredential, NewRight, RightView};
+
+const RULES: Rules = Rules {
+    scope: "enrolment.scope",
+    text: "enrolment.text",
+    page: "docs/enrolment.md",
+};
 
 /// The operators' desk. Cheap to clone.
 #[derive(Clone)]
@@ -49,21 +56,7 @@ impl Desk {
         self.ca.store()
     }
 
-    /// Refuses permits for something else, and whoever is limited to a part of the house: doors lead everywhere.
-    fn may_manage(permit: &Permit) -> Result<(), Refusal> {
-        permit.require(Action::ManageEnrolment)?;
-        match permit.principal().scope() == &Scope::default() {
-            true => Ok(()),
-            false => Err(Refusal::new(
-                "enrolment.scope",
-                "token scope",
-                "somebody with a limited scope cannot manage enrolment",
-            )
-            .accepted("a token without limits")),
-        }
-    }
-
-    /// Records what the checks of an act refuse.
+    /// Runs the checks of an act, and records what they refuse.
     async fn checked(
         &self,
         permit: &Permit,
@@ -72,29 +65,13 @@ impl Desk {
         now: Timestamp,
         checks: impl FnOnce() -> Result<(), Refusal>,
     ) -> Result<(), DeviceError> {
-        let Err(refusal) = Self::may_manage(permit).and_then(|()| checks()) else {
-            return Ok(());
-        };
-        let principal: &Principal = permit.principal();
-        let id = permit.request_id();
-        self.ca
-            .access()
-            .record_refusal(&refusal, principal, action, object.clone(), id, now)
-            .await?;
-        Err(refusal.into())
+        let access = self.ca.access();
+        RULES
+            .checked(access, permit, action, object, now, checks)
+            .await
     }
 }
 
-/// Texts of operators: what they say goes into the log and into tables.
 fn check_text(field: &'static str, text: &str) -> Result<(), Refusal> {
-    const LONGEST: usize = 200;
-    match text.chars().count() <= LONGEST && !text.chars().any(char::is_control) {
-        true => Ok(()),
-        false => Err(Refusal::new(
-            "enrolment.text",
-            "docs/enrolment.md",
-            format!("{field} cannot be kept"),
-        )
-        .accepted(format!("at most {LONGEST} characters on one line"))),
-    }
+    RULES.check_text(field, text)
 }

@@ -11,9 +11,9 @@ use x509::Certificate;
 use zeroize::Zeroizing;
 
 use super::{Desk, SerialField, check_text};
-use crate::device::registration::random;
 use crate::device::right::{self, Credential, For, RIGHT_RECORDS, Right, RightId};
 use crate::device::{DeviceError, ENDPOINT_RECORDS};
+use crate::random::random;
 
 /// What a new right shall be.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

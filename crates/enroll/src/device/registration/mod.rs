@@ -39,6 +39,7 @@ pub(crate) use rows::{by_id, page, prune};
 use super::guard::Guard;
 use super::right::{self, Credential, Right};
 use super::{Approval, Ask, DeviceError, Endpoint, RightId};
+use crate::random::random;
 use asset::Found;
 use issue::{Entry, Key, Order};
 use names::Names;
@@ -565,11 +566,4 @@ fn by_right(right: &Right) -> Evidence {
         ),
         sha256: None,
     }
-}
-
-/// `N` random bytes.
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], DeviceError> {
-    let mut bytes = [0; N];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| DeviceError::Random)?;
-    Ok(bytes)
 }

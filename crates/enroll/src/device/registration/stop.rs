@@ -47,7 +47,8 @@ failures!(
     ca::CaError,
     access::AccessError,
     audit::Error,
-    x509::Error
+    x509::Error,
+    crate::random::NoRandom
 );
 
 /// What everybody is told whom we do not know, whatever the reason: a guess must not become a better guess.

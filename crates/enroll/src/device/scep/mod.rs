@@ -25,6 +25,7 @@ use http::header::{ALLOW, HeaderValue};
 use x509::cms::DigestAlgorithm;
 
 use super::{Devices, Endpoint, Reply, Request};
+use crate::random::NoRandom;
 use attributes::{FailInfo, MessageType};
 use message::{Message, Unread};
 use query::{BadQuery, Operation};
@@ -51,8 +52,8 @@ enum Fault {
     Ra(#[from] ca::RaError),
     #[error("this key makes no such signature")]
     NoSignature,
-    #[error("no random bytes")]
-    Random,
+    #[error(transparent)]
+    Random(#[from] NoRandom),
     #[error("the work was given up")]
     Interrupted,
 }

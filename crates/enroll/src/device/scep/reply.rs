@@ -13,6 +13,7 @@ use super::attributes::{
 };
 use super::message::Header;
 use super::{Fault, envelope};
+use crate::random::random;
 
 /// What a message is answered with.
 #[derive(Debug)]
@@ -60,7 +61,8 @@ pub(super) async fn cert_rep(
             TRANSACTION_ID,
             header.transaction_der.clone(),
         ))
-        .attribute(Attribute::octets(SENDER_NONCE, &nonce()?));
+        // RFC 8894 §3.2.1.5.
+        .attribute(Attribute::octets(SENDER_NONCE, &random::<16>()?));
     if let Some(nonce) = &header.sender_nonce {
         builder = builder.attribute(Attribute::octets(RECIPIENT_NONCE, nonce));
     }
@@ -102,11 +104,4 @@ pub(super) async fn signed_by_issuer(
         .await
         .map_err(|_| Fault::Interrupted)??;
     Ok(unsigned.finish(&signature))
-}
-
-/// 16 random octets (RFC 8894 §3.2.1.5).
-fn nonce() -> Result<[u8; 16], Fault> {
-    let mut nonce = [0; 16];
-    aws_lc_rs::rand::fill(&mut nonce).map_err(|_| Fault::Random)?;
-    Ok(nonce)
 }
