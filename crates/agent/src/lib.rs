@@ -1,9 +1,10 @@
 //! What Ward does out in the network, from wherever it stands: in the server today, in a relay inside a
 //! segment later.
 //!
-//! Today that is one thing, proving that somebody controls an identifier ([`control`]). No database, no
-//! policy: what is allowed comes in as a value, what was found goes out as one.
+//! Two things: proving that somebody controls an identifier ([`control`]), and finding certificates
+//! ([`observation`]). No database, no policy: what is allowed comes in as a value, what was found goes out as one.
 
 pub mod control;
 mod deadline;
 mod dns;
+pub mod observation;
