@@ -4,6 +4,7 @@
 //! Two things: proving that somebody controls an identifier ([`control`]), and finding certificates
 //! ([`observation`]). No database, no policy: what is allowed comes in as a value, what was found goes out as one.
 
+pub mod capture;
 pub mod control;
 mod deadline;
 mod dns;

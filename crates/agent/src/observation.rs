@@ -6,10 +6,12 @@
 //! does so elsewhere, under that reader's own budget.
 
 mod der;
+mod file;
 #[cfg(test)]
 mod tests;
 
 pub use der::Der;
+pub use file::{FileFormat, FileSeen, KeySeen, Serves, Use};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
@@ -38,6 +40,9 @@ pub struct Observation {
     /// As sent, leaf first. Not parsed: any of them may be no certificate at all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<Der>,
+    /// Only with [`Place::File`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileSeen>,
 }
 
 impl Observation {
@@ -51,6 +56,7 @@ impl Observation {
             outcome,
             tls: None,
             chain: Vec::new(),
+            file: None,
         }
     }
 
@@ -123,6 +129,13 @@ pub enum Place {
         sni: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         starttls: Option<StartTls>,
+    },
+    /// Whoever showed a certificate of its own to a server (mutual TLS), seen on the wire. The port that it
+    /// called from means nothing; whom it called is who depends on this certificate.
+    Client {
+        address: IpAddr,
+        server: IpAddr,
+        port: u16,
     },
     /// A name that had no address when it was looked up; only with [`Outcome::NoAddress`].
     Name { name: String, port: u16 },

@@ -68,6 +68,11 @@ fn every_outcome_and_place_survives_the_line() {
             sni: None,
             starttls: None,
         },
+        Place::Client {
+            address: "10.30.0.9".parse().unwrap(),
+            server: "10.30.0.7".parse().unwrap(),
+            port: 2762,
+        },
         Place::Name {
             name: "gone.example".to_owned(),
             port: 443,
@@ -88,6 +93,34 @@ fn every_outcome_and_place_survives_the_line() {
             assert_eq!(Observation::read(&one.line().unwrap()).unwrap(), one);
         }
     }
+}
+
+#[test]
+fn what_files_tell_survives_the_line() {
+    let place = Place::File {
+        host: "pacs".to_owned(),
+        path: "/etc/ssl/pacs.pem".to_owned(),
+        alias: None,
+    };
+    let mut one = Observation::new(1, "", How::File, place, Outcome::Certificate);
+    one.file = Some(FileSeen {
+        format: FileFormat::Pem,
+        key: Some(KeySeen {
+            path: "/etc/ssl/pacs.key".to_owned(),
+            matches: Some(true),
+            encrypted: false,
+            mode: Some(0o640),
+        }),
+        serves: vec![Serves {
+            by: "nginx".to_owned(),
+            config: "/etc/nginx/nginx.conf".to_owned(),
+            line: 7,
+            purpose: Use::Server,
+            names: vec!["pacs.example".to_owned()],
+            addresses: vec!["*:443".to_owned()],
+        }],
+    });
+    assert_eq!(Observation::read(&one.line().unwrap()).unwrap(), one);
 }
 
 #[test]
