@@ -10,10 +10,9 @@ use serde_json::{Value, json};
 use store::LogEntry;
 
 use crate::args::{Audit, Place};
-use crate::ca::word;
 use crate::clock;
 use crate::context::Context;
-use crate::output::{Done, Failure, Report, failed, read_text, table};
+use crate::output::{Done, Failure, Report, add, failed, read_text, table, word};
 use crate::progress::Progress;
 
 /// Events read at a time while looking for those that were asked for.
@@ -132,10 +131,8 @@ pub(crate) fn judged(what: &str, verdict: &Verdict, key: &str) -> Report {
         text.push_str(&format!("\n  and {} more findings", verdict.more_findings));
     }
     let mut json = json!(verdict);
-    if let Some(fields) = json.as_object_mut() {
-        fields.insert("verified".into(), json!(verdict.is_ok()));
-        fields.insert("vkey".into(), json!(key));
-    }
+    add(&mut json, "verified", json!(verdict.is_ok()));
+    add(&mut json, "vkey", json!(key));
     Report::new(json, text).judged(verdict.is_ok())
 }
 

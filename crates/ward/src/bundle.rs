@@ -13,7 +13,7 @@ use crate::args::Place;
 use crate::clock;
 use crate::confirm::confirm;
 use crate::context::Context;
-use crate::output::{Done, Failure, Report, failed, read, table, write};
+use crate::output::{Done, Failure, Report, add, failed, read, table, write};
 
 /// Trust bundles.
 #[derive(Subcommand)]
@@ -220,9 +220,7 @@ async fn preview(bundles: &Bundles, definition: &Definition) -> Done {
     }
     lines.push("nothing was changed".to_owned());
     let mut json = serde_json::to_value(&preview).map_err(failed)?;
-    if let Some(fields) = json.as_object_mut() {
-        fields.insert("dry_run".into(), json!(true));
-    }
+    add(&mut json, "dry_run", json!(true));
     Ok(Report::new(json, lines.join("\n")))
 }
 
@@ -267,9 +265,7 @@ async fn show(context: &Context, bundles: &Bundles, name: &str, version: Option<
         .iter()
         .map(|version| json!({ "version": version.version, "since": version.since }))
         .collect();
-    if let Some(fields) = report_json.as_object_mut() {
-        fields.insert("versions".into(), Value::Array(dates));
-    }
+    add(&mut report_json, "versions", Value::Array(dates));
     Ok(Report::new(report_json, text(context, &stored)))
 }
 

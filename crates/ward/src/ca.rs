@@ -16,7 +16,7 @@ use crate::args::{Ca, Place, RootKey};
 use crate::clock;
 use crate::confirm::confirm;
 use crate::context::Context;
-use crate::output::{Done, Failure, Report, deliver, failed, read, read_secret, table};
+use crate::output::{Done, Failure, Report, add, deliver, failed, read, read_secret, table, word};
 
 const DAYS_PER_YEAR: i64 = 365;
 
@@ -247,23 +247,19 @@ fn authority_json(context: &Context, authority: &Authority) -> Value {
         .map(|issuer| issuer_json(issuer.record()))
         .collect();
     let mut json = json!(authority);
-    if let Some(fields) = json.as_object_mut() {
-        fields.insert("issuers".into(), Value::Array(generations));
-    }
+    add(&mut json, "issuers", Value::Array(generations));
     json
 }
 
 fn issuer_json(issuer: &IssuerRecord) -> Value {
     let mut json = certificate_json(&issuer.certificate);
-    if let Some(fields) = json.as_object_mut() {
-        fields.insert("id".into(), json!(issuer.id));
-        fields.insert("authority".into(), json!(issuer.authority));
-        fields.insert("generation".into(), json!(issuer.generation));
-        fields.insert("state".into(), json!(issuer.state));
-        fields.insert("algorithm".into(), json!(issuer.algorithm));
-        fields.insert("key".into(), json!(issuer.key));
-        fields.insert("parent".into(), json!(issuer.parent));
-    }
+    add(&mut json, "id", json!(issuer.id));
+    add(&mut json, "authority", json!(issuer.authority));
+    add(&mut json, "generation", json!(issuer.generation));
+    add(&mut json, "state", json!(issuer.state));
+    add(&mut json, "algorithm", json!(issuer.algorithm));
+    add(&mut json, "key", json!(issuer.key));
+    add(&mut json, "parent", json!(issuer.parent));
     json
 }
 
@@ -364,12 +360,4 @@ pub(crate) fn backend(backend: &keys::Backend) -> String {
         keys::Backend::Software => "software".into(),
         keys::Backend::Pkcs11 { token } => format!("pkcs11:{token}"),
     }
-}
-
-/// An enumeration's value as its JSON writes it.
-pub(crate) fn word(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value)
-        .ok()
-        .and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_default()
 }

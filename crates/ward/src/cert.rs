@@ -10,11 +10,11 @@ use x509::crl::Reason;
 use x509::{Certificate, Time};
 
 use crate::args::{Cert, Place, State};
-use crate::ca::{one_certificate, word};
+use crate::ca::one_certificate;
 use crate::clock;
 use crate::context::Context;
 use crate::issue;
-use crate::output::{Done, Failure, Report, deliver, failed, table};
+use crate::output::{Done, Failure, Report, add, deliver, failed, table, word};
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
@@ -163,11 +163,9 @@ async fn show(context: &Context, id: &str, out: Option<&PathBuf>) -> Done {
         pem.extend(issuer.chain().iter().map(Certificate::to_pem));
     }
     let mut json = certificate_json(&stored);
-    if let Some(fields) = json.as_object_mut() {
-        fields.insert("status".into(), status.to_json());
-        fields.insert("certificate".into(), json!(certificate.to_pem()));
-        fields.insert("chain".into(), json!(pem));
-    }
+    add(&mut json, "status", status.to_json());
+    add(&mut json, "certificate", json!(certificate.to_pem()));
+    add(&mut json, "chain", json!(pem));
     if out.is_some() {
         return deliver(out, &pem, json, headline(&stored, status));
     }
@@ -245,11 +243,9 @@ async fn release(context: &Context, id: &str, why: Option<&str>) -> Done {
 
 fn changed(stored: &StoredCertificate, status: Status, what: &str) -> Report {
     let mut json = status.to_json();
-    if let Some(fields) = json.as_object_mut() {
-        fields.insert("sha256".into(), json!(hex::encode(stored.sha256)));
-        fields.insert("serial".into(), json!(hex::encode(&stored.serial)));
-        fields.insert("issuer".into(), json!(stored.issuer));
-    }
+    add(&mut json, "sha256", json!(hex::encode(stored.sha256)));
+    add(&mut json, "serial", json!(hex::encode(&stored.serial)));
+    add(&mut json, "issuer", json!(stored.issuer));
     let text = format!(
         "{what}: {}, serial {}, of {}",
         shown_names(stored),

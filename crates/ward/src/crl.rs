@@ -10,7 +10,7 @@ use crate::args::{Crl, Place, RootKey};
 use crate::ca::{issuer, parent_key};
 use crate::clock;
 use crate::context::Context;
-use crate::output::{Done, Failure, Report, failed, table, write};
+use crate::output::{Done, Failure, Report, add, failed, table, write};
 
 pub(crate) async fn run(place: &Place, command: Crl) -> Done {
     let context = Context::open(place).await?;
@@ -109,9 +109,7 @@ async fn show(context: &Context, authority: &str, kind: ListKind, out: Option<&P
     if let Some(path) = out {
         write(path, &published.der)?;
         let mut json = list_json(&published);
-        if let Some(fields) = json.as_object_mut() {
-            fields.insert("file".into(), json!(path));
-        }
+        add(&mut json, "file", json!(path));
         let text = format!(
             "{kind} list number {}, {} entries, written to {}",
             published.number,

@@ -14,7 +14,7 @@ use crate::args::Place;
 use crate::ca::one_certificate;
 use crate::clock;
 use crate::context::Context;
-use crate::output::{Done, Failure, Report, SecretFile, read, read_secret, write};
+use crate::output::{Done, Failure, Report, SecretFile, add, read, read_secret, write};
 
 #[derive(Args)]
 pub(crate) struct Issue {
@@ -185,10 +185,8 @@ pub(crate) fn hand_over(issued: &Issued, out: Option<&Path>, secret: Option<Secr
             Ok(written(json, &summary, path, "chain"))
         }
         (_, None) => {
-            if let (Some(GeneratedKey::Pem(key)), Some(fields)) =
-                (&issued.key, json.as_object_mut())
-            {
-                fields.insert("private_key".into(), json!(**key));
+            if let Some(GeneratedKey::Pem(key)) = &issued.key {
+                add(&mut json, "private_key", json!(**key));
             }
             Ok(Report::new(json, pem.trim_end()))
         }
@@ -196,9 +194,7 @@ pub(crate) fn hand_over(issued: &Issued, out: Option<&Path>, secret: Option<Secr
 }
 
 fn written(mut json: Value, summary: &str, path: &Path, what: &str) -> Report {
-    if let Some(fields) = json.as_object_mut() {
-        fields.insert("file".into(), json!(path));
-    }
+    add(&mut json, "file", json!(path));
     Report::new(
         json,
         format!("{summary}\n{what} written to {}", path.display()),

@@ -5,11 +5,11 @@ use keys::{KekSource, KeyId};
 use serde_json::{Value, json};
 
 use crate::args::{Key, Place};
-use crate::ca::{backend, word};
+use crate::ca::backend;
 use crate::clock;
 use crate::confirm::confirm;
 use crate::context::Context;
-use crate::output::{Done, Failure, Report, failed, table};
+use crate::output::{Done, Failure, Report, failed, table, word};
 
 pub(crate) async fn run(place: &Place, command: Key) -> Done {
     let context = Context::open(place).await?;

@@ -22,6 +22,7 @@ mod profile;
 mod progress;
 mod request;
 mod serve;
+mod settings;
 mod status;
 mod token;
 mod x509;

@@ -195,6 +195,27 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// Adds a field to a report.
+pub(crate) fn add(json: &mut Value, field: &str, value: Value) {
+    if let Some(fields) = json.as_object_mut() {
+        fields.insert(field.to_owned(), value);
+    }
+}
+
+/// A report with the state of what it is about.
+pub(crate) fn with_state(mut json: Value, state: &str) -> Value {
+    add(&mut json, "state", json!(state));
+    json
+}
+
+/// A value of an enumeration, as its JSON writes it.
+pub(crate) fn word(value: &impl serde::Serialize) -> String {
+    match json!(value) {
+        Value::String(word) => word,
+        other => other.to_string(),
+    }
+}
+
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     if path == Path::new("-") {
         let mut bytes = Vec::new();
@@ -281,9 +302,7 @@ pub(crate) fn deliver(out: Option<&PathBuf>, content: &str, mut json: Value, tex
         return Ok(Report::new(json, content.trim_end()));
     };
     write(path, content.as_bytes())?;
-    if let Value::Object(fields) = &mut json {
-        fields.insert("file".into(), json!(path));
-    }
+    add(&mut json, "file", json!(path));
     Ok(Report::new(
         json,
         format!("{text}\nwritten to {}", path.display()),

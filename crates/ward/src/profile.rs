@@ -9,10 +9,9 @@ use access::Action;
 use serde_json::{Value, json};
 
 use crate::args::{Place, Profile};
-use crate::ca::word;
 use crate::clock;
 use crate::context::Context;
-use crate::output::{Done, Failure, Report, failed, read_text, table};
+use crate::output::{Done, Failure, Report, add, failed, read_text, table, word};
 
 pub(crate) async fn run(place: &Place, command: Profile) -> Done {
     if let Profile::Check { file } = &command {
@@ -81,10 +80,8 @@ fn summary(version: &ProfileVersion) -> Value {
 
 fn show(version: &ProfileVersion) -> Done {
     let mut json = summary(version);
-    if let Some(fields) = json.as_object_mut() {
-        fields.insert("toml".into(), json!(version.toml));
-        fields.insert("profile".into(), version.profile.to_json().clone());
-    }
+    add(&mut json, "toml", json!(version.toml));
+    add(&mut json, "profile", version.profile.to_json().clone());
     Ok(Report::new(json, version.toml.trim_end()))
 }
 
@@ -156,9 +153,7 @@ async fn set(context: &Context, file: &Path) -> Done {
     let permit = context.permit(Action::ManageProfiles).await?;
     let version = context.ca.put_profile(permit, &text, clock::now()).await?;
     let mut json = summary(&version);
-    if let Some(fields) = json.as_object_mut() {
-        fields.insert("changes".into(), json!(changes));
-    }
+    add(&mut json, "changes", json!(changes));
     let text = format!(
         "{} version {} is in force; {} field(s) changed",
         rules.name(),

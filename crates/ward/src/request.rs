@@ -7,11 +7,10 @@ use access::{Action, Request as Waiting, RequestId, RequestState};
 use serde_json::{Value, json};
 
 use crate::args::{Place, Request};
-use crate::ca::word;
 use crate::clock;
 use crate::context::Context;
 use crate::issue;
-use crate::output::{Done, Failure, Report, table};
+use crate::output::{Done, Failure, Report, table, word};
 
 pub(crate) async fn run(place: &Place, command: Request) -> Done {
     let context = Context::open(place).await?;

@@ -5,11 +5,11 @@ use ca::{AuthorityState, StatusReport};
 use serde_json::json;
 
 use crate::args::Place;
-use crate::ca::{backend, word};
+use crate::ca::backend;
 use crate::clock;
 use crate::context::Context;
 use crate::crl::age;
-use crate::output::{Done, Failure, Report, table};
+use crate::output::{Done, Failure, Report, table, word};
 
 const DAY: i64 = 86_400;
 /// An authority is rotated well before its end, because what it issued ends with it.

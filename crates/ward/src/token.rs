@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::args::{Place, Token};
 use crate::clock;
 use crate::context::Context;
-use crate::output::{Done, Failure, Report, SecretFile, table};
+use crate::output::{Done, Failure, Report, SecretFile, add, table, with_state};
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
 
@@ -77,18 +77,14 @@ async fn create(context: &Context, new: NewToken, expires: i64, out: Option<&Pat
     let mut json = json!({ "id": id, "name": name, "expires": clock::millis(expires) });
     let about = format!("token {id} of {name}, until {}", clock::millis(expires));
     let (Some(file), Some(path)) = (file, out) else {
-        if let Some(fields) = json.as_object_mut() {
-            fields.insert("token".into(), json!(*secret));
-        }
+        add(&mut json, "token", json!(*secret));
         return Ok(Report::new(
             json,
             format!("{about}\nIt is shown this once:\n{}", *secret),
         ));
     };
     file.fill(format!("{}\n", *secret).as_bytes())?;
-    if let Some(fields) = json.as_object_mut() {
-        fields.insert("file".into(), json!(path));
-    }
+    add(&mut json, "file", json!(path));
     Ok(Report::new(
         json,
         format!("{about}, written to {}", path.display()),
@@ -129,13 +125,6 @@ async fn list(context: &Context) -> Done {
             &rows,
         ),
     ))
-}
-
-fn with_state(mut json: Value, state: &str) -> Value {
-    if let Some(fields) = json.as_object_mut() {
-        fields.insert("state".into(), json!(state));
-    }
-    json
 }
 
 fn state(token: &Held) -> &'static str {

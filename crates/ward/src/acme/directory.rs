@@ -1,7 +1,5 @@
 //! `ward acme directory`: the doors.
 
-use std::path::Path;
-
 use access::Action;
 use enroll::acme::{Desk, Directory as Door, Offer, StoredDirectory};
 use serde_json::{Value, json};
@@ -11,7 +9,8 @@ use super::url;
 use crate::clock;
 use crate::confirm::confirm;
 use crate::context::Context;
-use crate::output::{Done, Failure, Report, failed, read_text, table};
+use crate::output::{Done, Failure, Report, failed, table, word};
+use crate::settings::{begun, begun_anew, changed};
 
 pub(crate) async fn run(context: &Context, desk: &Desk, command: Directory) -> Done {
     match command {
@@ -24,10 +23,7 @@ pub(crate) async fn run(context: &Context, desk: &Desk, command: Directory) -> D
             file,
             settings,
         } => {
-            let mut door = match &file {
-                Some(file) => parse(file)?,
-                None => Door::default(),
-            };
+            let mut door = begun(file.as_deref(), Door::default())?;
             door.name = name;
             door.authority = authority.or(door.authority);
             if !profiles.is_empty() {
@@ -44,15 +40,7 @@ pub(crate) async fn run(context: &Context, desk: &Desk, command: Directory) -> D
             settings,
         } => {
             let stored = desk.directory(&name).await?;
-            if file.is_none() && settings.is_empty() {
-                return Err(Failure::Usage(
-                    "say what to change: KEY=VALUE, or --file FILE".into(),
-                ));
-            }
-            let mut door = match &file {
-                Some(file) => parse(file)?,
-                None => stored.directory,
-            };
+            let mut door = begun_anew(file.as_deref(), &settings, stored.directory)?;
             door.name = name;
             put(context, desk, changed(&door, &settings)?, stored.version).await
         }
@@ -200,66 +188,6 @@ fn described(context: &Context, stored: &StoredDirectory, used: Value) -> Value 
         "use": used,
         "directory": stored.directory,
     })
-}
-
-fn parse(file: &Path) -> Result<Door, Failure> {
-    toml::from_str(&read_text(file)?).map_err(|error| {
-        Failure::Usage(format!(
-            "{}: {}",
-            file.display(),
-            error.to_string().trim_end()
-        ))
-    })
-}
-
-/// A directory, or another thing with settings, with `KEY=VALUE` applied. A value is TOML; a word that is not is taken as
-/// text.
-pub(crate) fn changed<T>(door: &T, settings: &[String]) -> Result<T, Failure>
-where
-    T: Clone + serde::Serialize + serde::de::DeserializeOwned,
-{
-    if settings.is_empty() {
-        return Ok(door.clone());
-    }
-    let mut toml = toml::Value::try_from(door).map_err(failed)?;
-    let mut changed = door.clone();
-    for setting in settings {
-        let (path, value) = setting
-            .split_once('=')
-            .ok_or_else(|| Failure::Usage(format!("`{setting}` is not KEY=VALUE")))?;
-        let mut keys: Vec<&str> = path.trim().split('.').collect();
-        let last = keys.pop().unwrap_or_default();
-        let mut at = Some(&mut toml);
-        for key in keys {
-            at = at.and_then(|value| value.get_mut(key));
-        }
-        let table = at
-            .and_then(toml::Value::as_table_mut)
-            .ok_or_else(|| Failure::Usage(format!("there is no `{path}`")))?;
-        match value.trim() {
-            "" => drop(table.remove(last)),
-            value => drop(table.insert(last.to_owned(), toml_value(value))),
-        }
-        // Read after each, so that an error names what caused it.
-        changed = toml.clone().try_into().map_err(|error: toml::de::Error| {
-            Failure::Usage(format!("{setting}: {}", error.message()))
-        })?;
-    }
-    Ok(changed)
-}
-
-fn toml_value(text: &str) -> toml::Value {
-    let parsed = toml::from_str::<toml::Table>(&format!("value = {text}"));
-    let value = parsed.ok().and_then(|mut table| table.remove("value"));
-    value.unwrap_or_else(|| toml::Value::String(text.to_owned()))
-}
-
-/// A word of an enumeration, as it is written.
-fn word(value: &impl serde::Serialize) -> String {
-    match json!(value) {
-        Value::String(word) => word,
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

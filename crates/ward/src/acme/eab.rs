@@ -12,7 +12,7 @@ use super::url;
 use crate::clock;
 use crate::confirm::confirm;
 use crate::context::Context;
-use crate::output::{Done, Failure, Report, SecretFile, table};
+use crate::output::{Done, Failure, Report, SecretFile, add, table, with_state};
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
 
@@ -259,16 +259,5 @@ fn challenges(key: &EabKey) -> &'static str {
     match key.preauthorised {
         true => "none: the names are pre-authorised",
         false => "as the directory demands",
-    }
-}
-
-fn with_state(mut json: Value, state: &str) -> Value {
-    add(&mut json, "state", json!(state));
-    json
-}
-
-fn add(json: &mut Value, field: &str, value: Value) {
-    if let Some(fields) = json.as_object_mut() {
-        fields.insert(field.to_owned(), value);
     }
 }

@@ -41,27 +41,7 @@ impl From<AcmeError> for Failure {
     }
 }
 
-/// Where clients find a directory, as far as this machine knows how it is called outside.
+/// Where clients find a directory.
 fn url(context: &Context, directory: &str) -> String {
-    format!("{}/acme/{directory}/directory", base(context))
-}
-
-/// The HTTPS address of this Ward, as far as this machine knows how it is called outside.
-pub(crate) fn base(context: &Context) -> String {
-    if let Some(url) = &context.config.url {
-        return url.clone();
-    }
-    let host = context
-        .config
-        .names
-        .first()
-        .map_or("localhost", String::as_str);
-    let host = match host.parse::<std::net::Ipv6Addr>() {
-        Ok(address) => format!("[{address}]"),
-        Err(_) => host.to_owned(),
-    };
-    match context.config.api.port() {
-        443 => format!("https://{host}"),
-        port => format!("https://{host}:{port}"),
-    }
+    format!("{}/acme/{directory}/directory", context.url())
 }

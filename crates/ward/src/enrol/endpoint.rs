@@ -1,18 +1,15 @@
 //! `ward enrol endpoint`: the doors of devices.
 
-use std::path::Path;
-
 use access::Action;
 use enroll::device::{Desk, Endpoint as Door, StoredEndpoint};
 use serde_json::{Value, json};
 
 use super::args::{Endpoint, NewEndpoint};
-use super::base;
-use crate::acme::directory::changed;
 use crate::clock;
 use crate::confirm::confirm;
 use crate::context::Context;
-use crate::output::{Done, Failure, Report, failed, read_text, table};
+use crate::output::{Done, Failure, Report, add, failed, table, word};
+use crate::settings::{begun, begun_anew, changed};
 
 pub(crate) async fn run(context: &Context, desk: &Desk, command: Endpoint) -> Done {
     match command {
@@ -28,15 +25,7 @@ pub(crate) async fn run(context: &Context, desk: &Desk, command: Endpoint) -> Do
             settings,
         } => {
             let stored = desk.endpoint(&name).await?;
-            if file.is_none() && settings.is_empty() {
-                return Err(Failure::Usage(
-                    "say what to change: KEY=VALUE, or --file FILE".into(),
-                ));
-            }
-            let mut door = match &file {
-                Some(file) => parse(file)?,
-                None => stored.endpoint,
-            };
+            let mut door = begun_anew(file.as_deref(), &settings, stored.endpoint)?;
             door.name = name;
             put(context, desk, changed(&door, &settings)?, stored.version).await
         }
@@ -65,10 +54,7 @@ pub(crate) async fn run(context: &Context, desk: &Desk, command: Endpoint) -> Do
 }
 
 fn new(wanted: NewEndpoint) -> Result<Door, Failure> {
-    let mut door = match &wanted.file {
-        Some(file) => parse(file)?,
-        None => Door::default(),
-    };
+    let mut door = begun(wanted.file.as_deref(), Door::default())?;
     door.name = wanted.name;
     door.authority = wanted.authority.or(door.authority);
     door.profile = wanted.profile.unwrap_or(door.profile);
@@ -164,16 +150,14 @@ async fn put(context: &Context, desk: &Desk, door: Door, expected: u64) -> Done 
             "\n\nQuestions of its webhook are signed with this secret, shown this once:\n  ",
         );
         text.push_str(&secret);
-        if let Some(object) = json.as_object_mut() {
-            object.insert("webhook_secret".to_owned(), json!(*secret));
-        }
+        add(&mut json, "webhook_secret", json!(*secret));
     }
     Ok(Report::new(json, text))
 }
 
 /// Where its devices come in.
 pub(super) fn urls(context: &Context, door: &Door) -> Vec<String> {
-    let base = base(context);
+    let base = context.url();
     door.paths()
         .iter()
         .map(|path| format!("{base}{path}"))
@@ -202,24 +186,6 @@ fn described(context: &Context, stored: &StoredEndpoint, used: Value) -> Value {
         "use": used,
         "endpoint": stored.endpoint,
     })
-}
-
-fn parse(file: &Path) -> Result<Door, Failure> {
-    toml::from_str(&read_text(file)?).map_err(|error| {
-        Failure::Usage(format!(
-            "{}: {}",
-            file.display(),
-            error.to_string().trim_end()
-        ))
-    })
-}
-
-/// A word of an enumeration, as it is written.
-fn word(value: &impl serde::Serialize) -> String {
-    match json!(value) {
-        Value::String(word) => word,
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

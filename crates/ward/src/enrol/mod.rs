@@ -39,8 +39,3 @@ impl From<DeviceError> for Failure {
         }
     }
 }
-
-/// Where devices find this Ward, as far as this machine knows how it is called outside.
-fn base(context: &Context) -> String {
-    crate::acme::base(context)
-}

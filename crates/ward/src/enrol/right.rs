@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::args::{NewRight as Wanted, Right as Command};
-use super::{base, endpoint, label};
+use super::{endpoint, label};
 use crate::clock;
 use crate::confirm::confirm;
 use crate::context::Context;
-use crate::output::{Done, Failure, Report, SecretFile, read_text, table};
+use crate::output::{Done, Failure, Report, SecretFile, add, read_text, table, with_state};
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
 
@@ -187,7 +187,7 @@ async fn urls(context: &Context, desk: &Desk, right: &Right) -> Result<Vec<Strin
             context,
             &desk.endpoint(name).await?.endpoint,
         )),
-        None => Ok(vec![base(context)]),
+        None => Ok(vec![context.url()]),
     }
 }
 
@@ -311,15 +311,4 @@ fn ends(right: &Right) -> String {
         || "no end".to_owned(),
         |end| format!("until {}", clock::millis(end)),
     )
-}
-
-fn with_state(mut json: Value, state: &str) -> Value {
-    add(&mut json, "state", json!(state));
-    json
-}
-
-fn add(json: &mut Value, key: &str, value: Value) {
-    if let Some(object) = json.as_object_mut() {
-        object.insert(key.to_owned(), value);
-    }
 }
