@@ -4,7 +4,6 @@ use access::Action;
 use x509::cmp::{Body, InfoTypeAndValue, TemplateAnswer};
 use x509::der::{self, Reader, Tag};
 use x509::{Certificate, GeneralName, oids};
-use zeroize::Zeroizing;
 
 use crate::client::{Protect, Talk, refused};
 use crate::support::{House, NOW, admin};
@@ -34,10 +33,7 @@ pub(crate) async fn r09_information_for_devices(postgres: bool) {
     let known = InfoTypeAndValue::new(oids::IT_ROOT_CA_CERT, root.der().to_vec());
     let found = ask(known.clone()).await;
     assert_eq!(found, InfoTypeAndValue::bare(oids::IT_ROOT_CA_KEY_UPDATE));
-    let key = ca::ParentKey::Carried(ca::Carry {
-        directory: house.directory.path().join("usb"),
-        passphrase: Zeroizing::new("correct horse battery".to_owned()),
-    });
+    let key = house.site.root_key();
     let permit = admin(&house.ca, Action::ManageAuthorities);
     let rotated = house
         .ca

@@ -89,7 +89,7 @@ const REENROLL: &str = "/.well-known/est/pumps/simplereenroll";
 
 /// A pump in the register, and a password for it.
 async fn pump(house: &House, serial: &str) -> (Asset, (String, String)) {
-    let asset = house.asset(serial).await;
+    let asset = house.register(serial).await;
     let right = house.right(For::Asset(asset.id.clone()), password()).await;
     (asset, right)
 }
@@ -99,7 +99,7 @@ fn password() -> NewCredential {
 }
 
 async fn r09_a_registered_device_enrols_and_renews(postgres: bool) {
-    let house = House::new(postgres).await;
+    let house = House::bare(postgres).await;
     let mut open = endpoint("pumps");
     open.renewal.from = 0;
     house.put(open).await;
@@ -133,7 +133,7 @@ async fn r09_a_registered_device_enrols_and_renews(postgres: bool) {
 }
 
 async fn r09_bodies_are_taken_as_devices_send_them(postgres: bool) {
-    let house = House::new(postgres).await;
+    let house = House::bare(postgres).await;
     house.put(endpoint("pumps")).await;
     let (_, credential) = pump(&house, "SN-1").await;
     let der = Key::new().request("serialNumber=SN-1");
@@ -161,7 +161,7 @@ async fn r09_bodies_are_taken_as_devices_send_them(postgres: bool) {
 }
 
 async fn r09_the_same_request_gets_the_same_certificate(postgres: bool) {
-    let house = House::new(postgres).await;
+    let house = House::bare(postgres).await;
     house.put(endpoint("pumps")).await;
     let (_, credential) = pump(&house, "SN-1").await;
     let key = Key::new();
@@ -184,10 +184,10 @@ async fn r09_the_same_request_gets_the_same_certificate(postgres: bool) {
 }
 
 async fn r09_only_known_devices_with_known_credentials(postgres: bool) {
-    let house = House::new(postgres).await;
+    let house = House::bare(postgres).await;
     house.put(endpoint("pumps")).await;
     let (_, credential) = pump(&house, "SN-1").await;
-    house.asset("SN-2").await;
+    house.register("SN-2").await;
     let key = Key::new();
     let any = house.right(For::Any, password()).await;
     let wrong = (credential.0.clone(), "wrong".to_owned());
@@ -266,7 +266,7 @@ async fn r09_only_known_devices_with_known_credentials(postgres: bool) {
 
 /// 202 and Retry-After until a second person has looked (RFC 7030 §4.2.3).
 async fn r07_a_person_lets_an_unregistered_device_in(postgres: bool) {
-    let house = House::new(postgres).await;
+    let house = House::bare(postgres).await;
     house
         .put(Endpoint {
             unregistered: Unregistered::Wait,
@@ -302,7 +302,7 @@ async fn r07_a_person_lets_an_unregistered_device_in(postgres: bool) {
 }
 
 async fn r09_a_key_made_here_is_handed_out_once(postgres: bool) {
-    let house = House::new(postgres).await;
+    let house = House::bare(postgres).await;
     house
         .put(Endpoint {
             est: EstPolicy {
@@ -426,10 +426,10 @@ fn manufactured(serial: &str, key: &Key) -> (Certificate, Certificate) {
 }
 
 async fn r09_a_manufacturers_certificate_opens_the_door_once(postgres: bool) {
-    let house = House::new(postgres).await;
+    let house = House::bare(postgres).await;
     house.put(endpoint("pumps")).await;
-    house.asset("SN-1").await;
-    house.asset("SN-2").await;
+    house.register("SN-1").await;
+    house.register("SN-2").await;
     let key = Key::new();
     let (idevid, maker) = manufactured("SN-1", &key);
     let credential = NewCredential::Vendor {
@@ -459,7 +459,7 @@ async fn r09_a_manufacturers_certificate_opens_the_door_once(postgres: bool) {
 
 /// Of another house, of the right name but signed by nobody we know, and revoked.
 async fn r09_a_certificate_of_somebody_else_opens_nothing(postgres: bool) {
-    let house = House::new(postgres).await;
+    let house = House::bare(postgres).await;
     let mut open = endpoint("pumps");
     open.renewal.from = 0;
     house.put(open).await;

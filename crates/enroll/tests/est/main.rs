@@ -16,7 +16,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use enroll::device::{CsrAttributes, EstPolicy, Reply};
 use x509::Certificate;
-use zeroize::Zeroizing;
 
 use support::{House, NOW, Sent, admin, endpoint, header, on_both, text};
 
@@ -47,7 +46,7 @@ fn certificates(reply: &Reply) -> Vec<Certificate> {
 }
 
 async fn r09_the_trust_anchors_need_no_credentials(postgres: bool) {
-    let house = House::new(postgres).await;
+    let house = House::bare(postgres).await;
     house.put(endpoint("pumps")).await;
     house.put(endpoint("default")).await;
     let labelled = certificates(&house.get("/.well-known/est/pumps/cacerts").await);
@@ -60,14 +59,11 @@ async fn r09_the_trust_anchors_need_no_credentials(postgres: bool) {
 
 /// RFC 7030 §4.1.3: the certificates that lead from either generation to the other are in the answer.
 async fn r09_a_rotation_shows_both_generations(postgres: bool) {
-    let house = House::new(postgres).await;
+    let house = House::bare(postgres).await;
     house.put(endpoint("pumps")).await;
     for name in ["root", "devices"] {
         let permit = admin(&house.ca, Action::ManageAuthorities);
-        let key = ca::ParentKey::Carried(ca::Carry {
-            directory: house.directory.path().join("usb"),
-            passphrase: Zeroizing::new("correct horse battery".to_owned()),
-        });
+        let key = house.site.root_key();
         let rotated = house
             .ca
             .rotate_authority(permit, name, key, None, None, NOW);
@@ -80,7 +76,7 @@ async fn r09_a_rotation_shows_both_generations(postgres: bool) {
 }
 
 async fn r09_attributes_are_told_or_there_are_none(postgres: bool) {
-    let house = House::new(postgres).await;
+    let house = House::bare(postgres).await;
     house.put(endpoint("pumps")).await;
     let none = house.get("/.well-known/est/pumps/csrattrs").await;
     assert_eq!((none.status, none.body.len()), (204, 0));
@@ -105,7 +101,7 @@ async fn r09_attributes_are_told_or_there_are_none(postgres: bool) {
 }
 
 async fn r09_nobody_learns_which_endpoints_exist(postgres: bool) {
-    let house = House::new(postgres).await;
+    let house = House::bare(postgres).await;
     let mut closed = endpoint("closed");
     closed.enabled = false;
     house.put(closed).await;
@@ -136,7 +132,7 @@ async fn r09_nobody_learns_which_endpoints_exist(postgres: bool) {
 
 /// RFC 7030 §3.3.
 async fn r09_without_tls_there_is_no_est(postgres: bool) {
-    let house = House::new(postgres).await;
+    let house = House::bare(postgres).await;
     house.put(endpoint("default")).await;
     let plain = Sent {
         plain: true,
@@ -147,7 +143,7 @@ async fn r09_without_tls_there_is_no_est(postgres: bool) {
 }
 
 async fn r09_each_operation_has_its_method(postgres: bool) {
-    let house = House::new(postgres).await;
+    let house = House::bare(postgres).await;
     house.put(endpoint("default")).await;
     let table = [
         ("cacerts", true, "GET, HEAD"),
@@ -171,7 +167,7 @@ async fn r09_each_operation_has_its_method(postgres: bool) {
 
 /// RFC 7030 §3.2.3: a challenge, and nothing about the request, which has not been read.
 async fn r09_who_shows_nothing_is_asked_for_credentials(postgres: bool) {
-    let house = House::new(postgres).await;
+    let house = House::bare(postgres).await;
     house.put(endpoint("pumps")).await;
     let unusable = [
         None,
@@ -200,7 +196,7 @@ async fn r09_who_shows_nothing_is_asked_for_credentials(postgres: bool) {
 }
 
 async fn r09_what_is_not_offered_says_so(postgres: bool) {
-    let house = House::new(postgres).await;
+    let house = House::bare(postgres).await;
     house.put(endpoint("default")).await;
     let sent = |body| Sent {
         post: Some(body),

@@ -30,8 +30,7 @@ const LATER: Timestamp = Timestamp(NOW.0 + 60_000);
 impl House {
     /// The server learns what was done beside it, as the loop that follows the log tells it.
     async fn tell(&self) {
-        for entry in self.ca.store().events(0, 1_000_000).await.unwrap() {
-            let event = audit::Event::parse(&entry.body).unwrap();
+        for event in self.events("").await {
             self.acme.observe(&event).await;
         }
     }

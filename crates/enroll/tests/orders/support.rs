@@ -1,32 +1,23 @@
 //! A hospital with an ACME server or several, and its database.
 
-#[path = "../../../store/tests/databases/mod.rs"]
-mod databases;
+#[path = "../house/mod.rs"]
+mod house;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
-use access::{Access, Action, Permit, Scope, Target};
+use access::{Action, Scope};
 use audit::Timestamp;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ca::{Answers, Ca, Carry, RootKey};
+use ca::Ca;
 use enroll::Acme;
 use enroll::acme::{Desk, Directory, ExternalAccount, Limits, NewEab, Offer};
-use keys::{Keyring, KeyringConfig};
-use store::Store;
-use tempfile::TempDir;
-use zeroize::Zeroizing;
 
 use crate::client::Client;
 use crate::world::World;
-use databases::new_database;
-pub(crate) use databases::on_both;
-
-/// 22 November 2026, 12:00 UTC.
-pub(crate) const NOW: Timestamp = Timestamp(1_795_348_800_000);
-pub(crate) const DAY: i64 = 86_400_000;
+use house::Site;
+pub(crate) use house::{DAY, NOW, admin, on_both};
 
 pub(crate) struct House {
     pub(crate) acme: Acme,
@@ -34,42 +25,22 @@ pub(crate) struct House {
     pub(crate) desk: Desk,
     pub(crate) world: Arc<World>,
     clock: Arc<AtomicI64>,
-    url: String,
-    directory: TempDir,
-    postgres: bool,
+    site: Site,
 }
 
 impl House {
     /// With one open directory, `open`.
     pub(crate) async fn new(postgres: bool) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let url = match postgres {
-            true => new_database().await,
-            false => format!("sqlite:{}/ward.db", directory.path().display()),
-        };
-        let ca = open(&url, directory.path(), NOW).await;
-        let mut answers = Answers::new("Mercy Hospital");
-        answers.base_url = "http://pki.example.org".to_owned();
-        let carry = Carry {
-            directory: directory.path().join("usb"),
-            passphrase: Zeroizing::new("correct horse battery".to_owned()),
-        };
-        let permit = admin(&ca, Action::ManageAuthorities);
-        ca.init(permit, &answers, RootKey::Carry(carry), NOW)
-            .await
-            .unwrap();
-        let desk = Desk::new(ca.clone());
+        let site = Site::found(postgres).await;
+        let ca = site.ca.clone();
         let world = Arc::new(World::default());
-        let acme = serve(&ca, directory.path(), !postgres, &world).await;
         let house = House {
-            acme,
+            acme: serve(&ca, &site, &world).await,
+            desk: Desk::new(ca.clone()),
             ca,
-            desk,
             world,
             clock: Arc::new(AtomicI64::new(NOW.0)),
-            url,
-            directory,
-            postgres,
+            site,
         };
         house.put(door("open")).await;
         house
@@ -104,8 +75,8 @@ impl House {
 
     /// The ACME server of another process: on PostgreSQL another node, on SQLite the one after a restart.
     pub(crate) async fn another(&self) -> (Acme, Ca) {
-        let ca = open(&self.url, self.directory.path(), self.now()).await;
-        let acme = serve(&ca, self.directory.path(), !self.postgres, &self.world).await;
+        let ca = self.site.open_again(self.now()).await;
+        let acme = serve(&ca, &self.site, &self.world).await;
         (acme, ca)
     }
 
@@ -139,12 +110,7 @@ impl House {
 
     /// The events of an action, the oldest first; of every action if it is empty.
     pub(crate) async fn events(&self, action: &str) -> Vec<audit::Event> {
-        let entries = self.ca.store().events(0, 1_000_000).await.unwrap();
-        entries
-            .iter()
-            .map(|entry| audit::Event::parse(&entry.body).unwrap())
-            .filter(|event| action.is_empty() || event.action == action)
-            .collect()
+        house::events(&self.ca, action).await
     }
 
     /// How many rows a query finds.
@@ -208,7 +174,8 @@ pub(crate) fn door(name: &str) -> Directory {
     }
 }
 
-async fn serve(ca: &Ca, data: &Path, alone: bool, world: &Arc<World>) -> Acme {
+async fn serve(ca: &Ca, site: &Site, world: &Arc<World>) -> Acme {
+    let (data, alone) = (site.directory.path(), !site.postgres);
     let acme = Acme::open(ca.clone(), data, alone, world.validator())
         .await
         .unwrap();
@@ -216,30 +183,10 @@ async fn serve(ca: &Ca, data: &Path, alone: bool, world: &Arc<World>) -> Acme {
     acme
 }
 
-async fn open(url: &str, directory: &Path, now: Timestamp) -> Ca {
-    let migrations = [ca::MIGRATIONS, fleet::MIGRATIONS, enroll::MIGRATIONS].concat();
-    let store = Store::open(url, &migrations).await.unwrap();
-    let keyring = Keyring::open(KeyringConfig::new(directory)).unwrap();
-    let access = Access::open(store.clone());
-    Ca::open(store, keyring, access, now).await.unwrap()
-}
-
-pub(crate) fn admin(ca: &Ca, action: Action) -> Permit {
-    let principal = ca.access().local_principal("root");
-    ca.access()
-        .decide(&principal, action, &Target::default())
-        .unwrap()
-}
-
 /// A second root with an issuing CA below it, cross-signed by the first.
 pub(crate) async fn rotate_root(house: &House) {
     let permit = || admin(&house.ca, Action::ManageAuthorities);
-    let key = || {
-        ca::ParentKey::Carried(Carry {
-            directory: house.directory.path().join("usb"),
-            passphrase: Zeroizing::new("correct horse battery".to_owned()),
-        })
-    };
+    let key = || house.site.root_key();
     let rotate = async |name: &str| {
         let ca = &house.ca;
         ca.rotate_authority(permit(), name, key(), None, None, NOW)

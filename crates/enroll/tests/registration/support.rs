@@ -1,37 +1,33 @@
 //! A hospital with an asset register and endpoints, and its database. Devices come in over EST, because its answers say
 //! which rule refused them.
 
-#[path = "../../../store/tests/databases/mod.rs"]
-mod databases;
+#[path = "../house/mod.rs"]
+mod house;
 
-use std::path::Path;
 use std::sync::Arc;
 
-use access::{Access, Action, Permit, Target};
+use access::Action;
 use audit::Timestamp;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use ca::{Answers, Ca, Carry, RootKey};
+use ca::Ca;
 use enroll::device::{
-    Answer, Ask, Credential, Desk, Devices, Endpoint, For, Listener, NewCredential, NewRight,
-    Protocols, Reply, Request, Right, Tls, Unanswered,
+    Answer, Ask, Credential, Desk, Devices, Endpoint, For, NewCredential, NewRight, Protocols,
+    Reply, Request, Right, Tls, Unanswered,
 };
 use fleet::{Asset, Fleet};
 use http::Method;
-use keys::{Keyring, KeyringConfig, Signer};
+use keys::Signer;
 use parking_lot::Mutex;
-use store::Store;
 use tempfile::TempDir;
 use x509::{Certificate, CsrBuilder, Extension, KeyAlgorithm, Name, PublicKey};
 use zeroize::Zeroizing;
 
-use databases::new_database;
-pub(crate) use databases::on_both;
-
-/// 22 November 2026, 12:00 UTC.
-pub(crate) const NOW: Timestamp = Timestamp(1_795_348_800_000);
-pub(crate) const DAY: i64 = 86_400_000;
+use house::Site;
+pub(crate) use house::devices::text;
+use house::devices::{new_right, request};
+pub(crate) use house::{DAY, NOW, on_both, permit};
 
 /// What the webhook says, and what it was asked.
 #[derive(Default)]
@@ -52,22 +48,7 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) async fn new(postgres: bool) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let url = match postgres {
-            true => new_database().await,
-            false => format!("sqlite:{}/ward.db", directory.path().display()),
-        };
-        let ca = open(&url, directory.path()).await;
-        let mut answers = Answers::new("Mercy Hospital");
-        answers.base_url = "http://pki.example.org".to_owned();
-        let carry = Carry {
-            directory: directory.path().join("usb"),
-            passphrase: Zeroizing::new("correct horse battery".to_owned()),
-        };
-        let permit = permit(&ca, "root", Action::ManageAuthorities);
-        ca.init(permit, &answers, RootKey::Carry(carry), NOW)
-            .await
-            .unwrap();
+        let Site { ca, directory, .. } = Site::found(postgres).await;
         let program = Arc::new(Program::default());
         let fleet = Fleet::open(ca.clone()).unwrap();
         let devices = Devices::open(ca.clone(), fleet.clone(), ask(&program), NOW)
@@ -119,15 +100,7 @@ impl House {
         whose: For,
         change: impl FnOnce(&mut NewRight),
     ) -> (Right, String) {
-        let mut new = NewRight {
-            endpoint: None,
-            r#for: whose,
-            credential: NewCredential::OneTimePassword,
-            uses: None,
-            expires: None,
-            evidence: Vec::new(),
-            note: String::new(),
-        };
+        let mut new = new_right(whose, NewCredential::OneTimePassword);
         change(&mut new);
         let permit = permit(&self.ca, "root", Action::ManageEnrolment);
         let (right, secret) = self.desk.create_right(permit, new, NOW).await.unwrap();
@@ -147,20 +120,15 @@ impl House {
             .map(|password| format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))));
         let chain: Vec<Vec<u8>> = asked.chain.iter().map(|c| c.der().to_vec()).collect();
         let request = Request {
-            method: Method::POST,
-            path: &path,
-            query: None,
             content_type: Some("application/pkcs10"),
-            accept: None,
             authorization: authorization.as_deref(),
             body: Bytes::from(STANDARD.encode(asked.csr)),
             tls: Some(Tls {
                 peer: &chain,
                 version: "TLSv1.3",
             }),
-            listener: Listener::Main,
             peer: asked.peer.parse().unwrap(),
-            request_id: "test",
+            ..request(Method::POST, &path)
         };
         self.devices.handle(request, at).await
     }
@@ -273,10 +241,6 @@ pub(crate) fn certificate(reply: &Reply) -> Certificate {
     x509::pkcs7::parse(&der).unwrap().certificates.remove(0)
 }
 
-pub(crate) fn text(reply: &Reply) -> &str {
-    std::str::from_utf8(&reply.body).unwrap()
-}
-
 /// `issued`, `pending`, `unknown`, or the rule that refused.
 pub(crate) fn outcome(reply: &Reply) -> String {
     match reply.status {
@@ -295,22 +259,11 @@ pub(crate) fn outcome(reply: &Reply) -> String {
 }
 
 pub(crate) fn endpoint(name: &str) -> Endpoint {
-    Endpoint {
-        name: name.to_owned(),
-        profile: "device-ldevid".to_owned(),
-        protocols: Protocols {
-            est: true,
-            ..Protocols::default()
-        },
-        ..Endpoint::default()
-    }
-}
-
-pub(crate) fn permit(ca: &Ca, who: &str, action: Action) -> Permit {
-    let principal = ca.access().local_principal(who);
-    ca.access()
-        .decide(&principal, action, &Target::default())
-        .unwrap()
+    let protocols = Protocols {
+        est: true,
+        ..Protocols::default()
+    };
+    house::devices::endpoint(name, protocols)
 }
 
 /// Whether a right keeps no password.
@@ -321,14 +274,6 @@ pub(crate) fn is_hashed(right: &Right, password: &str) -> bool {
         }
         _ => false,
     }
-}
-
-async fn open(url: &str, directory: &Path) -> Ca {
-    let migrations = [ca::MIGRATIONS, fleet::MIGRATIONS, enroll::MIGRATIONS].concat();
-    let store = Store::open(url, &migrations).await.unwrap();
-    let keyring = Keyring::open(KeyringConfig::new(directory)).unwrap();
-    let access = Access::open(store.clone());
-    Ca::open(store, keyring, access, NOW).await.unwrap()
 }
 
 fn ask(program: &Arc<Program>) -> Ask {

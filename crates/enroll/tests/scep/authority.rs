@@ -1,10 +1,8 @@
 //! What a client learns before it asks for anything.
 
-use ca::{Carry, ParentKey};
 use http::Method;
 use x509::cms::{SignedData, Strength};
 use x509::pkcs7;
-use zeroize::Zeroizing;
 
 use crate::support::{House, NOW, admin, header, on_both};
 
@@ -55,12 +53,8 @@ async fn rfc8894_4_7_the_next_generation_is_signed_by_the_one_before(postgres: b
     let none = house.get("/scep/pumps", "operation=GetNextCACert").await;
     assert_eq!(none.status, 404);
     let before = house.ca.issuer("devices").unwrap();
-    let carried = Carry {
-        directory: house.directory.path().join("usb"),
-        passphrase: Zeroizing::new("correct horse battery".to_owned()),
-    };
     let permit = admin(&house.ca, access::Action::ManageAuthorities);
-    let key = ParentKey::Carried(carried);
+    let key = house.site.root_key();
     house
         .ca
         .rotate_authority(permit, "devices", key, None, None, NOW)
