@@ -2,7 +2,7 @@
 
 use access::{Action, RequestId, RequestState};
 use audit::Timestamp;
-use enroll::device::{Approval, For, RegistrationFilter, RegistrationState, Unregistered};
+use enroll::device::{Approval, For, RegistrationFilter, RegistrationState, Right, Unregistered};
 
 use crate::support::{
     Asked, DAY, House, Key, NOW, certificate, endpoint, on_both, outcome, permit, text,
@@ -16,6 +16,25 @@ on_both!(
     r07_a_profile_may_ask_for_people,
     r07_a_right_is_counted_when_the_certificate_is,
 );
+
+/// A house where a device that is in no register waits, and a right for one device.
+async fn where_strangers_wait(postgres: bool) -> (House, Right, String) {
+    let house = House::new(postgres).await;
+    let mut waits = endpoint("pumps");
+    waits.unregistered = Unregistered::Wait;
+    house.put(waits).await;
+    let (right, password) = house.right(For::Any, |_| {}).await;
+    (house, right, password)
+}
+
+/// A device asks for the first time, and is told to wait. Gives what it sent.
+async fn pending(house: &House, serial: &str, password: &str) -> Vec<u8> {
+    let csr = Key::new().request(&format!("serialNumber={serial}"));
+    let reply = house.ask(&Asked::by_password(&csr, password), NOW).await;
+    assert_eq!(outcome(&reply), "pending");
+    assert!(reply.headers.iter().any(|(name, _)| name == "retry-after"));
+    csr
+}
 
 async fn waiting(house: &House) -> access::Request {
     let mut requests = house.ca.access().requests().await.unwrap();
@@ -33,16 +52,9 @@ async fn approve(house: &House, who: &str, id: &RequestId) -> Result<ca::Outcome
 }
 
 async fn r07_an_unregistered_device_waits_for_a_second_person(postgres: bool) {
-    let house = House::new(postgres).await;
-    let mut waits = endpoint("pumps");
-    waits.unregistered = Unregistered::Wait;
-    house.put(waits).await;
-    let (right, password) = house.right(For::Any, |_| {}).await;
-    let csr = Key::new().request("serialNumber=SN-77");
+    let (house, right, password) = where_strangers_wait(postgres).await;
+    let csr = pending(&house, "SN-77", &password).await;
     let asked = Asked::by_password(&csr, &password);
-    let reply = house.ask(&asked, NOW).await;
-    assert_eq!(outcome(&reply), "pending");
-    assert!(reply.headers.iter().any(|(name, _)| name == "retry-after"));
     assert_eq!(
         outcome(&house.ask(&asked, NOW).await),
         "pending",
@@ -97,9 +109,8 @@ async fn r07_a_registered_device_waits_where_a_person_always_decides(postgres: b
     house.put(always).await;
     let asset = house.asset("SN-1", |_| {}).await;
     let (_, password) = house.right(For::Asset(asset.id.clone()), |_| {}).await;
-    let csr = Key::new().request("serialNumber=SN-1");
+    let csr = pending(&house, "SN-1", &password).await;
     let asked = Asked::by_password(&csr, &password);
-    assert_eq!(outcome(&house.ask(&asked, NOW).await), "pending");
     approve(&house, "sister", &waiting(&house).await.id)
         .await
         .unwrap();
@@ -111,14 +122,9 @@ async fn r07_a_registered_device_waits_where_a_person_always_decides(postgres: b
 }
 
 async fn r07_a_denied_device_stays_denied(postgres: bool) {
-    let house = House::new(postgres).await;
-    let mut waits = endpoint("pumps");
-    waits.unregistered = Unregistered::Wait;
-    house.put(waits).await;
-    let (_, password) = house.right(For::Any, |_| {}).await;
-    let csr = Key::new().request("serialNumber=SN-77");
+    let (house, _, password) = where_strangers_wait(postgres).await;
+    let csr = pending(&house, "SN-77", &password).await;
     let asked = Asked::by_password(&csr, &password);
-    assert_eq!(outcome(&house.ask(&asked, NOW).await), "pending");
     let id = waiting(&house).await.id;
     let permit = permit(&house.ca, "sister", Action::ApproveRequests);
     let denied = house
@@ -132,9 +138,8 @@ async fn r07_a_denied_device_stays_denied(postgres: bool) {
         assert!(text(&reply).contains("no such pump"));
     }
     // One that nobody looks at in time ends too.
-    let csr = Key::new().request("serialNumber=SN-78");
+    let csr = pending(&house, "SN-78", &password).await;
     let asked = Asked::by_password(&csr, &password);
-    assert_eq!(outcome(&house.ask(&asked, NOW).await), "pending");
     let late = Timestamp(NOW.0 + 15 * DAY);
     assert_eq!(outcome(&house.ask(&asked, late).await), "enrolment.denied");
     assert_eq!(house.issued().await, 0);
@@ -147,14 +152,9 @@ async fn r07_a_denied_device_stays_denied(postgres: bool) {
 }
 
 async fn r07_whoever_made_the_right_does_not_approve(postgres: bool) {
-    let house = House::new(postgres).await;
-    let mut waits = endpoint("pumps");
-    waits.unregistered = Unregistered::Wait;
-    house.put(waits).await;
-    let (_, password) = house.right(For::Any, |_| {}).await;
-    let csr = Key::new().request("serialNumber=SN-77");
+    let (house, _, password) = where_strangers_wait(postgres).await;
+    let csr = pending(&house, "SN-77", &password).await;
     let asked = Asked::by_password(&csr, &password);
-    assert_eq!(outcome(&house.ask(&asked, NOW).await), "pending");
     let id = waiting(&house).await.id;
     let own = approve(&house, "root", &id).await.unwrap_err();
     assert_eq!(own.refusal().unwrap().rule, "request.own");
@@ -174,9 +174,8 @@ async fn r07_a_profile_may_ask_for_people(postgres: bool) {
     house.put(endpoint("pumps")).await;
     let asset = house.asset("SN-1", |_| {}).await;
     let (_, password) = house.right(For::Asset(asset.id.clone()), |_| {}).await;
-    let csr = Key::new().request("serialNumber=SN-1");
+    let csr = pending(&house, "SN-1", &password).await;
     let asked = Asked::by_password(&csr, &password);
-    assert_eq!(outcome(&house.ask(&asked, NOW).await), "pending");
     let id = waiting(&house).await.id;
     approve(&house, "sister", &id).await.unwrap();
     assert_eq!(
@@ -189,20 +188,11 @@ async fn r07_a_profile_may_ask_for_people(postgres: bool) {
 }
 
 async fn r07_a_right_is_counted_when_the_certificate_is(postgres: bool) {
-    let house = House::new(postgres).await;
-    let mut waits = endpoint("pumps");
-    waits.unregistered = Unregistered::Wait;
-    house.put(waits).await;
-    let (right, password) = house.right(For::Any, |_| {}).await;
+    let (house, right, password) = where_strangers_wait(postgres).await;
     let used = async || house.desk.right(right.id.as_str()).await.unwrap().used;
     let mut requests = Vec::new();
     for serial in ["SN-77", "SN-78"] {
-        let csr = Key::new().request(&format!("serialNumber={serial}"));
-        assert_eq!(
-            outcome(&house.ask(&Asked::by_password(&csr, &password), NOW).await),
-            "pending"
-        );
-        requests.push(csr);
+        requests.push(pending(&house, serial, &password).await);
     }
     assert_eq!(used().await, 0);
     for request in house.ca.access().requests().await.unwrap() {
