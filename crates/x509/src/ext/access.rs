@@ -12,6 +12,24 @@ use crate::{
     oids,
 };
 
+/// An extension that is a list and nothing else; none of them is critical.
+macro_rules! list_extension {
+    ($name:ident of $item:ident, $oid:expr) => {
+        impl ExtensionValue for $name {
+            const OID: Oid = $oid;
+            const CRITICAL: bool = false;
+
+            fn parse(value: &[u8]) -> Result<Self, Error> {
+                whole_list(value, $item::read).map(Self)
+            }
+
+            fn encode_value(&self) -> Vec<u8> {
+                $item::encode_list(&self.0)
+            }
+        }
+    };
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessDescription {
     pub method: Oid,
@@ -52,34 +70,12 @@ impl AuthorityInfoAccess {
     }
 }
 
-impl ExtensionValue for AuthorityInfoAccess {
-    const OID: Oid = oids::AUTHORITY_INFO_ACCESS;
-    const CRITICAL: bool = false;
-
-    fn parse(value: &[u8]) -> Result<Self, Error> {
-        whole_list(value, AccessDescription::read).map(Self)
-    }
-
-    fn encode_value(&self) -> Vec<u8> {
-        AccessDescription::encode_list(&self.0)
-    }
-}
+list_extension!(AuthorityInfoAccess of AccessDescription, oids::AUTHORITY_INFO_ACCESS);
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SubjectInfoAccess(pub Vec<AccessDescription>);
 
-impl ExtensionValue for SubjectInfoAccess {
-    const OID: Oid = oids::SUBJECT_INFO_ACCESS;
-    const CRITICAL: bool = false;
-
-    fn parse(value: &[u8]) -> Result<Self, Error> {
-        whole_list(value, AccessDescription::read).map(Self)
-    }
-
-    fn encode_value(&self) -> Vec<u8> {
-        AccessDescription::encode_list(&self.0)
-    }
-}
+list_extension!(SubjectInfoAccess of AccessDescription, oids::SUBJECT_INFO_ACCESS);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DistributionPointName {
@@ -230,34 +226,12 @@ impl CrlDistributionPoints {
     }
 }
 
-impl ExtensionValue for CrlDistributionPoints {
-    const OID: Oid = oids::CRL_DISTRIBUTION_POINTS;
-    const CRITICAL: bool = false;
-
-    fn parse(value: &[u8]) -> Result<Self, Error> {
-        whole_list(value, DistributionPoint::read).map(Self)
-    }
-
-    fn encode_value(&self) -> Vec<u8> {
-        DistributionPoint::encode_list(&self.0)
-    }
-}
+list_extension!(CrlDistributionPoints of DistributionPoint, oids::CRL_DISTRIBUTION_POINTS);
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FreshestCrl(pub Vec<DistributionPoint>);
 
-impl ExtensionValue for FreshestCrl {
-    const OID: Oid = oids::FRESHEST_CRL;
-    const CRITICAL: bool = false;
-
-    fn parse(value: &[u8]) -> Result<Self, Error> {
-        whole_list(value, DistributionPoint::read).map(Self)
-    }
-
-    fn encode_value(&self) -> Vec<u8> {
-        DistributionPoint::encode_list(&self.0)
-    }
-}
+list_extension!(FreshestCrl of DistributionPoint, oids::FRESHEST_CRL);
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct IssuingDistributionPoint {
