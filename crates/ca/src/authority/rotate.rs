@@ -1,7 +1,7 @@
 //! Rotation: a new generation of an authority beside the old one. Nothing is signed again.
 
 use access::{Action, Permit};
-use audit::{Object, Timestamp};
+use audit::{Actor, Object, Timestamp};
 use keys::Backend;
 use store::Write;
 use x509::{KeyAlgorithm, Name};
@@ -57,7 +57,7 @@ impl Ca {
         now: Timestamp,
     ) -> Result<IssuerRecord> {
         permit.check_authority(name)?;
-        let (mut authority, version) = self.stored_authority(name).await?;
+        let (authority, version) = self.stored_authority(name).await?;
         if authority.state == AuthorityState::Retired {
             return Err(retired(name).into());
         }
@@ -76,7 +76,6 @@ impl Ca {
         };
         let Some(parent) = old.parent.clone() else {
             let title = default_title(&settings.organization, "Root CA", generation);
-            base.id = format!("{name}-g{generation}");
             let subject = ca_name(settings.country.as_deref(), &settings.organization, &title)?;
             let plan = NewRoot {
                 authority,
@@ -104,19 +103,8 @@ impl Ca {
         };
         let (record, write) = self.grow(permit, &signing, base, shape, now).await?;
         let actor = permit.actor();
-        authority.subject = record.certificate.subject().to_string();
-        authority.issuer = record.id.clone();
-        authority.generations.push(record.id.clone());
         let write = supersede(write, old, old_version, now)?;
-        let write = put_authority(
-            write,
-            &authority,
-            version,
-            "authority.rotate",
-            None,
-            actor,
-            now,
-        )?;
+        let write = succeed(write, authority, version, &record, actor, now)?;
         self.finish(write, &signing, actor, now).await?;
         Ok(record)
     }
@@ -135,7 +123,7 @@ impl Ca {
             ParentKey::Online => RootKey::KeepOnline(self.backend_of(&plan.old).await?),
         };
         let NewRoot {
-            mut authority,
+            authority,
             version,
             old,
             old_version,
@@ -156,9 +144,6 @@ impl Ca {
             )
             .await?;
         let actor = permit.actor();
-        authority.subject = made.record.certificate.subject().to_string();
-        authority.issuer = made.record.id.clone();
-        authority.generations.push(made.record.id.clone());
         let event = audit::Event::new(
             now,
             actor.clone(),
@@ -174,15 +159,7 @@ impl Ca {
         if old.state == IssuerState::Active {
             write = supersede(write, old, old_version, now)?;
         }
-        write = put_authority(
-            write,
-            &authority,
-            version,
-            "authority.rotate",
-            None,
-            actor,
-            now,
-        )?;
+        write = succeed(write, authority, version, &made.record, actor, now)?;
         let key_id = made.signer.public_key().key_id();
         let crl = rootcrl::sign(
             &made.record.id,
@@ -201,6 +178,22 @@ impl Ca {
         self.refresh().await?;
         Ok(made.record)
     }
+}
+
+/// The new generation is what its authority issues with.
+fn succeed(
+    write: Write,
+    mut authority: Authority,
+    version: u64,
+    new: &IssuerRecord,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Write> {
+    authority.subject = new.certificate.subject().to_string();
+    authority.issuer = new.id.clone();
+    authority.generations.push(new.id.clone());
+    let action = "authority.rotate";
+    put_authority(write, &authority, version, action, None, actor, now)
 }
 
 /// The old generation issues no more and keeps its status services.

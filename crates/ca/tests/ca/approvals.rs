@@ -1,6 +1,8 @@
 //! R07: what a second person has to agree to.
 
-use access::{Action, Evidence, RequestId, RequestState, Role, Scope};
+use std::sync::Arc;
+
+use access::{Action, Evidence, Principal, RequestId, RequestState, Role, Scope};
 use audit::Timestamp;
 use ca::{IssueRequest, KeyPackage, Outcome};
 use x509::KeyAlgorithm;
@@ -30,7 +32,16 @@ fn gateway() -> IssueRequest {
     request
 }
 
-async fn ask(house: &House, who: &std::sync::Arc<access::Principal>) -> RequestId {
+async fn requester_and_approver(house: &House) -> (Arc<Principal>, Arc<Principal>) {
+    (
+        house.person("ada", &[Role::Issuer], Scope::default()).await,
+        house
+            .person("ben", &[Role::Approver], Scope::default())
+            .await,
+    )
+}
+
+async fn ask(house: &House, who: &Arc<Principal>) -> RequestId {
     let permit = house.permit(who, Action::IssueCertificate);
     match house.ca.issue(permit, gateway(), NOW).await.unwrap() {
         Outcome::Pending(id) => id,
@@ -40,10 +51,7 @@ async fn ask(house: &House, who: &std::sync::Arc<access::Principal>) -> RequestI
 
 async fn r07_a_second_person_approves_and_it_is_issued(postgres: bool) {
     let house = House::new(postgres).await;
-    let ada = house.person("ada", &[Role::Issuer], Scope::default()).await;
-    let ben = house
-        .person("ben", &[Role::Approver], Scope::default())
-        .await;
+    let (ada, ben) = requester_and_approver(&house).await;
     let id = ask(&house, &ada).await;
     let request = house.ca.access().request(&id).await.unwrap();
     assert_eq!(request.state, RequestState::Pending);
@@ -131,10 +139,7 @@ async fn r07_a_retry_makes_no_second_request(postgres: bool) {
 
 async fn r07_a_denied_or_lapsed_request_is_over(postgres: bool) {
     let house = House::new(postgres).await;
-    let ada = house.person("ada", &[Role::Issuer], Scope::default()).await;
-    let ben = house
-        .person("ben", &[Role::Approver], Scope::default())
-        .await;
+    let (ada, ben) = requester_and_approver(&house).await;
     let access = house.ca.access();
     let denied = ask(&house, &ada).await;
     let permit = house.permit(&ben, Action::ApproveRequests);
@@ -163,10 +168,7 @@ async fn r07_a_denied_or_lapsed_request_is_over(postgres: bool) {
 
 async fn r11_a_revoked_requester_gets_nothing(postgres: bool) {
     let house = House::new(postgres).await;
-    let ada = house.person("ada", &[Role::Issuer], Scope::default()).await;
-    let ben = house
-        .person("ben", &[Role::Approver], Scope::default())
-        .await;
+    let (ada, ben) = requester_and_approver(&house).await;
     let id = ask(&house, &ada).await;
     let permit = house.admin(Action::ManageTokens);
     let token = ada.token().unwrap();
