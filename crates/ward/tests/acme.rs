@@ -99,10 +99,7 @@ fn r09_directories_keys_and_recalls_by_command() {
         ("acme recall list --count", 0, "in force"),
         ("status", 0, "servers: 0 account(s)"),
     ] {
-        let ran = hospital.ward(command);
-        let said = format!("{}{}", ran.stdout, ran.stderr);
-        assert_eq!(ran.status, status, "{command}: {said}");
-        assert!(said.contains(text), "{command}: {said}");
+        hospital.ward(command).must(command, status, &[text]);
     }
     let written = std::fs::read_to_string(hospital.path("web.eab")).unwrap();
     let key: serde_json::Value = serde_json::from_str(&written).unwrap();

@@ -437,18 +437,7 @@ fn r13_revoke_hold_release_and_what_is_refused() {
         ("audit show --action certificate.revoke", 0, "stolen"),
         ("audit show --action certificate.re", 0, "found"),
     ] {
-        let ran = run(command);
-        assert_eq!(
-            ran.status, status,
-            "{command}: {}{}",
-            ran.stdout, ran.stderr
-        );
-        assert!(
-            format!("{}{}", ran.stdout, ran.stderr).contains(text),
-            "{command}: {}{}",
-            ran.stdout,
-            ran.stderr
-        );
+        run(command).must(command, status, &[text]);
     }
     check(
         &hospital,

@@ -35,18 +35,7 @@ fn r01_authorities_are_made_rotated_and_retired_with_the_carried_key() {
         ("crl publish root CARRIED", 0, "published"),
         ("crl list", 0, "root"),
     ] {
-        let ran = run(command);
-        assert_eq!(
-            ran.status, status,
-            "{command}: {}{}",
-            ran.stdout, ran.stderr
-        );
-        assert!(
-            format!("{}{}", ran.stdout, ran.stderr).contains(text),
-            "{command}: {}{}",
-            ran.stdout,
-            ran.stderr
-        );
+        run(command).must(command, status, &[text]);
     }
     let wrong = hospital.path("wrong");
     std::fs::write(&wrong, "another passphrase\n").unwrap();
@@ -136,18 +125,7 @@ fn r07_nobody_approves_their_own_request() {
         ),
         ("request approve nonsense", 2, "sixteen hex digits"),
     ] {
-        let ran = run(command);
-        assert_eq!(
-            ran.status, status,
-            "{command}: {}{}",
-            ran.stdout, ran.stderr
-        );
-        assert!(
-            format!("{}{}", ran.stdout, ran.stderr).contains(text),
-            "{command}: {}{}",
-            ran.stdout,
-            ran.stderr
-        );
+        run(command).must(command, status, &[text]);
     }
 }
 
@@ -325,18 +303,9 @@ fn r02_keys_are_listed_sealed_again_and_destroyed_only_when_unused() {
         ),
         ("key rewrap", 0, "sealed again"),
     ] {
-        let ran = hospital.ward(&command.replace("ID", id));
-        assert_eq!(
-            ran.status, status,
-            "{command}: {}{}",
-            ran.stdout, ran.stderr
-        );
-        assert!(
-            format!("{}{}", ran.stdout, ran.stderr).contains(text),
-            "{command}: {}{}",
-            ran.stdout,
-            ran.stderr
-        );
+        hospital
+            .ward(&command.replace("ID", id))
+            .must(command, status, &[text]);
     }
 }
 

@@ -24,16 +24,7 @@ const INIT: &[&str] = &[
 fn all(folder: &Path, commands: &[(&str, i32, &str)]) {
     for (command, status, text) in commands {
         let ran = ward(folder, &command.split(' ').collect::<Vec<_>>());
-        assert_eq!(
-            ran.status, *status,
-            "{command}: {}{}",
-            ran.stdout, ran.stderr
-        );
-        let printed = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(
-            printed.contains(text),
-            "{command}: no {text:?} in {printed}"
-        );
+        ran.must(command, *status, &[text]);
     }
 }
 

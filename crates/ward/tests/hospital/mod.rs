@@ -34,6 +34,18 @@ impl Ran {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout, self.stderr))
     }
+
+    /// Holds what came of a command against an exit status, and texts that must be in the output (either stream).
+    pub(crate) fn must(&self, command: &str, status: i32, texts: &[&str]) {
+        let printed = format!("{}{}", self.stdout, self.stderr);
+        assert_eq!(self.status, status, "ward {command}\n{printed}");
+        for text in texts {
+            assert!(
+                printed.contains(text),
+                "ward {command}: no {text:?} in\n{printed}"
+            );
+        }
+    }
 }
 
 pub(crate) fn ward(folder: &Path, arguments: &[&str]) -> Ran {
@@ -196,18 +208,6 @@ pub(crate) type Expected = (i32, &'static [&'static str]);
 /// Runs each command and holds what came of it against what is expected.
 pub(crate) fn check(hospital: &Hospital, table: &[(&str, Expected)]) {
     for (command, (status, texts)) in table {
-        let ran = hospital.ward(command);
-        assert_eq!(
-            ran.status, *status,
-            "ward {command}\n{}{}",
-            ran.stdout, ran.stderr
-        );
-        for text in *texts {
-            let printed = format!("{}{}", ran.stdout, ran.stderr);
-            assert!(
-                printed.contains(text),
-                "ward {command}: no {text:?} in\n{printed}"
-            );
-        }
+        hospital.ward(command).must(command, *status, texts);
     }
 }
