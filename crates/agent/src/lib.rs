@@ -2,10 +2,11 @@
 //! segment later.
 //!
 //! Two things: proving that somebody controls an identifier ([`control`]), and finding certificates
-//! ([`observation`]). No database, no policy: what is allowed comes in as a value, what was found goes out as one.
+//! ([`observation`], [`tls`]). No database, no policy: what is allowed comes in as a value, what was found goes out as one.
 
 pub mod capture;
 pub mod control;
 mod deadline;
 mod dns;
 pub mod observation;
+pub mod tls;
