@@ -355,6 +355,15 @@ def lookup(house, checks):
     house.ward("crl", "publish", "devices")
     reply = device.ask("22", content=wanted)
     checks.that("GetCRL: the authority's list", reply.lists and reply.lists[0].is_signature_valid(server.chain[1].public_key()), shown(reply))
+    # sscep, given the registration authority's certificate alone, takes it for the issuer's.
+    ra, issuer = server.chain[:2]
+    mistaken = scep.seq(ra.subject.public_bytes(), scep.integer(issued.serial_number))
+    checks.equal("GetCert with the registration authority for an issuer (sscep)", device.ask("21", content=mistaken).issued, [issued])
+    mistaken = scep.seq(ra.subject.public_bytes(), scep.integer(ra.serial_number))
+    reply = device.ask("22", content=mistaken)
+    checks.that("GetCRL likewise", reply.lists and reply.lists[0].is_signature_valid(issuer.public_key()), shown(reply))
+    reply = device.ask("22", content=scep.issuer_and_serial(issuer))
+    checks.that("GetCRL for the issuer's own certificate: the root's list", reply.lists and reply.lists[0].issuer == issuer.issuer, shown(reply))
     nobody = scep.seq(scep.name(None, "Other CA").public_bytes(), scep.integer(1))
     checks.equal("GetCRL of another CA", device.ask("22", content=nobody).says, "badCertId")
 

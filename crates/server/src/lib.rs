@@ -21,7 +21,7 @@ mod tls;
 mod webhook;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use audit::Timestamp;
 use hyper::body::Incoming;
@@ -213,19 +213,17 @@ pub async fn serve(
     Ok(())
 }
 
-/// The process has one recorder, however many servers it runs.
+/// The process has one recorder, however many servers it runs, and however many of them start at once.
 fn recorder() -> Result<PrometheusHandle, ServeError> {
-    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
-    if let Some(handle) = RECORDER.get() {
+    static RECORDER: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+    let mut recorder = RECORDER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = &*recorder {
         return Ok(handle.clone());
     }
-    match PrometheusBuilder::new().install_recorder() {
-        Ok(handle) => Ok(RECORDER.get_or_init(|| handle).clone()),
-        Err(error) => RECORDER
-            .get()
-            .cloned()
-            .ok_or_else(|| ServeError::Metrics(error.to_string())),
-    }
+    let handle = PrometheusBuilder::new()
+        .install_recorder()
+        .map_err(|error| ServeError::Metrics(error.to_string()))?;
+    Ok(recorder.insert(handle).clone())
 }
 
 fn local(socket: &TcpListener, asked: SocketAddr) -> SocketAddr {

@@ -9,6 +9,7 @@ use x509::der::{Reader, Tag};
 use x509::{Certificate, Name, pkcs7};
 
 use super::attributes::FailInfo;
+use super::authority::registration_authority;
 use super::message::Message;
 use super::reply::Answer;
 use super::{Context, Fault};
@@ -29,12 +30,18 @@ impl Wanted {
         (pair.is_empty() && reader.is_empty()).then_some(Wanted { issuer, serial })
     }
 
-    /// Our issuers of this name: generations may share it.
-    fn issuers(&self, context: &Context<'_>) -> Vec<Arc<Issuer>> {
-        let issuers = context.devices.ca().issuers().into_iter();
-        issuers
-            .filter(|issuer| issuer.certificate().subject().canonical_eq(&self.issuer))
-            .collect()
+    /// Our issuers of this name: generations may share it. Clients that know the registration authority only (sscep with its
+    /// certificate alone) take its name for the issuer's, so that name stands for those it speaks for.
+    async fn issuers(&self, context: &Context<'_>) -> Result<Vec<Arc<Issuer>>, Fault> {
+        let ra = registration_authority(context).await?;
+        let mut issuers = context.devices.ca().issuers();
+        if ra.certificate.subject().canonical_eq(&self.issuer) {
+            let own = context.devices.issuer(&context.endpoint)?;
+            issuers.retain(|issuer| issuer.record().authority == own.record().authority);
+        } else {
+            issuers.retain(|issuer| issuer.certificate().subject().canonical_eq(&self.issuer));
+        }
+        Ok(issuers)
     }
 }
 
@@ -49,7 +56,7 @@ pub(super) async fn certificate(
         return Ok(Answer::bare(FailInfo::BadMessageCheck));
     };
     let ca = context.devices.ca();
-    for issuer in wanted.issuers(context) {
+    for issuer in wanted.issuers(context).await? {
         let stored = ca.certificate_by_serial(issuer.name(), &wanted.serial);
         let Some(stored) = stored.await? else {
             continue;
@@ -94,7 +101,7 @@ pub(super) async fn list(
         return Ok(Answer::bare(FailInfo::BadMessageCheck));
     };
     let ca = context.devices.ca();
-    for issuer in wanted.issuers(context) {
+    for issuer in wanted.issuers(context).await? {
         let stored = ca.certificate_by_serial(issuer.name(), &wanted.serial);
         let partition = stored
             .await?
