@@ -22,7 +22,8 @@ mod schema;
 mod spare;
 pub mod udi;
 
-use access::Access;
+use access::{Access, Permit, Refusal};
+use audit::{Object, Timestamp};
 use ca::Ca;
 use store::Store;
 
@@ -59,6 +60,25 @@ impl Fleet {
 
     fn access(&self) -> &Access {
         self.ca.access()
+    }
+}
+
+/// Records a refusal and makes it an error. If it cannot be recorded, that is the error.
+async fn refused(
+    access: &Access,
+    permit: &Permit,
+    action: &'static str,
+    object: &Object,
+    refusal: Refusal,
+    now: Timestamp,
+) -> FleetError {
+    let (principal, id) = (permit.principal(), permit.request_id());
+    let recorded = access
+        .record_refusal(&refusal, principal, action, object.clone(), id, now)
+        .await;
+    match recorded {
+        Ok(()) => refusal.into(),
+        Err(error) => error.into(),
     }
 }
 

@@ -1,13 +1,13 @@
 //! The register: assets put, found, listed, and looked at as they were.
 
-use access::{Action, Permit, Principal, Refusal};
+use access::{Action, Permit, Refusal};
 use audit::{Event, Object, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Record, Row, StoreError, Value, Write, params};
 
 use crate::asset::{ASSET_RECORDS, Asset, AssetState, Criticality, Kind};
-use crate::{Fleet, FleetError, Result, check, random};
+use crate::{Fleet, FleetError, Result, check, random, refused};
 
 /// An asset with the number of its version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -220,9 +220,7 @@ impl Fleet {
             }),
             Err(StoreError::Duplicate(what)) => {
                 let refusal = self.duplicate(&asset, &what).await?;
-                self.checked(permit, action, &object, Err(refusal), now)
-                    .await?;
-                Err(FleetError::Damaged("assets"))
+                Err(refused(self.access(), permit, action, &object, refusal, now).await)
             }
             Err(error) => Err(error.into()),
         }
@@ -237,15 +235,10 @@ impl Fleet {
         checked: Result<(), Refusal>,
         now: Timestamp,
     ) -> Result<()> {
-        let Err(refusal) = checked else {
-            return Ok(());
-        };
-        let principal: &Principal = permit.principal();
-        let id = permit.request_id();
-        self.access()
-            .record_refusal(&refusal, principal, action, object.clone(), id, now)
-            .await?;
-        Err(refusal.into())
+        match checked {
+            Ok(()) => Ok(()),
+            Err(refusal) => Err(refused(self.access(), permit, action, object, refusal, now).await),
+        }
     }
 
     /// Which asset is in the way of a new one.

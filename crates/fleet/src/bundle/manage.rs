@@ -9,7 +9,7 @@ use x509::Certificate;
 use x509::ext::BasicConstraints;
 
 use super::{BUNDLE_RECORDS, Bundle, Bundles, Definition, MAX_CERTIFICATES, StoredBundle};
-use crate::{FleetError, Result};
+use crate::{FleetError, Result, refused};
 
 const SOURCE: &str = "docs/trust-bundles.md";
 const LONGEST_NAME: usize = 63;
@@ -97,7 +97,8 @@ impl Bundles {
         .await?;
         let preview = match self.preview(definition, now).await {
             Err(FleetError::Refused(refusal)) => {
-                return Err(self.refuse(&permit, action, &object, refusal, now).await);
+                let access = self.ca.access();
+                return Err(refused(access, &permit, action, &object, refusal, now).await);
             }
             other => other?,
         };
@@ -199,28 +200,9 @@ impl Bundles {
     ) -> Result<()> {
         match checked {
             Ok(()) => Ok(()),
-            Err(refusal) => Err(self.refuse(permit, action, object, refusal, now).await),
-        }
-    }
-
-    /// Records a refusal and makes it an error. If it cannot be recorded, that is the error.
-    async fn refuse(
-        &self,
-        permit: &Permit,
-        action: &'static str,
-        object: &Object,
-        refusal: Refusal,
-        now: Timestamp,
-    ) -> FleetError {
-        let (principal, id) = (permit.principal(), permit.request_id());
-        let recorded = self
-            .ca
-            .access()
-            .record_refusal(&refusal, principal, action, object.clone(), id, now)
-            .await;
-        match recorded {
-            Ok(()) => refusal.into(),
-            Err(error) => error.into(),
+            Err(refusal) => {
+                Err(refused(self.ca.access(), permit, action, object, refusal, now).await)
+            }
         }
     }
 }

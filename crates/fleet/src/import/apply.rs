@@ -13,7 +13,7 @@ use store::{StoreError, Write};
 use super::known::Known;
 use super::{Import, Imported, MOST_TOLD, Missing, Plan, Wanted, plan};
 use crate::register::may_manage;
-use crate::{Fleet, FleetError, Result, Retire, StoredAsset};
+use crate::{Fleet, FleetError, Result, Retire, StoredAsset, refused};
 
 /// Rows that share transactions.
 const AT_ONCE: usize = 128;
@@ -45,9 +45,7 @@ impl Fleet {
         let mut planned = match planned {
             Ok(planned) => planned,
             Err(refusal) => {
-                self.checked(&permit, action, &object, Err(refusal), now)
-                    .await?;
-                return Err(FleetError::Damaged("import"));
+                return Err(refused(self.access(), &permit, action, &object, refusal, now).await);
             }
         };
         planned.report.dry_run = import.dry_run;
