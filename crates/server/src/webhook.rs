@@ -58,10 +58,7 @@ async fn exchange(
     if !is_tls {
         return post(tcp, &uri, call).await;
     }
-    let config = match trust.get() {
-        Some(config) => Arc::clone(config),
-        None => Arc::clone(trust.get_or_init(|| config(ca))),
-    };
+    let config = Arc::clone(trust.get_or_init(|| config(ca)));
     let name = ServerName::try_from(host.to_owned()).map_err(|error| text(&error))?;
     let tls = TlsConnector::from(config).connect(name, tcp).await;
     post(tls.map_err(|error| text(&error))?, &uri, call).await
