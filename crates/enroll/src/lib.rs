@@ -7,6 +7,7 @@ mod desk;
 pub mod device;
 mod random;
 mod schema;
+mod secret;
 
 pub use acme::{Acme, AcmeError, Pruned, Reply, Request, Validate};
 pub use schema::MIGRATIONS;

@@ -129,7 +129,7 @@ pub(crate) async fn create(
     }));
     let mut write = account.insert(Write::new(event)?)?;
     if let Some(bound) = &binding {
-        write = bound.spend(write, now)?;
+        write = bound.spend(write);
     }
     match inner.store.commit(write).await {
         Ok(_) => Ok(view(call, &account, 201)),

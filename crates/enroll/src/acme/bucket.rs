@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, RandomState};
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use audit::Timestamp;
@@ -207,6 +208,17 @@ impl Shard {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(key, full);
+    }
+}
+
+/// One holder of addresses: an IPv4 address, or an IPv6 /64, since whoever has one of those has all of them.
+pub(crate) fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => {
+            let bits = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from(bits))
+        }
+        v4 => v4,
     }
 }
 

@@ -6,13 +6,13 @@
 
 use access::Scope;
 use audit::Timestamp;
-use keys::SealedSecret;
 use serde::{Deserialize, Serialize};
 use store::{Write, params};
 use zeroize::Zeroizing;
 
 use super::problem::Problem;
 use super::{Acme, AcmeError};
+use crate::secret;
 
 /// The kind under which EAB keys are kept.
 pub const EAB_RECORDS: &str = "acme-eab";
@@ -116,26 +116,18 @@ pub(crate) async fn usable(
     if key.uses.is_some_and(|most| used >= i64::from(most)) {
         return Err(refuse("is used up"));
     }
-    let label = key.secret_label();
-    let Some(record) = store.record(ca::SECRET_RECORDS, &label).await? else {
-        return Err(refuse("has lost its secret"));
-    };
-    let sealed: SealedSecret = record.parse()?;
-    let secret = acme
-        .inner
-        .ca
-        .keyring()
-        .open_secret(&label, &sealed)
-        .map_err(AcmeError::from)?;
-    Ok(Usable { key, secret })
+    match secret::open::<AcmeError>(&acme.inner.ca, &key.secret_label()).await? {
+        Some(secret) => Ok(Usable { key, secret }),
+        None => Err(refuse("has lost its secret")),
+    }
 }
 
 impl Usable {
     /// Counts the use in the write that creates the account; if the key was used up or revoked in between, that write is
     /// a conflict.
-    pub(crate) fn spend(&self, write: Write, _now: Timestamp) -> Result<Write, AcmeError> {
+    pub(crate) fn spend(&self, write: Write) -> Write {
         let most = self.key.uses.map_or(i64::MAX, i64::from);
         let conflict = "the external account key is used up or revoked";
-        Ok(write.run_expecting(1, SPEND, params![self.key.id.as_str(), most], conflict))
+        write.run_expecting(1, SPEND, params![self.key.id.as_str(), most], conflict)
     }
 }

@@ -3,12 +3,12 @@
 //! They are kept in memory, by each node for itself: two nodes let through up to twice as much, a restart forgets. That
 //! is enough against loops, costs no write, and cannot stop anybody for longer than a period.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use audit::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::bucket::{Buckets, Rate};
+use super::bucket::{Buckets, Rate, network};
 use super::problem::{ErrorType, Problem};
 use super::{Account, Directory};
 
@@ -262,17 +262,6 @@ fn limited(directory: &Directory, draw: &Draw<'_>, seconds: u64) -> Problem {
         ),
     )
     .retry_after(seconds)
-}
-
-/// Whoever has an IPv6 address has 2^64 of them.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) => {
-            let bits = u128::from(address) & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from(bits))
-        }
-        v4 => v4,
-    }
 }
 
 #[cfg(test)]

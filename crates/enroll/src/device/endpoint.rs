@@ -454,37 +454,26 @@ fn refusal(field: &'static str, message: impl Into<String>) -> Refusal {
 
 /// Refuses profiles that no device may have: an authority's, or one that needs another role than a machine's.
 pub(crate) fn check_profile(ca: &Ca, name: &str) -> Result<(), Refusal> {
-    let source = "docs/enrolment.md";
+    let refuse = |message: String| refusal("profile", message);
     let Ok(version) = ca.profile(name) else {
         let known: Vec<String> = ca
             .profiles()
             .iter()
             .map(|known| known.profile.name().to_owned())
             .collect();
-        let refusal = Refusal::new(
-            "enrolment.endpoint.profile",
-            source,
-            format!("there is no profile {name}"),
-        );
-        return Err(refusal.accepted(known.join(", ")));
+        return Err(refuse(format!("there is no profile {name}")).accepted(known.join(", ")));
     };
     let profile = &version.profile;
     if profile.is_authority() || matches!(profile.class(), Class::Person | Class::Signing) {
-        return Err(Refusal::new(
-            "enrolment.endpoint.profile",
-            source,
-            format!("{name} is not for devices"),
-        )
-        .accepted("a profile for devices or servers"));
+        return Err(refuse(format!("{name} is not for devices"))
+            .accepted("a profile for devices or servers"));
     }
     match profile.roles().contains(&access::Role::Issuer) {
         true => Ok(()),
-        false => Err(Refusal::new(
-            "enrolment.endpoint.profile",
-            source,
-            format!("{name} is not for issuers, and a device is one"),
-        )
-        .accepted("a profile whose roles contain issuer")),
+        false => Err(
+            refuse(format!("{name} is not for issuers, and a device is one"))
+                .accepted("a profile whose roles contain issuer"),
+        ),
     }
 }
 

@@ -2,14 +2,14 @@
 //! looked at any more. Kept in memory, by each node for itself, as ACME's limits are: credentials have 128 random bits, so
 //! this protects the log and the database, not the secrets.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use access::Refusal;
 use audit::Timestamp;
 
 use super::Endpoint;
 use crate::acme::Rate;
-use crate::acme::bucket::Buckets;
+use crate::acme::bucket::{Buckets, network};
 
 #[derive(Default)]
 pub(crate) struct Guard {
@@ -71,16 +71,5 @@ impl Guard {
             self.wrong.key((name, network(peer))),
             self.wrong.key((name, "everybody")),
         )
-    }
-}
-
-/// One holder of addresses: an IPv4 address, an IPv6 /64.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = address.to_bits() & !u128::from(u64::MAX);
-            Ipv6Addr::from_bits(network).into()
-        }
-        v4 => v4,
     }
 }

@@ -10,12 +10,12 @@ use std::fmt;
 use access::{Evidence, Refusal};
 use audit::Timestamp;
 use fleet::Asset;
-use keys::SealedSecret;
 use serde::{Deserialize, Serialize};
 use store::{Store, Write, params};
 use zeroize::Zeroizing;
 
 use super::{DeviceError, SerialField};
+use crate::secret;
 
 /// The kind under which rights are kept.
 pub const RIGHT_RECORDS: &str = "enrolment-right";
@@ -278,12 +278,7 @@ pub(crate) async fn open_secret(
     ca: &ca::Ca,
     right: &Right,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, DeviceError> {
-    let label = right.secret_label();
-    let Some(record) = ca.store().record(ca::SECRET_RECORDS, &label).await? else {
-        return Ok(None);
-    };
-    let sealed: SealedSecret = record.parse()?;
-    Ok(Some(ca.keyring().open_secret(&label, &sealed)?))
+    secret::open(ca, &right.secret_label()).await
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::DeviceError;
+use crate::secret;
 
 /// A webhook of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,12 +55,7 @@ pub(crate) async fn open_secret(
     ca: &ca::Ca,
     endpoint: &str,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, DeviceError> {
-    let label = secret_label(endpoint);
-    let Some(record) = ca.store().record(ca::SECRET_RECORDS, &label).await? else {
-        return Ok(None);
-    };
-    let sealed: keys::SealedSecret = record.parse()?;
-    Ok(Some(ca.keyring().open_secret(&label, &sealed)?))
+    secret::open(ca, &secret_label(endpoint)).await
 }
 
 /// A question on its way out. The caller signs `body` with `secret` (HMAC-SHA-256) and a time of its own.

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::{Desk, check_text};
 use crate::acme::{AcmeError, Directory, EAB_RECORDS, EabKey, ExternalAccount};
 use crate::random::random;
+use crate::secret;
 
 /// What a new key shall be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -196,10 +197,7 @@ impl Desk {
             .put_record(EAB_RECORDS, id, record.version, &key, now)?
             .run(STOP, params![id]);
         // What nobody can use any more is not kept.
-        let label = key.secret_label();
-        if let Some(secret) = self.store().record(ca::SECRET_RECORDS, &label).await? {
-            write = write.remove_record(ca::SECRET_RECORDS, &label, secret.version, now);
-        }
+        write = secret::forget(self.store(), write, &key.secret_label(), now).await?;
         if accounts {
             write = write.run(REVOKE_BOUND, params![id]);
         }

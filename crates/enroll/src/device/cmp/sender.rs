@@ -1,8 +1,8 @@
 //! Who sent a message, by its protection: the holder of a shared secret (RFC 9810 §5.1.3.1) or of a certificate's key
 //! (§5.1.3.3). Whether they may have what they ask for is the registration's business.
 
+pub(super) use audit::merkle::sha256;
 use audit::{Actor, ActorKind, Timestamp};
-use aws_lc_rs::digest::{SHA256, digest};
 use x509::cmp::{FailInfo, Header, Mac, Message};
 use x509::ext::{KeyUsage, SubjectKeyId};
 use x509::{AlgorithmIdentifier, Certificate, GeneralName, SignatureAlgorithm};
@@ -210,10 +210,4 @@ fn signer(message: &Message) -> Option<&Certificate> {
     let found = certificates.iter().find(by_key_id);
     let found = found.or_else(|| certificates.iter().find(by_name));
     found.or_else(|| certificates.first())
-}
-
-pub(super) fn sha256(data: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
-    out.copy_from_slice(digest(&SHA256, data).as_ref());
-    out
 }

@@ -11,6 +11,7 @@ use super::Desk;
 use crate::device::endpoint::{self, ENDPOINT_RECORDS};
 use crate::device::{DeviceError, Endpoint, webhook};
 use crate::random::random;
+use crate::secret;
 
 /// An endpoint with the number of its version.
 #[derive(Clone, Debug, Serialize)]
@@ -149,16 +150,14 @@ impl Desk {
         let event = Event::new(now, permit.actor().clone(), action, object)
             .why(why)
             .before(json!(stored.endpoint));
-        let mut write = Write::new(permit.joined(event))?.remove_record(
+        let write = Write::new(permit.joined(event))?.remove_record(
             ENDPOINT_RECORDS,
             name,
             stored.version,
             now,
         );
         let label = webhook::secret_label(name);
-        if let Some(secret) = self.store().record(ca::SECRET_RECORDS, &label).await? {
-            write = write.remove_record(ca::SECRET_RECORDS, &label, secret.version, now);
-        }
+        let write = secret::forget(self.store(), write, &label, now).await?;
         self.store().commit(write).await?;
         Ok(())
     }

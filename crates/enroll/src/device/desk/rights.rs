@@ -14,6 +14,7 @@ use super::{Desk, SerialField, check_text};
 use crate::device::right::{self, Credential, For, RIGHT_RECORDS, Right, RightId};
 use crate::device::{DeviceError, ENDPOINT_RECORDS};
 use crate::random::random;
+use crate::secret;
 
 /// What a new right shall be.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -236,14 +237,11 @@ impl Desk {
         let event = Event::new(now, permit.actor().clone(), action, object)
             .why(why)
             .after(json!({ "revoked": now.0 }));
-        let mut write = Write::new(permit.joined(event))?
+        let write = Write::new(permit.joined(event))?
             .put_record(RIGHT_RECORDS, id, record.version, &right, now)?
             .run(STOP, params![id]);
         // What nobody can use any more is not kept.
-        let label = right.secret_label();
-        if let Some(secret) = self.store().record(ca::SECRET_RECORDS, &label).await? {
-            write = write.remove_record(ca::SECRET_RECORDS, &label, secret.version, now);
-        }
+        let write = secret::forget(self.store(), write, &right.secret_label(), now).await?;
         self.store().commit(write).await?;
         Ok(right)
     }

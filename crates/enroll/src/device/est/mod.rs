@@ -16,10 +16,9 @@ mod reasons;
 use std::sync::Arc;
 
 use audit::Timestamp;
-use aws_lc_rs::digest::{SHA256, digest};
+use audit::merkle::sha256;
 use http::Method;
 use http::header::{ALLOW, HeaderValue};
-use x509::CertificationRequest;
 
 pub use attributes::CsrAttributes;
 
@@ -179,7 +178,7 @@ fn claim(
         endpoint: Arc::clone(endpoint),
         protocol: Protocol::Est,
         asked,
-        transaction: Transaction::Request(fingerprint(&csr)),
+        transaction: Transaction::Request(sha256(csr.der())),
         key_and_names: KeyAndNames::Csr(Box::new(csr)),
         proof,
         profile: None,
@@ -187,12 +186,6 @@ fn claim(
         request_id: request.request_id.to_owned(),
         evidence: Vec::new(),
     })
-}
-
-fn fingerprint(csr: &CertificationRequest) -> [u8; 32] {
-    let mut out = [0; 32];
-    out.copy_from_slice(digest(&SHA256, csr.der()).as_ref());
-    out
 }
 
 fn answer(

@@ -163,7 +163,8 @@ fn unregistered(claim: &Claim, right: Option<&Right>, serial: String) -> Result<
     })
 }
 
-fn check_state(asset: &Asset) -> Result<(), Stop> {
+/// Refuses an asset that gets no certificate now.
+pub(super) fn check_state(asset: &Asset) -> Result<(), Stop> {
     match asset.state {
         AssetState::Active => Ok(()),
         state => Err(refusal(

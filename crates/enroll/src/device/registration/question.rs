@@ -7,7 +7,6 @@ use base64::engine::general_purpose::STANDARD;
 use ca::profile::Duration;
 use serde_json::{Value, json};
 use x509::GeneralName;
-use zeroize::Zeroizing;
 
 use super::Registration;
 use super::asset::Found;
@@ -18,6 +17,7 @@ use super::who::Who;
 use crate::device::webhook::{self, Answer, Call, OnFailure, Webhook};
 
 /// What came of asking.
+#[derive(Default)]
 pub(super) struct Verdict {
     /// A person has to decide, because nobody answered.
     pub(super) wait: bool,
@@ -25,17 +25,6 @@ pub(super) struct Verdict {
     pub(super) validity: Option<Duration>,
     /// For the evidence.
     pub(super) said: Option<&'static str>,
-}
-
-impl Verdict {
-    fn none() -> Self {
-        Verdict {
-            wait: false,
-            profile: None,
-            validity: None,
-            said: None,
-        }
-    }
 }
 
 impl Registration {
@@ -49,7 +38,7 @@ impl Registration {
         now: Timestamp,
     ) -> Result<Verdict, Stop> {
         let Some(webhook) = &claim.endpoint.webhook else {
-            return Ok(Verdict::none());
+            return Ok(Verdict::default());
         };
         if !self.guard.may_ask(&claim.endpoint, webhook.per_minute, now) {
             return unanswered(webhook, "its budget for this minute is used up");
@@ -60,7 +49,7 @@ impl Registration {
         let call = Call {
             url: webhook.url.clone(),
             body: serde_json::to_vec(&body(claim, who, found, names, now)).unwrap_or_default(),
-            secret: Zeroizing::new(secret.to_vec()),
+            secret,
             timeout: std::time::Duration::from_millis(u64::from(webhook.timeout_ms)),
             request_id: claim.request_id.clone(),
         };
@@ -68,7 +57,7 @@ impl Registration {
             Err(error) => unanswered(webhook, &error.to_string()),
             Ok(Answer::Allow) => Ok(Verdict {
                 said: Some("allow"),
-                ..Verdict::none()
+                ..Verdict::default()
             }),
             Ok(Answer::Deny { reason }) => {
                 let reason: String = reason
@@ -112,7 +101,7 @@ fn unanswered(webhook: &Webhook, why: &str) -> Result<Verdict, Stop> {
         OnFailure::Wait => Ok(Verdict {
             wait: true,
             said: Some("no answer"),
-            ..Verdict::none()
+            ..Verdict::default()
         }),
         OnFailure::Deny => Err(refusal(
             "enrolment.webhook.unanswered",

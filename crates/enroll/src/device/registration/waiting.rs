@@ -13,7 +13,7 @@ use store::Write;
 use x509::ext::{ExtensionValue, SubjectAltName};
 use x509::{CertificationRequest, Name, PublicKey};
 
-use super::asset::Found;
+use super::asset::{Found, check_state};
 use super::issue::{Entry, Key, Order};
 use super::names::Names;
 use super::rows::{self, New, Registered};
@@ -250,11 +250,7 @@ impl Registration {
             }
         };
         if let Some(asset) = asset {
-            if asset.state != fleet::AssetState::Active {
-                let message = format!("asset {} is {} in the register", asset.id, asset.state);
-                let refusal = refusal("enrolment.asset.state", message);
-                return Err(refusal.accepted("an asset that is active").into());
-            }
+            check_state(&asset)?;
             return Ok(asset);
         }
         let access = self.ca.access();

@@ -4,11 +4,11 @@ use audit::Timestamp;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ca::CertificateState;
-use fleet::AssetState;
 use subtle::ConstantTimeEq;
 use x509::path::{self, PathOptions, Profile, TrustAnchor};
 use x509::{Certificate, Time};
 
+use super::asset::check_state;
 use super::claim::{Claim, Holder, Proof};
 use super::stop::{Stop, refusal};
 use super::{Registration, serial};
@@ -156,14 +156,7 @@ impl Registration {
             .into());
         }
         let asset = self.fleet.asset(&holding.asset).await?.asset;
-        if asset.state != AssetState::Active {
-            return Err(refusal(
-                "enrolment.asset.state",
-                format!("asset {} is {} in the register", asset.id, asset.state),
-            )
-            .accepted("an asset that is active")
-            .into());
-        }
+        check_state(&asset)?;
         Ok(Holder {
             certificate: leaf.clone(),
             sha256,

@@ -92,11 +92,7 @@ async fn is_theirs(
 }
 
 /// GetCRL: the list on which that certificate would stand. It is public.
-pub(super) async fn list(
-    context: &Context<'_>,
-    _message: &Message,
-    plain: &[u8],
-) -> Result<Answer, Fault> {
+pub(super) async fn list(context: &Context<'_>, plain: &[u8]) -> Result<Answer, Fault> {
     let Some(wanted) = Wanted::read(plain) else {
         return Ok(Answer::bare(FailInfo::BadMessageCheck));
     };

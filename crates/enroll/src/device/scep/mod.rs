@@ -196,7 +196,7 @@ async fn act(
         }
         MessageType::CertPoll => request::poll(context, message, &plain).await,
         MessageType::GetCert => lookup::certificate(context, message, &plain).await.map(Ok),
-        MessageType::GetCrl => lookup::list(context, message, &plain).await.map(Ok),
+        MessageType::GetCrl => lookup::list(context, &plain).await.map(Ok),
     }
 }
 
