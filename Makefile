@@ -29,3 +29,5 @@ bench:
 	bench/ocsp
 	bench/crl
 	bench/acme
+	bench/devices
+	bench/devices --night

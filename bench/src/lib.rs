@@ -4,6 +4,7 @@
 //! request can be prepared, it is bytes prepared beforehand, and of an answer only status and length are read.
 
 pub mod acme;
+pub mod devices;
 pub mod http;
 pub mod load;
 pub mod process;

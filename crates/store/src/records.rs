@@ -73,7 +73,8 @@ const BEGIN: &str = "INSERT INTO records(kind, id, version, valid_from, valid_to
 impl Store {
     /// The current version of a record.
     pub async fn record(&self, kind: &str, id: &str) -> Result<Option<Record>> {
-        self.one(CURRENT, params![kind, id], Record::read).await
+        let rows = self.look_up(CURRENT, params![kind, id]).await?;
+        rows.first().map(Record::read).transpose()
     }
 
     /// The version that was true at `at`.

@@ -225,7 +225,8 @@ pub(crate) fn password_hash(password: &str) -> [u8; 32] {
     audit::merkle::sha256(typed.as_bytes())
 }
 
-const BY_SECRET: &str = "SELECT id, secret FROM enrolment_rights WHERE secret = $1";
+const BY_SECRET: &str = "SELECT s.id, s.secret, r.body FROM enrolment_rights s \
+    JOIN records r ON r.kind = 'enrolment-right' AND r.id = s.id AND r.valid_to IS NULL WHERE s.secret = $1";
 const USED: &str = "SELECT used FROM enrolment_rights WHERE id = $1";
 /// Fails where the right is used up, or was revoked since it was read.
 const SPEND: &str =
@@ -248,7 +249,12 @@ pub(crate) async fn by_password(
     if !bool::from(row.blob(1)?.ct_eq(&hash)) {
         return Ok(None);
     }
-    by_id(store, row.text(0)?).await
+    let right = serde_json::from_str(row.text(2)?).map_err(|error| DeviceError::Stored {
+        kind: "enrolment right",
+        id: row.text(0).unwrap_or("?").to_owned(),
+        why: error.to_string(),
+    })?;
+    Ok(Some(right))
 }
 
 /// A right, by its id.

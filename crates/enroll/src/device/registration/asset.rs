@@ -22,7 +22,10 @@ impl Registration {
     pub(super) async fn asset(&self, claim: &Claim, who: &Who) -> Result<Found, Stop> {
         let named = serial::named(claim.subject(), &claim.names()?);
         let found = match who {
-            Who::Holder(holder) => self.known(&holder.asset).await?,
+            Who::Holder(holder) => Found {
+                serial: holder.asset.serial.clone(),
+                asset: Some(holder.asset.clone()),
+            },
             Who::Right(right) | Who::Vendor { right, .. }
                 if matches!(right.r#for, For::Asset(_)) =>
             {

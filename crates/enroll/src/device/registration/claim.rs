@@ -209,5 +209,5 @@ pub(crate) struct Holder {
     pub(crate) certificate: Certificate,
     pub(crate) sha256: [u8; 32],
     /// The asset that it was issued to.
-    pub(crate) asset: String,
+    pub(crate) asset: fleet::Asset,
 }

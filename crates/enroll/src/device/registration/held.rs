@@ -72,11 +72,11 @@ impl Registration {
             return Ok(Err(not_theirs()));
         };
         let holding = self.fleet.holding(&stored.sha256).await?;
-        if holding.is_none_or(|holding| holding.asset != holder.asset) {
+        if holding.is_none_or(|holding| holding.asset != holder.asset.id) {
             return Ok(Err(not_theirs()));
         }
         let why = "asked for by the device";
-        self.end_certificate(&holder.asset, &stored, reason, (why, request_id), now)
+        self.end_certificate(&holder.asset.id, &stored, reason, (why, request_id), now)
             .await
     }
 

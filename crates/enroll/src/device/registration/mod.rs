@@ -54,6 +54,8 @@ use who::Who;
 const REPETITION_MS: i64 = 86_400_000;
 /// How often a claim is decided anew when another was faster.
 const ATTEMPTS: usize = 3;
+/// With so many uses left, a right's last ones are not at stake: more than are ever decided at once here.
+const PLENTY: u32 = 1024;
 
 /// Decides. One for all protocols.
 pub(crate) struct Registration {
@@ -223,13 +225,28 @@ impl Registration {
         // nodes the database decides.
         let _turn = self.turns.take(claim.transaction.bytes()).await;
         let _use = match who.right() {
-            Some(right) if right.uses.is_some() => Some(self.turns.take_right(&right.id).await),
+            Some(right) if self.is_scarce(right).await? => {
+                Some(self.turns.take_right(&right.id).await)
+            }
             _ => None,
         };
         match self.earlier(claim, &who, now).await? {
             Earlier::Decided(decision) => Ok(*decision),
             Earlier::New(claim, follows) => self.first(*claim, &who, follows, now).await,
         }
+    }
+
+    /// Whether so few uses of a right are left that two requests at once may both want the last one. A right for a whole
+    /// ward is used by many devices at once until then.
+    async fn is_scarce(&self, right: &Right) -> Result<bool, DeviceError> {
+        let Some(most) = right.uses else {
+            return Ok(false);
+        };
+        if most <= PLENTY {
+            return Ok(true);
+        }
+        let used = right::used(self.ca.store(), &right.id).await?;
+        Ok(most.saturating_sub(used) <= PLENTY)
     }
 
     /// What the same transaction has come to before.
@@ -497,7 +514,7 @@ fn is_same_asker(row: &Registered, who: &Who) -> bool {
             row.right.as_deref() == Some(right.id.as_str())
         }
         Who::Holder(holder) => {
-            row.right.is_none() && row.asset.as_deref() == Some(holder.asset.as_str())
+            row.right.is_none() && row.asset.as_deref() == Some(holder.asset.id.as_str())
         }
         Who::Nobody => row.right.is_none(),
     }

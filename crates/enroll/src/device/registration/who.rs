@@ -89,8 +89,8 @@ impl Registration {
         let Some((leaf, rest)) = chain.split_first() else {
             return Err(Stop::Unknown("an empty chain".to_owned()));
         };
-        if self.ca.certificate(&leaf.fingerprint()).await?.is_some() {
-            let holder = self.holder_of(endpoint, leaf, now).await?;
+        if let Some(stored) = self.ca.certificate(&leaf.fingerprint()).await? {
+            let holder = self.holder_with(endpoint, leaf, stored, now).await?;
             return Ok(Who::Holder(Box::new(holder)));
         }
         let rest = rest
@@ -106,15 +106,23 @@ impl Registration {
         leaf: &Certificate,
         now: Timestamp,
     ) -> Result<Holder, Stop> {
-        let sha256 = leaf.fingerprint();
-        let (Some(stored), Some(holding)) = (
-            self.ca.certificate(&sha256).await?,
-            self.fleet.holding(&sha256).await?,
-        ) else {
-            return Err(Stop::Unknown(format!(
-                "certificate {} is no device's",
-                hex::encode(sha256)
-            )));
+        match self.ca.certificate(&leaf.fingerprint()).await? {
+            Some(stored) => self.holder_with(endpoint, leaf, stored, now).await,
+            None => Err(no_device(&leaf.fingerprint())),
+        }
+    }
+
+    /// Whose certificate `leaf` is, which is `stored`.
+    async fn holder_with(
+        &self,
+        endpoint: &Endpoint,
+        leaf: &Certificate,
+        stored: ca::StoredCertificate,
+        now: Timestamp,
+    ) -> Result<Holder, Stop> {
+        let sha256 = stored.sha256;
+        let Some(holding) = self.fleet.holding(&sha256).await? else {
+            return Err(no_device(&sha256));
         };
         if stored.state != CertificateState::Issued {
             return Err(Stop::Unknown(format!(
@@ -160,7 +168,7 @@ impl Registration {
         Ok(Holder {
             certificate: leaf.clone(),
             sha256,
-            asset: holding.asset,
+            asset,
         })
     }
 
@@ -226,6 +234,13 @@ impl Registration {
         *self.vendors.write() = Some(std::sync::Arc::clone(&found));
         Ok(found)
     }
+}
+
+fn no_device(sha256: &[u8; 32]) -> Stop {
+    Stop::Unknown(format!(
+        "certificate {} is no device's",
+        hex::encode(sha256)
+    ))
 }
 
 fn read_anchors(id: &str, anchors: &[String]) -> Result<Vec<TrustAnchor>, DeviceError> {
