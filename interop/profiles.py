@@ -66,6 +66,8 @@ WANTED = {
     "fhir-mtls": Wanted({"CN": "fhir.mercy.example"}, dns("fhir.mercy.example")),
     "firmware-signing": Wanted({"CN": "Mercy Device Updates"}),
     "hie-gateway": Wanted({"CN": "hie.mercy.example"}, dns("hie.mercy.example")),
+    "legacy-listener": Wanted({"CN": "enrol.mercy.example"}, [*dns("enrol.mercy.example"), x509.IPAddress(ipaddress.ip_address("10.30.0.5"))],
+                              {"authority": "devices"}),
     "log-signing": Wanted({"CN": "Mercy audit log"}),
     "ocsp-responder": Wanted({"CN": "Mercy status"}, [], {"authority": "servers"}),
     "registration-authority": Wanted({"CN": "Mercy registration"}, [], {"authority": "devices"}),

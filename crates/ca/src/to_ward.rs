@@ -3,7 +3,7 @@
 
 use access::{Action, Target};
 use audit::{Actor, Event, Object, Timestamp};
-use keys::{Backend, KeyId};
+use keys::{Backend, KeyId, Signer};
 use serde_json::json;
 use store::Write;
 use x509::ext::{ExtensionValue, SubjectAltName};
@@ -37,30 +37,6 @@ impl Ca {
             self.keyring()
                 .generate(algorithm, &Backend::Software, &purpose, now.seconds())?;
         let signer = self.keyring().load(&record)?;
-        let subject: Name = format!("CN={common_name}").parse()?;
-        let mut builder = x509::CsrBuilder::new(subject, signer.public_key());
-        if !names.is_empty() {
-            builder = builder.extension(SubjectAltName(names).encode());
-        }
-        let tbs = builder.tbs();
-        let signature = signer.sign(algorithm.default_signature(), &tbs)?;
-        let der = x509::assemble(&tbs, algorithm.default_signature(), &signature);
-        let csr = CertificationRequest::from_der(&der)
-            .map_err(|_| CaError::Internal("Ward's own CSR is refused"))?;
-
-        let principal = self.access().system_principal("ward");
-        let target = Target {
-            profile: Some(profile),
-            authority: Some(authority),
-            names: &[],
-        };
-        let permit = self
-            .access()
-            .permit(&principal, Action::IssueCertificate, &target, None, now)
-            .await?;
-        let mut request = IssueRequest::from_csr(profile, csr);
-        request.authority = Some(authority.to_owned());
-
         let key = record.id.clone();
         let event = Event::new(
             now,
@@ -77,12 +53,54 @@ impl Ca {
         self.store()
             .commit(Write::new(event)?.put_record(KEY_RECORDS, key.as_str(), 0, &stored, now)?)
             .await?;
+        let (certificate, chain) = self
+            .certify_for_ward(authority, profile, &signer, common_name, names, now)
+            .await?;
+        Ok(OwnCertificate {
+            certificate,
+            chain,
+            key,
+        })
+    }
+
+    /// Has a key of Ward's own certified that is no key record: one that a library has to hold itself. The certificate,
+    /// then the issuer's and what is above it, the root left out.
+    pub async fn certify_for_ward(
+        &self,
+        authority: &str,
+        profile: &str,
+        signer: &Signer,
+        common_name: &str,
+        names: Vec<GeneralName>,
+        now: Timestamp,
+    ) -> Result<(Certificate, Vec<Certificate>), CaError> {
+        let subject: Name = format!("CN={common_name}").parse()?;
+        let mut builder = x509::CsrBuilder::new(subject, signer.public_key());
+        if !names.is_empty() {
+            builder = builder.extension(SubjectAltName(names).encode());
+        }
+        let tbs = builder.tbs();
+        let how = signer.algorithm().default_signature();
+        let der = x509::assemble(&tbs, how, &signer.sign(how, &tbs)?);
+        let csr = CertificationRequest::from_der(&der)
+            .map_err(|_| CaError::Internal("Ward's own CSR is refused"))?;
+
+        let principal = self.access().system_principal("ward");
+        let target = Target {
+            profile: Some(profile),
+            authority: Some(authority),
+            names: &[],
+        };
+        let permit = self
+            .access()
+            .permit(&principal, Action::IssueCertificate, &target, None, now)
+            .await?;
+        let mut request = IssueRequest::from_csr(profile, csr);
+        request.authority = Some(authority.to_owned());
         match self.issue(permit, request, now).await? {
-            Outcome::Issued(issued) => Ok(OwnCertificate {
-                certificate: Certificate::from_der(&issued.der)?,
-                chain: issued.chain.to_vec(),
-                key,
-            }),
+            Outcome::Issued(issued) => {
+                Ok((Certificate::from_der(&issued.der)?, issued.chain.to_vec()))
+            }
             Outcome::Pending(_) => Err(CaError::Internal(
                 "a profile for Ward itself must not wait for approval",
             )),

@@ -5,7 +5,8 @@
 //! RFC 5246 §7.4.8), and who that is and what it may do is decided for each request, by whoever answers it, which also
 //! makes a resumed session as good as a new one: its chain is kept with it and is judged again.
 //!
-//! What cannot be used: keys below 2048 bits and signatures with SHA-1, since those no longer prove possession.
+//! What cannot be used: keys below 2048 bits and signatures with SHA-1, since those no longer prove possession. A listener
+//! for old devices takes SHA-1 where it is told to, and small keys neither.
 
 use std::sync::Arc;
 
@@ -72,6 +73,9 @@ const SCHEMES: [(SignatureScheme, SignatureAlgorithm, Binding); 10] = [
     ),
 ];
 
+/// NIST SP 800-131A r2 §3; aws-lc verifies with none below.
+const LEAST_RSA_BITS: u32 = 2048;
+
 /// What TLS 1.3 demands of a scheme (RFC 8446 §4.2.3).
 #[derive(Clone, Copy)]
 enum Binding {
@@ -85,7 +89,10 @@ enum Binding {
 pub(crate) struct Session {
     /// As the client sent it, leaf first; `None` where it sent none. The client holds the leaf's key; nothing else is checked.
     pub(crate) chain: Option<Arc<[Vec<u8>]>>,
-    pub(crate) version: ProtocolVersion,
+    /// As OpenSSL calls it.
+    pub(crate) version: &'static str,
+    /// OpenSSL's name of the suite, on a listener with old ones.
+    pub(crate) suite: Option<Arc<str>>,
 }
 
 impl Session {
@@ -96,10 +103,31 @@ impl Session {
         });
         Self {
             chain,
-            version: connection
-                .protocol_version()
-                .unwrap_or(ProtocolVersion::TLSv1_2),
+            version: match connection.protocol_version() {
+                Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+                _ => "TLSv1.2",
+            },
+            suite: None,
         }
+    }
+
+    /// Of a listener for old devices. `None` where the key that the client holds is one of those that prove nothing.
+    pub(crate) fn of_old(session: oldtls::Session) -> Option<Self> {
+        if let Some(leaf) = session.chain.first() {
+            let key = Certificate::from_der(leaf).and_then(|leaf| leaf.public_key());
+            match key.ok()?.kind() {
+                PublicKeyKind::Rsa { bits, .. } if bits < LEAST_RSA_BITS => return None,
+                PublicKeyKind::Other(_) => return None,
+                PublicKeyKind::Rsa { .. } | PublicKeyKind::Ec { .. } | PublicKeyKind::Ed25519 => {}
+            }
+        }
+        Some(Self {
+            chain: Some(session.chain)
+                .filter(|chain| !chain.is_empty())
+                .map(Arc::from),
+            version: session.version.name(),
+            suite: Some(session.suite.into()),
+        })
     }
 }
 

@@ -2,10 +2,14 @@
 //!
 //! Every key has a default, an unknown key is an error, and relative paths are relative to the data directory.
 
+mod legacy;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+pub use legacy::{Legacy, LegacyTls};
 
 /// The whole configuration, validated.
 #[derive(Clone, Debug)]
@@ -20,7 +24,7 @@ pub struct Config {
     pub status: SocketAddr,
     /// `https://host[:port]` by which clients reach the HTTPS listener; `None`: as each of them addresses it.
     pub url: Option<String>,
-    /// Listeners for devices that speak no TLS; none unless somebody asks for them.
+    /// Listeners for devices that speak no TLS of today; none unless somebody asks for them.
     pub legacy: Vec<Legacy>,
     /// Names in the certificate that Ward issues to its own listener.
     pub names: Vec<String>,
@@ -28,16 +32,6 @@ pub struct Config {
     pub listener_authority: String,
     pub keys: keys::KeyringConfig,
     pub limits: Limits,
-}
-
-/// One network segment whose devices are answered over plain HTTP: SCEP and CMP, never EST (RFC 7030 §3.3).
-#[derive(Clone, Debug)]
-pub struct Legacy {
-    pub address: SocketAddr,
-    /// Names of the enrolment endpoints that are reached there, and no others.
-    pub endpoints: Vec<String>,
-    /// What the network calls the segment; the listener's name in the log.
-    pub segment: String,
 }
 
 /// What one client, or all of them, may ask of this process at once.
@@ -92,15 +86,7 @@ struct RawListen {
     url: Option<String>,
     names: Vec<String>,
     authority: String,
-    legacy: Vec<RawLegacy>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLegacy {
-    address: String,
-    endpoints: Vec<String>,
-    segment: String,
+    legacy: Vec<legacy::Raw>,
 }
 
 #[derive(Deserialize, Default)]
@@ -197,33 +183,8 @@ impl Config {
                 "expected at least one DNS name or IP address",
             ));
         }
-        let mut legacy: Vec<Legacy> = Vec::with_capacity(raw.listen.legacy.len());
-        for listener in raw.listen.legacy {
-            let RawLegacy {
-                address: at,
-                endpoints,
-                segment,
-            } = listener;
-            if endpoints.is_empty() {
-                return Err(value(
-                    "listen.legacy.endpoints",
-                    &segment,
-                    "expected the names of the endpoints that devices of this segment may use",
-                ));
-            }
-            if segment.trim().is_empty() || legacy.iter().any(|known| known.segment == segment) {
-                return Err(value(
-                    "listen.legacy.segment",
-                    &segment,
-                    "expected the name of a network segment, each once",
-                ));
-            }
-            legacy.push(Legacy {
-                address: address("listen.legacy.address", &at)?,
-                endpoints,
-                segment,
-            });
-        }
+        let legacy = legacy::check(raw.listen.legacy, &raw.listen.names, &raw.listen.authority)
+            .map_err(|(key, found, expected)| value(key, &found, expected))?;
         Ok(Self {
             data: data.into(),
             database: database_url(data, &raw.database.url).ok_or_else(|| {

@@ -1,16 +1,16 @@
 //! EST, SCEP and CMP: turns HTTP into `enroll`'s requests and its replies into HTTP. Dispatched by hand, before the router:
 //! thousands of devices renew in one night, and what they send is not what a router would call well formed.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use audit::{Actor, Event, Object};
 use bytes::Bytes;
-use enroll::device::{Devices, Request as Asked, Tls};
+use enroll::device::{Devices, Network, Request as Asked, Tls};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use rustls::ProtocolVersion;
 use serde_json::json;
 use store::Write;
 
@@ -80,10 +80,8 @@ async fn handled(
         body,
         tls: peer.tls.as_ref().map(|session| Tls {
             peer: session.chain.as_deref().unwrap_or_default(),
-            version: match session.version {
-                ProtocolVersion::TLSv1_3 => "TLSv1.3",
-                _ => "TLSv1.2",
-            },
+            version: session.version,
+            suite: session.suite.as_deref(),
         }),
         listener,
         peer: peer.address,
@@ -112,8 +110,8 @@ fn response(reply: enroll::device::Reply, id: &str) -> Response<Reply> {
     response
 }
 
-/// A plain HTTP listener for devices that cannot do TLS as it is today: it knows SCEP and CMP, whose messages protect
-/// themselves, and nothing else.
+/// A listener for devices that cannot do TLS as it is today. Over old TLS it knows what the HTTPS listener knows; over plain
+/// HTTP SCEP and CMP, whose messages protect themselves. Of the endpoints it knows its own, and nothing else is there.
 pub(crate) struct LegacyDoor {
     pub(crate) services: Arc<Services>,
     pub(crate) listener: Legacy,
@@ -122,10 +120,18 @@ pub(crate) struct LegacyDoor {
 impl Door for LegacyDoor {
     async fn answer(self: &Arc<Self>, request: Request<Incoming>, peer: Peer) -> Response<Reply> {
         let path = request.uri().path();
-        if path.starts_with(EST) || !Devices::answers(path) {
+        let is_plain = peer.tls.is_none();
+        if !Devices::answers(path) || (is_plain && path.starts_with(EST)) {
             return plain(
                 StatusCode::NOT_FOUND,
-                "SCEP and CMP for devices without TLS are answered here, and nothing else\n",
+                match is_plain {
+                    true => {
+                        "SCEP and CMP for devices without TLS are answered here, and nothing else\n"
+                    }
+                    false => {
+                        "EST, SCEP and CMP for old devices are answered here, and nothing else\n"
+                    }
+                },
             );
         }
         let listener = enroll::device::Listener::Legacy {
@@ -136,11 +142,22 @@ impl Door for LegacyDoor {
     }
 }
 
-/// That old protocols are answered without TLS is for the record, at every start.
+/// That old protocols are answered is for the record, at every start, with all that is weak about them.
 pub(crate) async fn record_opening(
     services: &Services,
     listener: &Legacy,
+    address: SocketAddr,
 ) -> Result<(), store::StoreError> {
+    let tls = listener.tls.as_ref().map(|tls| {
+        let suites: Vec<_> = tls.options.suites.iter().map(|suite| suite.name).collect();
+        json!({
+            "min_version": tls.options.min_version.name(),
+            "suites": suites,
+            "sha1": tls.options.sha1,
+            "library": oldtls::library().ok(),
+        })
+    });
+    let networks: Vec<_> = listener.networks.iter().map(Network::to_string).collect();
     let event = Event::new(
         services.now(),
         Actor::system("listener"),
@@ -148,16 +165,21 @@ pub(crate) async fn record_opening(
         Object::new("listener", &listener.segment),
     )
     .after(json!({
-        "address": listener.address.to_string(),
+        "address": address.to_string(),
         "endpoints": listener.endpoints,
-        "tls": false,
+        "networks": networks,
+        "tls": tls.unwrap_or(json!(false)),
     }));
     services.store.commit(Write::new(event)?).await?;
     tracing::warn!(
         segment = listener.segment,
-        address = %listener.address,
+        %address,
         endpoints = listener.endpoints.join(","),
-        "devices are answered over plain HTTP here: SCEP and CMP only"
+        "devices are answered here {}",
+        match &listener.tls {
+            None => "over plain HTTP: SCEP and CMP only".to_owned(),
+            Some(tls) => format!("over {} and with old suites", tls.options.min_version),
+        }
     );
     Ok(())
 }

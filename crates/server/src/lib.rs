@@ -10,6 +10,7 @@ mod clock;
 mod devices;
 mod listener;
 mod loops;
+mod old_tls;
 mod own_certificate;
 mod problem;
 mod prompt;
@@ -33,7 +34,8 @@ use tower::ServiceExt;
 
 use config::Config;
 use devices::LegacyDoor;
-use listener::{Door, Listener, Peer};
+use listener::{Door, Listener, Peer, Transport};
+use old_tls::OldTls;
 use reply::Reply;
 use request_body::RequestBody;
 
@@ -79,6 +81,11 @@ pub enum ServeError {
     Devices(#[from] enroll::device::DeviceError),
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
+    #[error("TLS for old devices, segment {segment}: {source}")]
+    OldTls {
+        segment: String,
+        source: oldtls::Error,
+    },
     #[error("metrics: {0}")]
     Metrics(String),
 }
@@ -89,7 +96,15 @@ pub struct Addresses {
     pub api: SocketAddr,
     pub status: SocketAddr,
     /// One for each `[[listen.legacy]]`, in its order.
-    pub legacy: Vec<SocketAddr>,
+    pub legacy: Vec<LegacyAddress>,
+}
+
+/// Where old devices are answered.
+#[derive(Clone, Copy, Debug)]
+pub struct LegacyAddress {
+    pub address: SocketAddr,
+    /// Otherwise plain HTTP.
+    pub tls: bool,
 }
 
 /// Runs until `stop` resolves, then lets open requests end. `started` learns the addresses once both listeners answer.
@@ -153,13 +168,28 @@ pub async fn serve(
         legacy: Vec::new(),
     };
     let mut legacy = Vec::new();
+    let mut old = Vec::new();
     for listener in &services.config.legacy {
+        let transport = match &listener.tls {
+            None => Transport::Plain,
+            Some(tls) => {
+                let tls = OldTls::new(&listener.segment, tls);
+                old_tls::ensure(&services, &tls).await?;
+                old.push(Arc::clone(&tls));
+                Transport::OldTls(tls)
+            }
+        };
         let socket = sockets.take_or_bind(listener.address).await?;
-        addresses.legacy.push(local(&socket, listener.address));
-        devices::record_opening(&services, listener).await?;
+        let address = local(&socket, listener.address);
+        addresses.legacy.push(LegacyAddress {
+            address,
+            tls: listener.tls.is_some(),
+        });
+        devices::record_opening(&services, listener, address).await?;
         legacy.push(Listener {
             socket,
-            tls: None,
+            transport,
+            networks: listener.networks.clone(),
             door: Arc::new(LegacyDoor {
                 services: Arc::clone(&services),
                 listener: listener.clone(),
@@ -171,7 +201,8 @@ pub async fn serve(
     sockets.warn_of_unused();
     let api = Listener {
         socket: api_socket,
-        tls: Some(tls::server_config(certificate.clone())?),
+        transport: Transport::Tls(tls::server_config(certificate.clone())?),
+        networks: Vec::new(),
         door: Arc::new(Front {
             services: Arc::clone(&services),
             secure: true,
@@ -182,7 +213,8 @@ pub async fn serve(
     };
     let public = Listener {
         socket: status_socket,
-        tls: None,
+        transport: Transport::Plain,
+        networks: Vec::new(),
         door: Arc::new(Front {
             services: Arc::clone(&services),
             secure: false,
@@ -197,7 +229,7 @@ pub async fn serve(
     ];
     let legacy = legacy.into_iter();
     listeners.extend(legacy.map(|listener| tokio::spawn(listener.run(stopped.clone()))));
-    let loops = loops::start(&services, &certificate, stopped);
+    let loops = loops::start(&services, &certificate, &old, stopped);
     started(addresses);
     stop.await;
     tracing::info!("stopping: no new connections, open requests may end");

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use enroll::device::Network;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
@@ -18,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::client_certificate::Session;
 use crate::config::Limits;
+use crate::old_tls::OldTls;
 use crate::prompt::Prompt;
 use crate::reply::Reply;
 
@@ -48,10 +50,21 @@ pub(crate) struct Peer {
     pub(crate) tls: Option<Session>,
 }
 
+/// What is below HTTP.
+#[derive(Clone)]
+pub(crate) enum Transport {
+    Plain,
+    Tls(Arc<rustls::ServerConfig>),
+    /// For devices that know no TLS of today.
+    OldTls(Arc<OldTls>),
+}
+
 /// One listener's fixed parts.
 pub(crate) struct Listener<D> {
     pub(crate) socket: TcpListener,
-    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    pub(crate) transport: Transport,
+    /// Whose connections are taken; everybody's if there is none.
+    pub(crate) networks: Vec<Network>,
     pub(crate) door: Arc<D>,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) limits: Limits,
@@ -71,13 +84,18 @@ impl<D: Door> Listener<D> {
             let Some((stream, address)) = usable(accepted).await else {
                 continue;
             };
+            let is_inside = |network: &Network| network.contains(address);
+            if !self.networks.is_empty() && !self.networks.iter().any(is_inside) {
+                metrics::counter!("ward_connections_refused_total").increment(1);
+                continue;
+            }
             // Past the limit the connection is closed at once: the client sees it and can try another node.
             let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
                 metrics::counter!("ward_connections_refused_total").increment(1);
                 continue;
             };
             let (http, door, watcher) = (http.clone(), Arc::clone(&self.door), graceful.watcher());
-            let tls = self.tls.clone().map(TlsAcceptor::from);
+            let transport = self.transport.clone();
             tokio::spawn(async move {
                 let service = |tls| {
                     let peer = Peer { address, tls };
@@ -86,26 +104,35 @@ impl<D: Door> Listener<D> {
                         async move { Ok::<_, Infallible>(door.answer(request, peer).await) }
                     })
                 };
-                let ended = match tls {
-                    None => watcher.watch(http.one(stream, service(None))).await,
-                    Some(tls) => match tokio::time::timeout(head, tls.accept(stream)).await {
-                        Ok(Ok(stream)) => {
-                            let connection = stream.get_ref().1;
-                            let is_two = connection.alpn_protocol() == Some(b"h2");
-                            let service = service(Some(Session::of(connection)));
-                            match is_two {
-                                true => {
-                                    let stream = Prompt::new(stream, PREFACE, head);
-                                    watcher.watch(http.two(stream, service)).await
+                let ended = match transport {
+                    Transport::Plain => watcher.watch(http.one(stream, service(None))).await,
+                    Transport::Tls(tls) => {
+                        let accepting = TlsAcceptor::from(tls).accept(stream);
+                        match tokio::time::timeout(head, accepting).await {
+                            Ok(Ok(stream)) => {
+                                let connection = stream.get_ref().1;
+                                let is_two = connection.alpn_protocol() == Some(b"h2");
+                                let service = service(Some(Session::of(connection)));
+                                match is_two {
+                                    true => {
+                                        let stream = Prompt::new(stream, PREFACE, head);
+                                        watcher.watch(http.two(stream, service)).await
+                                    }
+                                    false => watcher.watch(http.one(stream, service)).await,
                                 }
-                                false => watcher.watch(http.one(stream, service)).await,
                             }
+                            Ok(Err(_)) | Err(_) => handshake_failed(),
                         }
-                        Ok(Err(_)) | Err(_) => {
-                            metrics::counter!("ward_tls_handshakes_failed_total").increment(1);
-                            Ok(())
+                    }
+                    Transport::OldTls(tls) => {
+                        match tokio::time::timeout(head, tls.accept(stream, address)).await {
+                            Ok(Some((stream, session))) => {
+                                let service = service(Some(session));
+                                watcher.watch(http.one(stream, service)).await
+                            }
+                            Ok(None) | Err(_) => handshake_failed(),
                         }
-                    },
+                    }
                 };
                 if let Err(error) = ended {
                     tracing::debug!(%error, "connection ended");
@@ -123,6 +150,11 @@ impl<D: Door> Listener<D> {
             );
         }
     }
+}
+
+fn handshake_failed() -> hyper::Result<()> {
+    metrics::counter!("ward_tls_handshakes_failed_total").increment(1);
+    Ok(())
 }
 
 /// HTTP in its two versions. TLS says which one it is (ALPN); plain HTTP is version 1.1, since guessing from the first

@@ -10,8 +10,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::old_tls::OldTls;
 use crate::tls::CurrentCertificate;
-use crate::{Services, own_certificate};
+use crate::{ServeError, Services, old_tls, own_certificate};
 
 /// How long this node may go on after another has taken its lease for dead.
 const LEASE: Duration = Duration::from_secs(15);
@@ -20,9 +21,10 @@ const LEASE: Duration = Duration::from_secs(15);
 pub(crate) fn start(
     services: &Arc<Services>,
     certificate: &Arc<CurrentCertificate>,
+    old: &[Arc<OldTls>],
     stop: watch::Receiver<bool>,
 ) -> Vec<JoinHandle<()>> {
-    let own = Arc::clone(certificate);
+    let (own, old) = (Arc::clone(certificate), old.to_vec());
     let holder = holder(services);
     vec![
         tokio::spawn(follow_log(Arc::clone(services), stop.clone())),
@@ -68,6 +70,21 @@ pub(crate) fn start(
             move |services| {
                 let own = Arc::clone(&own);
                 async move { own_certificate::ensure(&services, &own).await }
+            },
+        ),
+        every(
+            services,
+            &stop,
+            "certificates of listeners for old devices",
+            Duration::from_secs(60),
+            move |services| {
+                let old = old.clone();
+                async move {
+                    for tls in &old {
+                        old_tls::ensure(&services, tls).await?;
+                    }
+                    Ok::<(), ServeError>(())
+                }
             },
         ),
         every(

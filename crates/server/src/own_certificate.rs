@@ -48,23 +48,33 @@ pub(crate) async fn ensure(
 }
 
 fn still_good(services: &Services, stored: &Stored) -> Result<bool, ca::CaError> {
-    let Some(leaf) = stored.chain.first() else {
+    Ok(is_fresh(&stored.chain, services.now())?
+        && stored.authority == services.config.listener_authority)
+}
+
+/// Whether a chain's leaf is in the first two thirds of its life.
+pub(crate) fn is_fresh(chain: &[String], now: audit::Timestamp) -> Result<bool, ca::CaError> {
+    let Some(leaf) = chain.first() else {
         return Ok(false);
     };
     let certificate = Certificate::from_der(&decode(leaf)?)?;
     let (from, until) = (certificate.not_before().0, certificate.not_after().0);
     let renew_at = from + (until - from) / 3 * 2;
-    Ok(services.now().seconds() < renew_at
-        && stored.authority == services.config.listener_authority)
+    Ok(now.seconds() < renew_at)
+}
+
+/// Names of a listener as its certificate has them.
+pub(crate) fn general_names(names: &[String]) -> Vec<GeneralName> {
+    let names = names.iter().map(|name| match name.parse() {
+        Ok(address) => GeneralName::Ip(address),
+        Err(_) => GeneralName::Dns(name.clone()),
+    });
+    names.collect()
 }
 
 async fn renew(services: &Services, id: &str, version: u64) -> Result<(), ca::CaError> {
     let now = services.now();
     let authority = &services.config.listener_authority;
-    let names = services.config.names.iter().map(|name| match name.parse() {
-        Ok(address) => GeneralName::Ip(address),
-        Err(_) => GeneralName::Dns(name.clone()),
-    });
     let own = services
         .ca
         .issue_to_ward(
@@ -72,7 +82,7 @@ async fn renew(services: &Services, id: &str, version: u64) -> Result<(), ca::Ca
             "api-tls",
             KeyAlgorithm::EcdsaP256,
             &services.config.names[0],
-            names.collect(),
+            general_names(&services.config.names),
             now,
         )
         .await?;
@@ -117,6 +127,7 @@ async fn install(
     Ok(())
 }
 
-fn decode(hex_der: &str) -> Result<Vec<u8>, ca::CaError> {
+/// A certificate as it is stored.
+pub(crate) fn decode(hex_der: &str) -> Result<Vec<u8>, ca::CaError> {
     hex::decode(hex_der).map_err(|_| ca::CaError::Internal("listener"))
 }

@@ -61,7 +61,7 @@ fn announce(addresses: Addresses, json: bool) {
         true => json!({
             "api": url("https", api),
             "status": url("http", status),
-            "legacy": legacy.iter().map(|at| url("http", *at)).collect::<Vec<_>>(),
+            "legacy": legacy.iter().map(|at| url(if at.tls { "https" } else { "http" }, at.address)).collect::<Vec<_>>(),
         })
         .to_string(),
         false => format!(

@@ -36,6 +36,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         include_str!("../../profiles/hie-gateway.toml"),
     ),
     (
+        "legacy-listener",
+        include_str!("../../profiles/legacy-listener.toml"),
+    ),
+    (
         "log-signing",
         include_str!("../../profiles/log-signing.toml"),
     ),

@@ -53,6 +53,7 @@ pub(crate) fn request_for(profile: &str, algorithm: KeyAlgorithm) -> IssueReques
         "clinician-logon" | "workstation-session" => ("CN=Ada Lovelace", vec![upn()]),
         "vpn-client" => ("CN=Ada Lovelace", vec![upn(), email("ada@example.org")]),
         "vpn-gateway" => ("", vec![dns("vpn.example.org"), ip()]),
+        "legacy-listener" => ("CN=enrol.example.org", vec![dns("enrol.example.org"), ip()]),
         "tls-gateway" => ("CN=gateway 3", vec![dns("old-ct.example.org"), ip()]),
         "sdc-provider" | "sdc-consumer" => (
             "CN=Monitor,serialNumber=M-1",
@@ -78,7 +79,7 @@ pub(crate) fn request_for(profile: &str, algorithm: KeyAlgorithm) -> IssueReques
             request.sid = Some("S-1-5-21-1004336348-1177238915-682003330-512".to_owned())
         }
         "workstation-session" => request.workstation = Some([7; 32]),
-        "ocsp-responder" | "registration-authority" => {
+        "legacy-listener" | "ocsp-responder" | "registration-authority" => {
             request.authority = Some("devices".to_owned())
         }
         "sub-ca" => request.authority = Some("partners".to_owned()),

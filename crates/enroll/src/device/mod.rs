@@ -22,6 +22,7 @@ mod webhook;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use access::Evidence;
 use audit::Timestamp;
 use bytes::Bytes;
 use http::Method;
@@ -78,8 +79,10 @@ pub struct Tls<'a> {
     /// The client's chain in DER as it sent it, leaf first; empty if it sent none. The handshake proved possession of the
     /// leaf's key. Nothing else was checked.
     pub peer: &'a [Vec<u8>],
-    /// "TLSv1.2" or "TLSv1.3".
+    /// "TLSv1.2" or "TLSv1.3", and on a listener for old devices what they speak.
     pub version: &'a str,
+    /// The suite, on a listener for old devices.
+    pub suite: Option<&'a str>,
 }
 
 /// Where the request came in.
@@ -94,6 +97,29 @@ pub enum Listener<'a> {
         /// The endpoints that may be reached there.
         endpoints: &'a [String],
     },
+}
+
+impl Request<'_> {
+    /// How it came in where that was by a listener for old devices: part of the evidence (R07), since what protected it
+    /// on its way may not protect anything for long.
+    pub(crate) fn arrival(&self) -> Option<Evidence> {
+        let Listener::Legacy { name, .. } = self.listener else {
+            return None;
+        };
+        let how = match self.tls {
+            None => "plain HTTP".to_owned(),
+            Some(tls) => format!(
+                "{} with {}",
+                tls.version,
+                tls.suite.unwrap_or("a suite of today")
+            ),
+        };
+        Some(Evidence {
+            kind: "legacy-listener".to_owned(),
+            text: format!("{name}, {how}"),
+            sha256: None,
+        })
+    }
 }
 
 impl Devices {

@@ -43,6 +43,7 @@ impl House {
             tls: (!sent.plain).then_some(Tls {
                 peer: &sent.chain,
                 version: "TLSv1.3",
+                suite: None,
             }),
             ..request(method, path)
         };

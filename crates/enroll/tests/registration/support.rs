@@ -126,6 +126,7 @@ impl House {
             tls: Some(Tls {
                 peer: &chain,
                 version: "TLSv1.3",
+                suite: None,
             }),
             peer: asked.peer.parse().unwrap(),
             ..request(Method::POST, &path)

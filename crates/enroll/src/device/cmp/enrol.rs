@@ -98,7 +98,7 @@ async fn begin(
         profile: profile(exchange)?,
         peer: exchange.request.peer,
         request_id: exchange.request.request_id.to_owned(),
-        evidence: Vec::new(),
+        evidence: exchange.request.arrival().into_iter().collect(),
     };
     let registration = exchange.devices.registration();
     match registration.enrol(claim, exchange.now).await? {

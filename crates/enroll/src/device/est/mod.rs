@@ -184,7 +184,7 @@ fn claim(
         profile: None,
         peer: request.peer,
         request_id: request.request_id.to_owned(),
-        evidence: Vec::new(),
+        evidence: request.arrival().into_iter().collect(),
     })
 }
 

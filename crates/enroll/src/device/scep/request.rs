@@ -127,7 +127,10 @@ async fn claim(
         profile: None,
         peer: context.request.peer,
         request_id: context.request.request_id.to_owned(),
-        evidence: evidence.chain(legacy).collect(),
+        evidence: evidence
+            .chain(legacy)
+            .chain(context.request.arrival())
+            .collect(),
     })
 }
 
