@@ -2,11 +2,12 @@
 //! segment later.
 //!
 //! Two things: proving that somebody controls an identifier ([`control`]), and finding certificates
-//! ([`observation`], [`tls`]). No database, no policy: what is allowed comes in as a value, what was found goes out as one.
+//! ([`observation`], [`tls`], [`scan`]). No database, no policy: what is allowed comes in as a value, what was found goes out as one.
 
 pub mod capture;
 pub mod control;
 mod deadline;
 mod dns;
 pub mod observation;
+pub mod scan;
 pub mod tls;

@@ -72,7 +72,7 @@ impl Client {
     /// Takes what has come, in any pieces.
     pub fn receive(&mut self, bytes: &[u8]) -> Result<Step, Fault> {
         self.deframer.push(bytes)?;
-        while let Some(record) = self.deframer.next()? {
+        while let Some(record) = self.deframer.take()? {
             match self.record(record)? {
                 Step::More => {}
                 step => return Ok(step),

@@ -62,7 +62,7 @@ impl Deframer {
     }
 
     /// The next whole record, or `None` until more bytes come.
-    pub fn next(&mut self) -> Result<Option<Record>, Fault> {
+    pub fn take(&mut self) -> Result<Option<Record>, Fault> {
         let rest = self.buffer.get(self.at..).unwrap_or_default();
         if let Some(fault) = self.fault(rest) {
             return Err(fault);

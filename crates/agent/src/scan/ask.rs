@@ -1,0 +1,168 @@
+//! Which hellos a scan sends, byte for byte: from its seed and the target, so that a dry run shows them.
+
+use super::target::Target;
+use crate::observation::{StartTls, Version};
+use crate::tls::hello::Extensions;
+use crate::tls::suite::{KeyExchange, Suite};
+use crate::tls::{Hello, suite};
+use aws_lc_rs::digest::{SHA256, digest};
+
+/// Suites in one hello. Servers are known that close on more than 128.
+const SUITES_LIMIT: usize = 128;
+
+/// Protocols that are offered by name. A server that knows none of them may decline for that alone
+/// (RFC 7301 §3.2); the second hello offers none.
+const ALPN: [&str; 3] = ["h2", "http/1.1", "http/1.0"];
+
+/// Hellos for certificates, in the order of trying: the next only if the one before found no taker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// TLS 1.0 to 1.3, the common suites that show certificates.
+    Modern,
+    /// Up to TLS 1.2, the other suites that show certificates: national ciphers, export, fixed keys.
+    Rest,
+    /// TLS 1.0 or SSL 3.0 without a single extension.
+    Bare,
+    /// Suites without certificates: anonymous, pre-shared keys, passwords.
+    Uncertified,
+}
+
+impl Style {
+    pub(super) const ALL: [Self; 4] = [Self::Modern, Self::Rest, Self::Bare, Self::Uncertified];
+}
+
+/// Makes hellos for one scan.
+pub(super) struct Asker {
+    pub(super) seed: [u8; 32],
+}
+
+impl Asker {
+    /// A hello that asks for a certificate.
+    pub(super) fn certificate(&self, target: &Target, style: Style) -> Hello {
+        let before_newest = &Version::ALL[1..4];
+        let (versions, suites) = match style {
+            Style::Modern => {
+                // Those whose ciphers are at hand: under another the certificate could not be read.
+                let mut suites = vec![0x1301, 0x1302, 0x1303];
+                suites.extend(suite::certificate_suites());
+                (Version::ALL[1..].to_vec(), suites)
+            }
+            Style::Rest => {
+                let known = suite::certificate_suites();
+                let rest = |suite: Suite| suite.shows_certificate() && !known.contains(&suite.code);
+                (before_newest.to_vec(), up_to_tls12(rest))
+            }
+            Style::Uncertified => {
+                let suites = up_to_tls12(|suite| !suite.shows_certificate());
+                (before_newest.to_vec(), suites)
+            }
+            Style::Bare => {
+                let suites = suite::by_likelihood(Version::Tls10);
+                let versions = Version::ALL[..2].to_vec();
+                (versions, suites.into_iter().take(SUITES_LIMIT).collect())
+            }
+        };
+        let mut hello = self.hello(target, versions, suites, style as u8);
+        if style == Style::Modern && target.starttls.is_none() {
+            hello.alpn = ALPN.map(str::to_owned).to_vec();
+        }
+        if style == Style::Bare {
+            hello.extensions = None;
+            hello.sni = None;
+            hello.session_id.clear();
+        }
+        hello
+    }
+
+    /// A hello that asks whether `version` goes with any of `suites`.
+    pub(super) fn version(
+        &self,
+        target: &Target,
+        version: Version,
+        suites: Vec<u16>,
+        bare: bool,
+    ) -> Hello {
+        let mark = 16 + version.wire().to_be_bytes()[1];
+        let mut hello = self.hello(target, vec![version], suites, mark);
+        // SSL 3.0 has no extensions; some of its servers take them for garbage.
+        if bare || version == Version::Ssl3 {
+            hello.extensions = None;
+            hello.session_id.clear();
+        }
+        hello
+    }
+
+    fn hello(&self, target: &Target, versions: Vec<Version>, suites: Vec<u16>, mark: u8) -> Hello {
+        let random = |half: u8| -> [u8; 32] {
+            let name = target.sni.as_deref().unwrap_or_default();
+            let place = format!("{} {} {name}", target.address, target.port);
+            let input = [&self.seed[..], &[mark, half], place.as_bytes()].concat();
+            let hash = digest(&SHA256, &input);
+            let mut random = [0; 32];
+            random.copy_from_slice(hash.as_ref());
+            random
+        };
+        Hello {
+            versions,
+            suites,
+            sni: target.sni.clone(),
+            alpn: Vec::new(),
+            random: random(0),
+            session_id: random(1).to_vec(),
+            extensions: Some(Extensions::default()),
+        }
+    }
+}
+
+/// `version`'s suites in lists that servers stand.
+pub(super) fn lists(version: Version) -> Vec<Vec<u16>> {
+    let suites = suite::by_likelihood(version);
+    suites.chunks(SUITES_LIMIT).map(<[u16]>::to_vec).collect()
+}
+
+/// Suites of TLS 1.2 and before, those last that hardly any server has but by having everything.
+fn up_to_tls12(wanted: impl Fn(Suite) -> bool) -> Vec<u16> {
+    let suites = suite::by_likelihood(Version::Tls12);
+    let mut wanted: Vec<Suite> = suites
+        .into_iter()
+        .filter_map(suite::suite)
+        .filter(|&suite| wanted(suite))
+        .collect();
+    let rare = |suite: &Suite| {
+        use KeyExchange as K;
+        let exchange = suite.key_exchange();
+        let fixed = matches!(exchange, K::Dh | K::Ecdh | K::RsaPsk | K::SrpCertificate);
+        let other = matches!(exchange, K::Krb5 | K::EccPwd | K::Null);
+        (fixed || other, suite.name.contains("ARIA"))
+    };
+    wanted.sort_by_key(rare);
+    wanted.truncate(SUITES_LIMIT);
+    wanted.into_iter().map(|suite| suite.code).collect()
+}
+
+/// The name by which a server is addressed where a protocol wants one before TLS.
+pub(super) fn host(target: &Target) -> String {
+    let name = target.sni.clone();
+    name.unwrap_or_else(|| target.address.to_string())
+}
+
+/// Whether the protocol on a port changes to TLS by request, by its registered number.
+pub(super) fn usual(port: u16) -> Option<StartTls> {
+    let table = [
+        (21, StartTls::Ftp),
+        (25, StartTls::Smtp),
+        (110, StartTls::Pop3),
+        (143, StartTls::Imap),
+        (389, StartTls::Ldap),
+        (587, StartTls::Smtp),
+        (1433, StartTls::Mssql),
+        (3268, StartTls::Ldap),
+        (3306, StartTls::Mysql),
+        (3389, StartTls::Rdp),
+        (5222, StartTls::Xmpp),
+        (5269, StartTls::Xmpp),
+        (5432, StartTls::Postgres),
+    ];
+    let known = table.iter().find(|&&(number, _)| number == port);
+    known.map(|&(_, protocol)| protocol)
+}

@@ -1,0 +1,138 @@
+//! Versions, suites and whose order decides: as the server was told (R19).
+
+use crate::support::{Pki, Server, look, output};
+use agent::observation::{Observation, Outcome, Version, VersionSeen};
+use agent::scan::Depth;
+use agent::tls::suite::{all, suite};
+use std::collections::BTreeSet;
+
+fn names(seen: &VersionSeen) -> Vec<&'static str> {
+    seen.suites
+        .iter()
+        .map(|&code| suite(code).unwrap().name)
+        .collect()
+}
+
+fn versions(seen: &Observation) -> Vec<Version> {
+    let seen = &seen.tls.as_ref().unwrap().versions;
+    seen.iter().map(|version| version.version).collect()
+}
+
+/// IANA names of what OpenSSL makes of a cipher string.
+fn openssl_ciphers(string: &str) -> Vec<String> {
+    let text = output(
+        "openssl",
+        &["ciphers", "-s", "-tls1_2", "-stdname", string],
+        b"",
+    );
+    let text = String::from_utf8(text).unwrap();
+    let names = text
+        .lines()
+        .map(|line| line.split_whitespace().next().unwrap().to_owned());
+    names
+        .filter(|name| !name.starts_with("TLS_AES_") && !name.starts_with("TLS_CHACHA20"))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_servers_list_comes_back_in_its_own_order() {
+    let pki = Pki::new();
+    pki.leaf("rsa", "rsa:2048");
+    let string = "AES128-SHA:ECDHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES128-SHA256:CAMELLIA256-SHA:\
+                  ARIA128-GCM-SHA256:AES256-GCM-SHA384:NULL-SHA256:@SECLEVEL=0";
+    let options = ["-tls1_2", "-serverpref", "-cipher", string];
+    let server = Server::openssl(&pki.options("rsa"), &options, pki.folder());
+    let seen = look(server.port, Depth::Suites).await;
+    let [version] = seen.tls.as_ref().unwrap().versions.as_slice() else {
+        panic!("{seen:?}");
+    };
+    let configured = [
+        "TLS_RSA_WITH_AES_128_CBC_SHA",
+        "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+        "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256",
+        "TLS_RSA_WITH_CAMELLIA_256_CBC_SHA",
+        "TLS_RSA_WITH_ARIA_128_GCM_SHA256",
+        "TLS_RSA_WITH_AES_256_GCM_SHA384",
+        "TLS_RSA_WITH_NULL_SHA256",
+    ];
+    assert_eq!(names(version), configured);
+    assert_eq!((version.server_order, version.complete), (Some(true), true));
+    // Without the option the client's order decides, and the set is the same.
+    let options = ["-tls1_2", "-cipher", string];
+    let server = Server::openssl(&pki.options("rsa"), &options, pki.folder());
+    let seen = look(server.port, Depth::Suites).await;
+    let version = &seen.tls.unwrap().versions[0];
+    assert_eq!(version.server_order, Some(false));
+    let set = |names: &[&'static str]| names.iter().copied().collect::<BTreeSet<_>>();
+    assert_eq!(set(&names(version)), set(&configured));
+}
+
+#[tokio::test]
+async fn everything_that_openssl_has_is_found() {
+    let pki = Pki::new();
+    pki.leaf("rsa", "rsa:2048").leaf("ec", "ec:prime256v1");
+    let all_of_them = "ALL:COMPLEMENTOFALL:!PSK:!SRP:@SECLEVEL=0";
+    let (cert, key) = (pki.path("ec.pem"), pki.path("ec.key"));
+    let options = [
+        "-tls1_2",
+        "-dcert",
+        &cert,
+        "-dkey",
+        &key,
+        "-psk",
+        "0a0b",
+        "-cipher",
+        "ALL:COMPLEMENTOFALL:@SECLEVEL=0",
+    ];
+    let server = Server::openssl(&pki.options("rsa"), &options, pki.folder());
+    let seen = look(server.port, Depth::Suites).await;
+    let version = &seen.tls.as_ref().unwrap().versions[0];
+    let found: BTreeSet<String> = names(version).into_iter().map(str::to_owned).collect();
+    // The server has no DSA key.
+    let expected = openssl_ciphers(all_of_them);
+    let missing: Vec<&String> = expected
+        .iter()
+        .filter(|name| !name.contains("_DSS_") && !found.contains(*name))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert!(found.iter().any(|name| name.starts_with("TLS_PSK_WITH")));
+    assert!(
+        found
+            .iter()
+            .all(|name| all().any(|suite| suite.name == name))
+    );
+    assert!(version.complete);
+}
+
+#[tokio::test]
+async fn versions_are_those_that_are_switched_on() {
+    let pki = Pki::new();
+    pki.leaf("rsa", "rsa:2048");
+    let weak = ["-cipher", "ALL:@SECLEVEL=0"];
+    let table: &[(&[&str], &[Version])] = &[
+        (
+            &weak,
+            &[
+                Version::Tls10,
+                Version::Tls11,
+                Version::Tls12,
+                Version::Tls13,
+            ],
+        ),
+        (
+            &["-no_tls1_1", weak[0], weak[1]],
+            &[Version::Tls10, Version::Tls12, Version::Tls13],
+        ),
+        (&["-tls1", weak[0], weak[1]], &[Version::Tls10]),
+        (&["-tls1_3"], &[Version::Tls13]),
+        (&[], &[Version::Tls12, Version::Tls13]),
+    ];
+    for (options, expected) in table {
+        let server = Server::openssl(&pki.options("rsa"), options, pki.folder());
+        for depth in [Depth::Versions, Depth::Suites] {
+            let seen = look(server.port, depth).await;
+            assert_eq!(seen.outcome, Outcome::Certificate);
+            assert_eq!(versions(&seen), *expected, "{options:?} {depth:?}");
+        }
+    }
+}
