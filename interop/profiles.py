@@ -57,6 +57,8 @@ WANTED = {
     "device-ldevid": Wanted({"CN": "Infusion pump", "serialNumber": "SN-4711"},
                             [x509.OtherName(HARDWARE_MODULE, hardware_module("SN-4711")),
                              x509.UniformResourceIdentifier("https://id.gs1.org/01/51022222233336/21/SN-4711")]),
+    "device-rsa": Wanted({"CN": "CT scanner", "serialNumber": "SN-4712"}, dns("ct-2.mercy.example")),
+    "device-small": Wanted({"serialNumber": "SN-4713"}, dns("pump-13.mercy.example")),
     "dicom-node": Wanted({"CN": "PACS", "serialNumber": "SN-12"},
                          [*dns("pacs.mercy.example"), x509.IPAddress(ipaddress.ip_address("10.30.0.7"))]),
     "direct-address": Wanted({"CN": "ada@direct.mercy.example"}, [x509.RFC822Name("ada@direct.mercy.example")]),

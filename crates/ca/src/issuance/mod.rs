@@ -140,6 +140,7 @@ impl Ca {
                 .await?;
             return Ok(Outcome::Pending(id));
         }
+        plan::check_server_key(&state, &route, &request)?;
         let subscriber = Subscriber::of(&route, &mut request).await?;
         let plan = plan::plan(
             &state,

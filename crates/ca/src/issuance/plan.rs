@@ -10,7 +10,7 @@ use x509::ext::{BasicConstraints, KeyUsage, SubjectAltName};
 use x509::{CertificationRequest, GeneralName, KeyAlgorithm, Name, PublicKey, Time, oids};
 
 use super::names::{self, Names};
-use super::request::{Backdate, IssueRequest};
+use super::request::{Backdate, IssueRequest, Source};
 use super::subject;
 use super::text::check_text;
 use crate::authority::{Authority, AuthorityState, IssuerState};
@@ -239,6 +239,33 @@ pub fn csr_refusal(error: x509::CsrError) -> Refusal {
         Some(accepted) => refusal.accepted(accepted),
         None => refusal,
     }
+}
+
+/// A key is made here only where the profile says so: one that never travels cannot be lost on the way.
+pub(crate) fn check_server_key(
+    state: &State,
+    route: &Route,
+    request: &IssueRequest,
+) -> Result<(), Refusal> {
+    let generates = matches!(request.source, Source::Generate { .. });
+    if !generates || route.profile.profile.server_keys() {
+        return Ok(());
+    }
+    let allowing: Vec<&str> = state
+        .profiles
+        .values()
+        .filter(|known| known.profile.server_keys())
+        .map(|known| known.profile.name())
+        .collect();
+    Err(Refusal::new(
+        "key.on-server",
+        route.source.clone(),
+        "this profile gives no certificate to a key that is made here",
+    )
+    .accepted(format!(
+        "a CSR with a key of the subscriber's own, or a profile with server-keys = true: {}",
+        allowing.join(", ")
+    )))
 }
 
 /// Applies every rule to key, names, subject and validity.

@@ -16,6 +16,11 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         "device-ldevid",
         include_str!("../../profiles/device-ldevid.toml"),
     ),
+    ("device-rsa", include_str!("../../profiles/device-rsa.toml")),
+    (
+        "device-small",
+        include_str!("../../profiles/device-small.toml"),
+    ),
     ("dicom-node", include_str!("../../profiles/dicom-node.toml")),
     (
         "direct-address",

@@ -158,6 +158,7 @@ fn build(raw: Raw, findings: &mut Findings<'_>) -> Option<Profile> {
         let at = raw.permission.roles.span();
         findings.error(at, "permission.approvals", "R07", "at most 5 approvals");
     }
+    let server_keys = raw.keys.server_keys;
     let mut profile = Profile {
         name: raw.name.into_inner(),
         title: raw.title,
@@ -166,6 +167,7 @@ fn build(raw: Raw, findings: &mut Findings<'_>) -> Option<Profile> {
         citations: raw.citations,
         policies,
         algorithms,
+        server_keys,
         subject,
         names,
         min_names,

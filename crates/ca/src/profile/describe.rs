@@ -40,7 +40,7 @@ pub(super) fn describe(profile: &Profile) -> serde_json::Value {
         "issued-by": profile.issued_by,
         "citations": profile.citations,
         "policies": profile.policies.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "keys": { "algorithms": profile.algorithms },
+        "keys": { "algorithms": profile.algorithms, "server-keys": profile.server_keys },
         "subject": subject,
         "names": names,
         "usage": {

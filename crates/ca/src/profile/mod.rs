@@ -203,6 +203,7 @@ pub struct Profile {
     citations: Vec<String>,
     policies: Vec<Oid>,
     algorithms: Vec<KeyAlgorithm>,
+    server_keys: bool,
     subject: BTreeMap<Attribute, AttributeRule>,
     names: BTreeMap<NameKind, NameRule>,
     min_names: u16,
@@ -262,6 +263,11 @@ impl Profile {
     /// Key algorithms it takes; the first is what Ward generates.
     pub fn algorithms(&self) -> &[KeyAlgorithm] {
         &self.algorithms
+    }
+
+    /// Whether Ward may make the key, and give it away once. Elsewhere a key never leaves whoever it belongs to.
+    pub fn server_keys(&self) -> bool {
+        self.server_keys
     }
 
     /// The subject's template.

@@ -31,6 +31,8 @@ pub(super) struct Raw {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RawKeys {
     pub(super) algorithms: Spanned<Vec<Spanned<String>>>,
+    #[serde(default)]
+    pub(super) server_keys: bool,
 }
 
 #[derive(Debug, Deserialize)]

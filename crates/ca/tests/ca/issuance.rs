@@ -21,6 +21,8 @@ on_both!(
     a_request_may_say_from_when_and_until_when,
     many_at_once_have_different_serials,
     a_generated_key_is_given_once,
+    r05_a_key_is_made_here_only_where_the_profile_says_so,
+    r05_small_devices_get_small_certificates,
     names_keep_their_form,
 );
 
@@ -321,6 +323,69 @@ async fn a_generated_key_is_given_once(postgres: bool) {
         dump.iter()
             .all(|row| !row.text(0).unwrap().contains("PRIVATE KEY"))
     );
+}
+
+/// For each built-in profile that needs no second person (a profile that does takes CSRs only, for another reason): with
+/// `server-keys` a generated key is certified, without it is refused and the refusal says where it would not be.
+async fn r05_a_key_is_made_here_only_where_the_profile_says_so(postgres: bool) {
+    let house = House::new(postgres).await;
+    let mut refused = Vec::new();
+    for (name, _) in ca::profile::BUILT_IN {
+        let profile = &house.ca.profile(name).unwrap().profile;
+        if profile.approvals() > 0 || profile.is_authority() {
+            continue;
+        }
+        let like = crate::tools::request_for(name, profile.algorithms()[0]);
+        let ca::Source::Csr(csr) = &like.source else {
+            panic!("a CSR")
+        };
+        let names = csr.ext::<x509::ext::SubjectAltName>().unwrap();
+        let mut request = IssueRequest::generate(
+            *name,
+            None,
+            KeyPackage::Pem,
+            csr.subject().clone(),
+            names.unwrap_or_default().0,
+        );
+        request.evidence.clone_from(&like.evidence);
+        request.workstation = like.workstation;
+        request.authority.clone_from(&like.authority);
+        match (profile.server_keys(), house.issue(request).await) {
+            (true, issued) => assert!(issued.unwrap().key.is_some(), "{name}"),
+            (false, Ok(_)) => panic!("{name}"),
+            (false, Err(error)) => {
+                let refusal = error.refusal().unwrap();
+                assert_eq!(refusal.rule, "key.on-server", "{name}");
+                assert_eq!(refusal.source, format!("profile {name} v1"));
+                let accepted = refusal.accepted.as_deref().unwrap();
+                assert!(accepted.contains("device-rsa, device-small"), "{accepted}");
+                refused.push(*name);
+            }
+        }
+        // The same names with a key of the subscriber's own.
+        house.issue(like).await.unwrap();
+    }
+    // People who are at their machine, and what signs on Ward's behalf.
+    for name in ["workstation-session", "ocsp-responder", "sdc-provider"] {
+        assert!(refused.contains(&name), "{name}: {refused:?}");
+    }
+    let events = house.events("certificate.refuse").await;
+    assert_eq!(events.len(), refused.len());
+}
+
+/// RFC 6066 §4: 1,024 octets are the second smallest fragment that a client may ask for. RFC 5246 §7.4.2: before the one
+/// certificate of a Certificate message stand a type, and three lengths of three octets each.
+async fn r05_small_devices_get_small_certificates(postgres: bool) {
+    let house = House::new(postgres).await;
+    for algorithm in [KeyAlgorithm::EcdsaP256, KeyAlgorithm::Rsa2048] {
+        let request = crate::tools::request_for("device-small", algorithm);
+        let issued = house.issue(request).await.unwrap();
+        let message = 1 + 3 + 3 + 3 + issued.der.len();
+        assert!(message <= 1024, "{algorithm}: {message} octets");
+        let usual = crate::tools::request_for("device-ldevid", algorithm);
+        let usual = house.issue(usual).await.unwrap();
+        assert!(issued.der.len() + 100 < usual.der.len());
+    }
 }
 
 async fn names_keep_their_form(postgres: bool) {

@@ -101,7 +101,7 @@ fn line(profile: &Profile) -> String {
         .exception_validity()
         .map_or_else(String::new, |length| format!(" exception {length}"));
     format!(
-        "{}\n  class {} by {} | roles {} | approvals {} | evidence {}\n  names {}\n  keys {}\n  \
+        "{}\n  class {} by {} | roles {} | approvals {} | evidence {}\n  names {}\n  keys {}{}\n  \
          key usage {} | extended {}\n  validity {} max {}{exception} {}\n",
         profile.name(),
         field(profile, "/class"),
@@ -111,6 +111,11 @@ fn line(profile: &Profile) -> String {
         profile.evidence(),
         names(profile),
         field(profile, "/keys/algorithms"),
+        if profile.server_keys() {
+            " | made by Ward"
+        } else {
+            ""
+        },
         key_usage(profile),
         field(profile, "/usage/extended"),
         profile.default_validity(),

@@ -42,13 +42,14 @@ pub(crate) fn request_for(profile: &str, algorithm: KeyAlgorithm) -> IssueReques
             "CN=CT1,serialNumber=CT-7",
             vec![dns("ct1.rad.example.org"), ip()],
         ),
-        "device-ldevid" => (
+        "device-ldevid" | "device-rsa" => (
             "CN=Pump 7,serialNumber=SN-4711",
             vec![
                 hardware(),
                 uri("https://id.gs1.org/01/51022222233336/21/SN-4711"),
             ],
         ),
+        "device-small" => ("serialNumber=SN-4711", vec![dns("pump7.icu.example.org")]),
         "eap-tls-client" => ("CN=pump7", vec![dns("pump7.icu.example.org")]),
         "clinician-logon" | "workstation-session" => ("CN=Ada Lovelace", vec![upn()]),
         "vpn-client" => ("CN=Ada Lovelace", vec![upn(), email("ada@example.org")]),
