@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests are tests.
 
 mod decisions;
+mod limits;
 mod people;
 mod renewals;
 mod rights;
 mod support;
+mod udi;
 mod webhook;

@@ -36,10 +36,10 @@ impl Registration {
             }
             _ => self.by_serial(claim, who, &named).await?,
         };
-        if let Who::Vendor { serial, .. } = who
-            && *serial != found.serial
+        if let Who::Vendor { named, .. } = who
+            && !named.is(&found.serial, found.asset.as_ref())
         {
-            return Err(other(serial, &found.serial).into());
+            return Err(other(named, &found).into());
         }
         self.check_named(&named, &found).await?;
         if let Some(asset) = &found.asset {
@@ -58,11 +58,18 @@ impl Registration {
     }
 
     async fn by_serial(&self, claim: &Claim, who: &Who, named: &[Named]) -> Result<Found, Stop> {
-        let serial = match who {
-            Who::Vendor { serial, .. } => serial.clone(),
-            _ => first(&claim.endpoint.serial_from, named)?,
+        let meant = match who {
+            Who::Vendor { named, .. } => named,
+            _ => first(claim, named)?,
         };
+        let mut serial = meant.serial.clone();
         let mut found = self.fleet.find_serial(&serial, None).await?;
+        if found.is_empty() && meant.text != serial {
+            found = self.fleet.find_serial(&meant.text, None).await?;
+            if !found.is_empty() {
+                serial.clone_from(&meant.text);
+            }
+        }
         let known = !found.is_empty();
         found.retain(|asset| asset.state != AssetState::Retired);
         if known && found.is_empty() {
@@ -77,6 +84,8 @@ impl Registration {
         if found.is_empty() {
             return unregistered(claim, right, serial);
         }
+        let (product, others) = found.into_iter().partition(|asset| meant.fits(asset));
+        let mut found = of_product(meant, product, &others)?;
         if let Some(right) = right {
             let refused = found.iter().find_map(|asset| right.covers(asset).err());
             found.retain(|asset| right.covers(asset).is_ok());
@@ -102,13 +111,14 @@ impl Registration {
     /// Refuses a request that names another device than the one that it is for. A common name may be anything but the
     /// serial number of another asset.
     async fn check_named(&self, named: &[Named], found: &Found) -> Result<(), Stop> {
-        for Named { field, serial } in named {
-            if *serial == found.serial {
+        for one in named {
+            if one.is(&found.serial, found.asset.as_ref()) {
                 continue;
             }
-            if *field != SerialField::CommonName {
-                return Err(other(serial, &found.serial).into());
+            if one.field != SerialField::CommonName {
+                return Err(other(one, found).into());
             }
+            let serial = &one.serial;
             let own = found.asset.as_ref().is_some_and(|asset| {
                 asset
                     .host_names
@@ -117,7 +127,7 @@ impl Registration {
             });
             let theirs = !own && !self.fleet.find_serial(serial, None).await?.is_empty();
             if theirs {
-                return Err(other(serial, &found.serial).into());
+                return Err(other(one, found).into());
             }
         }
         Ok(())
@@ -125,27 +135,55 @@ impl Registration {
 }
 
 /// The serial number that the request names, where the endpoint looks for it.
-fn first(places: &[SerialField], named: &[Named]) -> Result<String, Stop> {
-    let mut found = places
-        .iter()
-        .filter_map(|place| named.iter().find(|named| named.field == *place));
+fn first<'a>(claim: &Claim, named: &'a [Named]) -> Result<&'a Named, Stop> {
+    let places = claim.endpoint.serial_from.iter();
+    let mut found = places.filter_map(|place| named.iter().find(|named| named.field == *place));
+    let unread = serial::unread_udi(claim.subject(), &claim.names()?);
+    let why = unread.map_or_else(String::new, |why| format!("; its UDI: {why}"));
     match found.next() {
-        Some(named) => Ok(named.serial.clone()),
+        Some(named) => Ok(named),
         None => Err(refusal(
             "enrolment.serial.none",
-            "the request does not say which device it is for",
+            format!("the request does not say which device it is for{why}"),
         )
         .accepted("the device's serial number as serialNumber of the subject, as hardwareModuleName, in a UDI, or as common name")
         .into()),
     }
 }
 
-fn other(named: &str, own: &str) -> access::Refusal {
+fn other(named: &Named, found: &Found) -> access::Refusal {
+    let own = &found.serial;
+    let theirs = match (&named.di, named.serial == *own) {
+        (Some(di), true) => format!("serial number {own} of product {di}"),
+        _ => format!("serial number {}", named.serial),
+    };
+    let udi = found.asset.as_ref().and_then(|asset| asset.udi.as_ref());
+    let product = udi.filter(|_| named.serial == *own);
+    let product = product.map_or_else(String::new, |udi| format!(" of product {}", udi.di));
     refusal(
         "enrolment.serial.other",
-        format!("the request names serial number {named}, and it is for {own}"),
+        format!("the request names {theirs}, and it is for {own}{product}"),
     )
     .accepted(format!("a request that names {own}, or no serial number"))
+}
+
+/// Those that the UDI of the request may mean: where one has its device identifier, no other that has none.
+fn of_product(
+    meant: &Named,
+    mut product: Vec<Asset>,
+    others: &[Asset],
+) -> Result<Vec<Asset>, access::Refusal> {
+    if let (true, Some(one)) = (product.is_empty(), others.first()) {
+        let found = Found {
+            serial: one.serial.clone(),
+            asset: Some(one.clone()),
+        };
+        return Err(other(meant, &found));
+    }
+    if meant.di.is_some() && product.iter().any(|asset| asset.udi.is_some()) {
+        product.retain(|asset| asset.udi.is_some());
+    }
+    Ok(product)
 }
 
 fn unregistered(claim: &Claim, right: Option<&Right>, serial: String) -> Result<Found, Stop> {

@@ -37,7 +37,7 @@ pub(super) fn first(
     let link = device
         .asset
         .and_then(|asset| asset.udi.as_ref())
-        .and_then(|udi| udi_link(&udi.di, device.serial));
+        .and_then(|udi| udi_link(udi, device.serial));
     let module = |name: &&GeneralName| {
         name.as_hardware_module_name()
             .is_some_and(|(_, serial)| serial == device.serial.as_bytes())

@@ -8,10 +8,11 @@ use subtle::ConstantTimeEq;
 use x509::path::{self, PathOptions, Profile, TrustAnchor};
 use x509::{Certificate, Time};
 
+use super::Registration;
 use super::asset::check_state;
 use super::claim::{Claim, Holder, Proof};
+use super::serial::{self, Named};
 use super::stop::{Stop, refusal};
-use super::{Registration, serial};
 use crate::device::right::{self, Credential, RIGHT_RECORDS, Right};
 use crate::device::{DeviceError, Endpoint};
 
@@ -24,7 +25,7 @@ pub(super) enum Who {
     Vendor {
         right: Box<Right>,
         certificate: Box<Certificate>,
-        serial: String,
+        named: Named,
     },
     Holder(Box<Holder>),
     /// Nobody: only a person can help.
@@ -202,7 +203,7 @@ impl Registration {
                 why = format!("enrolment right {}: {error}", right.id);
                 continue;
             }
-            let Some(serial) = serial::of_certificate(leaf, *serial_field) else {
+            let Some(named) = serial::of_certificate(leaf, *serial_field) else {
                 why = format!(
                     "enrolment right {}: the manufacturer's certificate has no serial number where it should",
                     right.id
@@ -212,7 +213,7 @@ impl Registration {
             return Ok(Who::Vendor {
                 right: Box::new(right.clone()),
                 certificate: Box::new(leaf.clone()),
-                serial,
+                named,
             });
         }
         Err(Stop::Unknown(why))
