@@ -14,6 +14,7 @@ on_both!(
     r24_what_nobody_used_is_revoked,
     r24_what_was_used_is_not_revoked,
     r24_a_spare_ends_with_its_asset,
+    r24_spares_have_profiles_whose_keys_are_made_here,
     r24_of_two_releases_one_gets_it,
     r02_a_spare_survives_a_new_key_encrypting_key,
 );
@@ -52,6 +53,30 @@ async fn approve(house: &House, request: &RequestId) {
 async fn release(house: &House, spare: &Spare) -> Result<ReleasedSpare, fleet::FleetError> {
     let permit = house.permit(Action::ManageAssets);
     house.fleet.release_spare(permit, &spare.id, NOW).await
+}
+
+async fn r24_spares_have_profiles_whose_keys_are_made_here(postgres: bool) {
+    let house = House::new(postgres).await;
+    let asset = house.pump("SN-4711").await;
+    for (profile, expected) in [
+        ("sdc-provider", Some("key.on-server")),
+        ("device-rsa", None),
+        ("device-small", None),
+    ] {
+        let new = NewSpare {
+            asset: asset.id.clone(),
+            profile: profile.into(),
+            unused_after: NOW.0 + 30 * DAY,
+            algorithm: None,
+            note: String::new(),
+        };
+        let permit = house.permit(Action::ManageAssets);
+        let prepared = house.fleet.prepare_spare(permit, new, NOW).await;
+        match expected {
+            None => assert_eq!(prepared.unwrap().state, SpareState::Prepared, "{profile}"),
+            Some(expected) => assert_eq!(rule(prepared), expected, "{profile}"),
+        }
+    }
 }
 
 async fn r24_two_people_release_a_spare_once(postgres: bool) {
