@@ -104,6 +104,8 @@ const LIVE: &str = select!(
     "WHERE h.asset = $1 AND h.ended IS NULL AND c.not_after >= $2 \
     AND (r.reason IS NULL OR r.reason = 8 OR r.reason = 6) ORDER BY h.held_at DESC, c.id DESC"
 );
+const SINCE: &str = "SELECT held_at FROM holdings WHERE asset = $1 AND held_at > $3 AND endpoint = $2 \
+    ORDER BY held_at DESC LIMIT $4";
 const BY_SHA256: &str = select!("WHERE h.sha256 = $1");
 
 impl Fleet {
@@ -142,6 +144,22 @@ impl Fleet {
         let params = params![asset, now.seconds()];
         let rows = self.store().query(LIVE, params).await?;
         rows.iter().map(read).collect()
+    }
+
+    /// When an asset was given certificates through an endpoint since a moment, the newest first, at most so many.
+    pub async fn held_since(
+        &self,
+        asset: &str,
+        endpoint: &str,
+        since: Timestamp,
+        most: u32,
+    ) -> Result<Vec<i64>> {
+        let params = params![asset, endpoint, since, i64::from(most)];
+        let rows = self.store().look_up(SINCE, params).await?;
+        Ok(rows
+            .iter()
+            .map(|row| row.int(0))
+            .collect::<store::Result<_>>()?)
     }
 
     /// Who holds a certificate, and how they came by it; `None` if it is no asset's.

@@ -132,13 +132,6 @@ pub(crate) fn start(
         leased(
             services,
             &stop,
-            ("device enrolment left undone", &holder),
-            Duration::from_secs(5),
-            |services| async move { services.devices.resume(services.now()).await },
-        ),
-        leased(
-            services,
-            &stop,
             ("device enrolment pruning", &holder),
             Duration::from_secs(600),
             |services| async move { services.devices.prune(services.now()).await.map(drop) },

@@ -14,7 +14,7 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use store::Store;
 
-use super::{CsrAttributes, DeviceError, Webhook};
+use super::{Chain, CsrAttributes, DeviceError, Webhook};
 use crate::acme::Rate;
 
 /// The kind under which endpoints are kept.
@@ -38,6 +38,8 @@ pub struct Endpoint {
     /// Where a request says which device it is for, in this order.
     pub serial_from: Vec<SerialField>,
     pub renewal: Renewal,
+    /// How much of its chain goes along with a certificate.
+    pub chain: Chain,
     pub est: EstPolicy,
     pub scep: ScepPolicy,
     pub cmp: CmpPolicy,
@@ -61,6 +63,7 @@ impl Default for Endpoint {
             names: NamesFrom::Register,
             serial_from: SerialField::ALL.to_vec(),
             renewal: Renewal::default(),
+            chain: Chain::default(),
             est: EstPolicy::default(),
             scep: ScepPolicy::default(),
             cmp: CmpPolicy::default(),
@@ -265,6 +268,8 @@ pub struct EndpointLimits {
     pub wrong: Rate,
     /// Requests that wait for a person, at any time.
     pub pending: u32,
+    /// Certificates for one asset within 24 hours, and requests of it that wait; 0 is any number.
+    pub per_asset_per_day: u32,
 }
 
 impl Default for EndpointLimits {
@@ -273,6 +278,7 @@ impl Default for EndpointLimits {
             wrong_per_peer: Rate::new(20, 600),
             wrong: Rate::new(1000, 600),
             pending: 1000,
+            per_asset_per_day: 20,
         }
     }
 }
@@ -375,6 +381,7 @@ const LONGEST_NAME: usize = 32;
 const MOST_NETWORKS: usize = 100;
 /// A year: whatever is in storage for longer is enrolled anew.
 const LONGEST_GRACE: u32 = 366 * 86_400;
+const MOST_PER_DAY: u32 = 1000;
 const LONGEST_PREVIOUS: u32 = 90 * 86_400;
 
 /// Refuses the first thing that could not work or would hurt.
@@ -416,9 +423,27 @@ pub(crate) fn check(endpoint: &Endpoint, ca: &Ca) -> Result<(), Refusal> {
     if renewal.grace > LONGEST_GRACE {
         return Err(refusal("renewal.grace", "too long after the end").accepted("at most 366 days"));
     }
+    if endpoint.limits.per_asset_per_day > MOST_PER_DAY {
+        return Err(
+            refusal("limits.per_asset_per_day", "no limit to a device in a loop")
+                .accepted(format!("at most {MOST_PER_DAY}; 0 for any number")),
+        );
+    }
     if matches!(renewal.previous, Previous::RevokeAfter(seconds) if seconds > LONGEST_PREVIOUS) {
         return Err(refusal("renewal.previous", "two certificates for too long")
             .accepted("revoke-after at most 90 days, or keep"));
+    }
+    if endpoint.est.server_keygen
+        && !ca
+            .profile(&endpoint.profile)
+            .is_ok_and(|known| known.profile.server_keys())
+    {
+        let message = format!(
+            "profile {} gives no certificate to a key that is made here",
+            endpoint.profile
+        );
+        return Err(refusal("est.server_keygen", message)
+            .accepted("a profile with server-keys = true, or keys that devices make"));
     }
     endpoint.est.csr_attributes.check()?;
     match &endpoint.webhook {

@@ -4,6 +4,7 @@
 //! `registration`, which decides who asks, for which asset, and whether they may. Like everything in this room it has no
 //! listener, reads no clock and fetches nothing: the webhook's caller is passed in.
 
+mod chain;
 mod cmp;
 mod desk;
 mod door;
@@ -27,6 +28,7 @@ use audit::Timestamp;
 use bytes::Bytes;
 use http::Method;
 
+pub use chain::Chain;
 pub use desk::{Desk, EndpointUse, NewCredential, NewRight, RightView, StoredEndpoint};
 pub use endpoint::{
     Approval, BadNetwork, CmpPolicy, ENDPOINT_RECORDS, Endpoint, EndpointLimits, EstPolicy,
@@ -169,13 +171,11 @@ impl Devices {
         self.inner.endpoints.refresh(self.inner.ca.store()).await
     }
 
-    /// Takes up what a restart or a dead node left half done.
-    pub async fn resume(&self, _now: Timestamp) -> Result<(), DeviceError> {
-        Ok(())
-    }
-
-    /// Removes what nobody can use any more. Certificates stay. Says how many rows went.
+    /// Closes what was decided against while its device was away, and removes what nobody can use any more. Certificates
+    /// stay. Says how many rows went. There is nothing else to take up after a restart: what was approved is issued when
+    /// its device asks again, and a question to a webhook that a crash cut off has written nothing.
     pub async fn prune(&self, now: Timestamp) -> Result<u64, DeviceError> {
+        self.registration().settle(now).await?;
         let registrations = registration::prune(self.ca(), now).await?;
         Ok(registrations + cmp::prune(self, now).await?)
     }

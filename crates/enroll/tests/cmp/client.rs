@@ -159,8 +159,7 @@ impl<'a> Talk<'a> {
                     ra.verify_signed_by(&key).is_ok()
                 };
                 let issuers = self.house.ca.issuers();
-                let issuer = issuers.iter().find(issued).unwrap();
-                assert!(answer.extra_certs.contains(issuer.certificate()));
+                assert!(issuers.iter().any(|issuer| issued(&issuer)));
             }
         }
     }

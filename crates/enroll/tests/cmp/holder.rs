@@ -1,12 +1,15 @@
 //! Devices that sign with a certificate: the manufacturer's, or one of Ward.
 
+use enroll::device::{Chain, Endpoint};
 use x509::cmp::{Body, CertStatus, Message, RevDetails, Status};
 use x509::crmf::{Attribute, CertId, CertTemplate};
 use x509::ext::{CrlReason, ExtensionValue};
 use x509::{Certificate, GeneralName, der, oids};
 
-use crate::client::{ALGORITHM, Protect, Talk, certificate, given, ir, new_key, refused, request};
-use crate::support::House;
+use crate::client::{
+    ALGORITHM, Protect, Talk, certificate, given, ir, new_key, refused, request, response,
+};
+use crate::support::{HOUR, House, endpoint};
 
 pub(crate) async fn r09_a_vendor_certificate_opens_the_door(postgres: bool) {
     let house = House::new(postgres).await;
@@ -82,6 +85,86 @@ fn sign_without_chain(
     let mut message = Message::new(header, body);
     message.protection = Some(key.sign(ALGORITHM, &message.protected_part()).unwrap());
     message.encode()
+}
+
+/// RFC 9483 §3.3: what protects the message comes first, whatever the endpoint says about chains.
+pub(crate) async fn r05_extra_certs_hold_no_more_than_there_is_room_for(postgres: bool) {
+    let house = House::new(postgres).await;
+    let issuer = house.ca.issuer("devices").unwrap().certificate().clone();
+    for (chain, above) in [(Chain::Whole, vec![issuer]), (Chain::Leaf, vec![])] {
+        let name = format!("with-{}", above.len());
+        let base = endpoint(&name);
+        house.put(Endpoint { chain, ..base }).await;
+        let serial = format!("SN-{}", above.len() + 1);
+        let right = house.secret(&[&serial], None).await;
+        let mut talk = Talk::new(&house, &name, right);
+        talk.implicit = true;
+        let key = new_key();
+        let answer = talk.say(ir(&key, &serial)).await;
+        assert_eq!(answer.extra_certs, above, "{chain:?}");
+        let first = given(&answer);
+
+        let mut talk = Talk::new(&house, &name, holder(&key, &first));
+        talk.implicit = true;
+        let subject = first.subject().clone();
+        let update = request(&new_key(), subject, vec![old_cert_id(&first)]);
+        let answer = talk.say(Body::Kur(vec![update])).await;
+        given(&answer);
+        let (protection, rest) = answer.extra_certs.split_first().unwrap();
+        let usage = protection.ext::<x509::ext::ExtKeyUsage>().unwrap();
+        assert_eq!(usage.unwrap().0, [oids::EKU_CMC_RA]);
+        assert_eq!(rest, above, "{chain:?}");
+    }
+}
+
+/// A pump that was in storage until after the end of its certificate; and one that was there for too long.
+pub(crate) async fn r05_a_key_update_after_the_end_within_grace(postgres: bool) {
+    let house = House::new(postgres).await;
+    let mut door = endpoint("patient");
+    door.renewal.grace = 30 * 86_400;
+    house.put(door).await;
+    let right = house.secret(&["SN-1"], None).await;
+    let mut talk = Talk::new(&house, "patient", right);
+    talk.implicit = true;
+    let key = new_key();
+    let first = given(&talk.say(ir(&key, "SN-1")).await);
+    let subject = first.subject().clone();
+    let update = || {
+        let body = request(&new_key(), subject.clone(), vec![old_cert_id(&first)]);
+        (Talk::new(&house, "patient", holder(&key, &first)), body)
+    };
+    let end = first.not_after().0 - house.now().seconds();
+    house.pass((end + 29 * 86_400) * 1000);
+    let (mut talk, body) = update();
+    let second = given(&talk.say(Body::Kur(vec![body])).await);
+    assert!(second.not_after() > first.not_after());
+    house.pass(2 * 24 * HOUR);
+    let (mut talk, body) = update();
+    assert!(!refused(&talk.say(Body::Kur(vec![body])).await).is_empty());
+}
+
+/// RFC 9810 §5.2.3: a rejection, whose words say from when on another request is heard.
+pub(crate) async fn r05_a_device_in_a_loop_is_told_so(postgres: bool) {
+    let house = House::new(postgres).await;
+    let mut door = endpoint("narrow");
+    door.limits.per_asset_per_day = 1;
+    house.put(door).await;
+    let right = house.secret(&["SN-1"], None).await;
+    let mut talk = Talk::new(&house, "narrow", right);
+    talk.implicit = true;
+    let key = new_key();
+    let first = given(&talk.say(ir(&key, "SN-1")).await);
+    for _ in 0..2 {
+        let mut talk = Talk::new(&house, "narrow", holder(&key, &first));
+        let subject = first.subject().clone();
+        let update = request(&new_key(), subject, vec![old_cert_id(&first)]);
+        let answer = talk.say(Body::Kur(vec![update])).await;
+        assert_eq!(answer.body.name(), "kup");
+        assert_eq!(refused(&answer), ["systemUnavail"]);
+        let words = response(&answer).status.text.join(" ");
+        assert!(words.contains("enrolment.limit.asset"), "{words}");
+    }
+    assert_eq!(house.events("enrolment.refuse").await.len(), 1);
 }
 
 /// A device with a certificate.

@@ -13,8 +13,9 @@ use x509::{CsrBuilder, assemble, der, oids};
 
 use client::{ALGORITHM, Talk, given, ir, new_key, refused, reply, response, subject};
 use holder::{
-    r09_a_device_revokes_its_own, r09_a_vendor_certificate_opens_the_door,
-    r09_key_update_by_the_old_certificate,
+    r05_a_device_in_a_loop_is_told_so, r05_a_key_update_after_the_end_within_grace,
+    r05_extra_certs_hold_no_more_than_there_is_room_for, r09_a_device_revokes_its_own,
+    r09_a_vendor_certificate_opens_the_door, r09_key_update_by_the_old_certificate,
 };
 use information::r09_information_for_devices;
 use support::{HOUR, House, on_both};
@@ -39,6 +40,9 @@ on_both!(
     r09_a_vendor_certificate_opens_the_door,
     r09_key_update_by_the_old_certificate,
     r09_a_device_revokes_its_own,
+    r05_extra_certs_hold_no_more_than_there_is_room_for,
+    r05_a_device_in_a_loop_is_told_so,
+    r05_a_key_update_after_the_end_within_grace,
     r09_polling_through_approval_and_a_restart,
     r09_information_for_devices,
     r09_possession_must_be_proved,

@@ -103,7 +103,7 @@ impl House {
 }
 
 /// An endpoint that renews whenever it is asked.
-fn endpoint(name: &str) -> Endpoint {
+pub(crate) fn endpoint(name: &str) -> Endpoint {
     let protocols = Protocols {
         cmp: true,
         ..Protocols::default()

@@ -12,6 +12,7 @@ on_both!(
     r07_an_unregistered_device_waits_for_a_second_person,
     r07_a_registered_device_waits_where_a_person_always_decides,
     r07_a_denied_device_stays_denied,
+    r07_what_was_decided_while_the_server_was_down_is_taken_up,
     r07_whoever_made_the_right_does_not_approve,
     r07_a_profile_may_ask_for_people,
     r07_a_right_is_counted_when_the_certificate_is,
@@ -206,4 +207,82 @@ async fn r07_a_right_is_counted_when_the_certificate_is(postgres: bool) {
     }
     assert_eq!(outcomes, ["issued", "unknown"], "the right was for one");
     assert_eq!((used().await, house.issued().await), (1, 1));
+}
+
+/// The server is down while people decide: nothing is issued without the device, and what was decided against stands in
+/// nobody's way.
+async fn r07_what_was_decided_while_the_server_was_down_is_taken_up(postgres: bool) {
+    let mut house = House::new(postgres).await;
+    let mut waits = endpoint("pumps");
+    waits.approval = Approval::Always;
+    waits.limits.pending = 3;
+    house.put(waits).await;
+    let serials = ["SN-1", "SN-2", "SN-3", "SN-4"];
+    let mut requests = Vec::new();
+    for serial in serials {
+        house.asset(serial, |_| {}).await;
+        requests.push(Key::new().request(&format!("serialNumber={serial}")));
+    }
+    let asked = |at: usize| Asked {
+        password: None,
+        ..Asked::by_password(&requests[at], "")
+    };
+    for (at, expected) in ["pending", "pending", "pending", "limit"]
+        .into_iter()
+        .enumerate()
+    {
+        assert_eq!(outcome(&house.ask(&asked(at), NOW).await), expected);
+    }
+    let all = house.ca.access().requests().await.unwrap();
+    let of = |serial: &str| {
+        let named = format!("serial number {serial},");
+        let mut found = all
+            .iter()
+            .filter(|request| request.summary.contains(&named));
+        found.next().unwrap().id.clone()
+    };
+    approve(&house, "sister", &of("SN-1")).await.unwrap();
+    let (boss, id) = (
+        permit(&house.ca, "sister", Action::ApproveRequests),
+        of("SN-2"),
+    );
+    let denied = house.ca.access().deny(boss, &id, Some("no such pump"), NOW);
+    denied.await.unwrap();
+
+    house.devices = house.second_server().await;
+    let states = async |now: Timestamp| {
+        house.devices.prune(now).await.unwrap();
+        let filter = RegistrationFilter::default();
+        let mut all = house
+            .desk
+            .registrations(&filter)
+            .await
+            .unwrap()
+            .registrations;
+        all.sort_by(|a, b| a.serial.cmp(&b.serial));
+        let state = |row: enroll::device::Registered| (row.serial, row.state.as_str());
+        all.into_iter().map(state).collect::<Vec<_>>()
+    };
+    let expected = |list: &[(&str, &'static str)]| -> Vec<(String, &'static str)> {
+        list.iter()
+            .map(|(serial, state)| ((*serial).to_owned(), *state))
+            .collect()
+    };
+    let after_restart = [
+        ("SN-1", "pending"),
+        ("SN-2", "refused"),
+        ("SN-3", "pending"),
+    ];
+    assert_eq!(states(NOW).await, expected(&after_restart));
+    assert_eq!(house.issued().await, 0);
+    for (at, expected) in ["issued", "enrolment.denied", "pending", "pending"]
+        .into_iter()
+        .enumerate()
+    {
+        assert_eq!(outcome(&house.ask(&asked(at), NOW).await), expected, "{at}");
+    }
+    let fifteen_days = Timestamp(NOW.0 + 15 * DAY);
+    let late = states(fifteen_days).await;
+    let undecided = [("SN-1", "issued"), ("SN-3", "refused"), ("SN-4", "refused")];
+    assert_eq!(late, expected(&undecided), "SN-2 is forgotten after a week");
 }

@@ -9,7 +9,7 @@ use x509::ext::SubjectAltName;
 use x509::{Certificate, Time};
 
 use crate::support::{
-    Asked, DAY, House, Key, NOW, certificate, endpoint, on_both, outcome, permit,
+    Asked, DAY, House, Key, NOW, certificate, endpoint, on_both, outcome, permit, text,
 };
 
 on_both!(
@@ -60,6 +60,12 @@ async fn r05_when_a_certificate_may_be_renewed(postgres: bool) {
         let then = Timestamp(NOW.0 + days * DAY);
         let reply = house.ask(&Asked::by_certificate(&csr, &issued), then).await;
         assert_eq!(outcome(&reply), expected, "after {days} days");
+        if expected == "enrolment.renewal.early" {
+            let life = issued.not_after().0 - issued.not_before().0;
+            let half = Time(issued.not_before().0 + life / 2).to_string();
+            let (day, words) = (&half[..10], text(&reply));
+            assert!(words.contains(day), "{words}: {half}");
+        }
     }
 }
 

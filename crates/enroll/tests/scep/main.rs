@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod authority;
+mod chains;
 mod device;
 mod enrolment;
 mod lookup;

@@ -10,8 +10,10 @@ on_both!(
     rfc8894_2_4_a_renewal_by_either_message,
     r11_a_revoked_certificate_renews_nothing,
     r05_an_expired_certificate_renews_within_grace,
+    r05_who_is_too_early_learns_when_to_come,
     r09_a_foreign_certificate_renews_nothing,
     r08_a_renewal_is_of_the_same_device,
+    r05_a_device_in_a_loop_learns_what_stops_it,
 );
 
 async fn enrolled(house: &House, serial: &str) -> (Device, Certificate) {
@@ -84,6 +86,30 @@ async fn r05_an_expired_certificate_renews_within_grace(postgres: bool) {
     assert!(answer.issued().not_after() > first.not_after());
 }
 
+/// `renewal.from`: after half of the certificate's life, and not a second before.
+async fn r05_who_is_too_early_learns_when_to_come(postgres: bool) {
+    let house = House::new(postgres).await;
+    let mut door = endpoint("pumps");
+    door.renewal.from = 50;
+    house.put(door).await;
+    let (device, first) = enrolled(&house, "SN-1").await;
+    let half = (first.not_after().0 - first.not_before().0) / 2 + first.not_before().0;
+    let csr = device.csr(&new_key());
+    for kind in [RENEWAL_REQ, PKCS_REQ] {
+        let answer = device.ask(&house, "pumps", kind, &csr).await;
+        assert_eq!(answer.failed(), "badRequest");
+        let why = answer.why.unwrap();
+        let day = x509::Time(half).to_string();
+        assert!(why.contains("enrolment.renewal.early"), "{why}");
+        assert!(why.contains(&day[..10]), "{why}: {day}");
+    }
+    house.pass((half - house.now().seconds() + 60) * 1000);
+    device
+        .ask(&house, "pumps", RENEWAL_REQ, &csr)
+        .await
+        .issued();
+}
+
 async fn r09_a_foreign_certificate_renews_nothing(postgres: bool) {
     let house = House::new(postgres).await;
     let (device, first) = enrolled(&house, "SN-1").await;
@@ -137,4 +163,30 @@ async fn r08_a_renewal_is_of_the_same_device(postgres: bool) {
     } else {
         assert_eq!(answer.failed(), "badRequest");
     }
+}
+
+/// RFC 8894 §3.2.1.4 has no failInfo for "later": the words say it.
+async fn r05_a_device_in_a_loop_learns_what_stops_it(postgres: bool) {
+    let house = House::new(postgres).await;
+    let mut door = endpoint("pumps");
+    door.limits.per_asset_per_day = 1;
+    house.put(door).await;
+    let (device, _) = enrolled(&house, "SN-1").await;
+    for _ in 0..2 {
+        let csr = device.csr(&new_key());
+        let answer = device.ask(&house, "pumps", RENEWAL_REQ, &csr).await;
+        assert_eq!(answer.failed(), "badRequest");
+        let why = answer.why.unwrap();
+        assert!(
+            why.contains("enrolment.limit.asset") && why.contains("from 20"),
+            "{why}"
+        );
+    }
+    assert_eq!(house.events("enrolment.refuse").await.len(), 1);
+    house.pass(DAY + 1000);
+    let csr = device.csr(&new_key());
+    device
+        .ask(&house, "pumps", RENEWAL_REQ, &csr)
+        .await
+        .issued();
 }

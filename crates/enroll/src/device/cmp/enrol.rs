@@ -124,7 +124,7 @@ async fn begin(
             let answer = exchange.answer(body, Beside::default()).await?;
             open(exchange, transaction(exchange, &wanted, answer)).await
         }
-        Decision::Refused(refusal) => {
+        Decision::Refused(refusal) | Decision::Later { refusal, .. } => {
             let status = Fault::refused(&refusal).status();
             let body = reply(&wanted, status, None, Vec::new());
             Ok(exchange.answer(body, Beside::default()).await?.der)
@@ -178,7 +178,7 @@ pub(super) async fn poll(
             let state = state(confirm_by);
             decided(exchange, stored, answer, state, certificate, confirm_by).await
         }
-        Decision::Refused(refusal) => {
+        Decision::Refused(refusal) | Decision::Later { refusal, .. } => {
             let status = Fault::refused(&refusal).status();
             let body = reply(&wanted, status, None, Vec::new());
             let answer = exchange.answer(body, Beside::default()).await?;

@@ -10,7 +10,7 @@ use x509::{Certificate, GeneralName, Time};
 
 use super::fault::Stop;
 use super::sender::{Sender, sha256};
-use crate::device::{DeviceError, Devices, Endpoint, Request};
+use crate::device::{Chain, DeviceError, Devices, Endpoint, Request};
 
 /// Octets of a nonce and of a salt.
 const NONCE: usize = 16;
@@ -74,11 +74,11 @@ impl Exchange<'_> {
             Sender::Nobody => {
                 // Who knows nothing of us can still check what a certificate of ours has signed.
                 let ra = self.registration_authority(&issuer).await?;
-                signed(header, body, &ra, beside.chain).await?
+                signed(header, body, &ra, self.endpoint.chain, beside.chain).await?
             }
             Sender::Signer { .. } => {
                 let ra = self.registration_authority(&issuer).await?;
-                signed(header, body, &ra, beside.chain).await?
+                signed(header, body, &ra, self.endpoint.chain, beside.chain).await?
             }
             Sender::Secret {
                 secret,
@@ -114,6 +114,7 @@ async fn signed(
     mut header: Header,
     body: Body,
     ra: &Ra,
+    of_ra: Chain,
     chain: Vec<Certificate>,
 ) -> Result<Message, DeviceError> {
     let certificate = &ra.certificate;
@@ -133,7 +134,7 @@ async fn signed(
     };
     message.protection = Some(signature);
     message.extra_certs.push(certificate.clone());
-    for other in ra.chain.iter().cloned().chain(chain) {
+    for other in of_ra.part(&ra.chain).iter().cloned().chain(chain) {
         if !message.extra_certs.contains(&other) {
             message.extra_certs.push(other);
         }

@@ -209,5 +209,10 @@ fn answer(
         )
         .retry_after(retry_after_s),
         Decision::Refused(refusal) => reasons::refused(&refusal, endpoint),
+        // RFC 6585 §4, and Retry-After as RFC 7030 §4.2.3 uses it.
+        Decision::Later {
+            refusal,
+            retry_after_s,
+        } => reasons::text(429, &refusal.to_string()).retry_after(retry_after_s),
     })
 }

@@ -202,6 +202,11 @@ pub(crate) enum Decision {
         retry_after_s: u32,
     },
     Refused(Refusal),
+    /// Not now. It is in the log, or does not belong there.
+    Later {
+        refusal: Refusal,
+        retry_after_s: u32,
+    },
 }
 
 /// Whoever holds a certificate of ours.

@@ -36,7 +36,9 @@ impl Registration {
         };
         match self.holder_of(endpoint, leaf, now).await {
             Ok(holder) => Ok(Ok(holder)),
-            Err(Stop::No(refusal) | Stop::Recorded(refusal)) => Ok(Err(refusal)),
+            Err(Stop::No(refusal) | Stop::Recorded(refusal) | Stop::Later(refusal, _)) => {
+                Ok(Err(refusal))
+            }
             Err(Stop::Unknown(_) | Stop::Elsewhere) => Ok(Err(stop::unknown())),
             Err(Stop::Failed(error)) => Err(error),
         }

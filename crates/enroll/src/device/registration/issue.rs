@@ -14,7 +14,7 @@ use super::rows::{self, New};
 use super::stop::{Stop, refusal};
 use super::{Asked, Claim, KeyAndNames, Protocol, Registration};
 use crate::device::right::{self, RightId};
-use crate::device::{DeviceError, Endpoint, Previous};
+use crate::device::{Chain, DeviceError, Endpoint, Previous};
 
 /// For how long a registration is remembered after its certificate has ended.
 const AFTERWARDS_MS: i64 = 90 * 86_400_000;
@@ -44,6 +44,8 @@ impl Key {
 pub(super) struct Order {
     pub(super) profile: String,
     pub(super) authority: Option<String>,
+    /// How much of it the device gets along.
+    pub(super) chain: Chain,
     pub(super) asset: Asset,
     pub(super) endpoint: String,
     pub(super) protocol: Protocol,
@@ -103,9 +105,10 @@ impl Registration {
                 now,
             )
             .await?;
+        let chain = order.chain;
         let request = self.request(order, key, entry, now);
         match self.ca.issue(permit, request, now).await {
-            Ok(ca::Outcome::Issued(issued)) => Ok(*issued),
+            Ok(ca::Outcome::Issued(issued)) => Ok(shortened(*issued, chain)),
             Ok(ca::Outcome::Pending(_)) => Err(Stop::Failed(DeviceError::Ca(CaError::Internal(
                 "a registration waits twice",
             )))),
@@ -123,9 +126,11 @@ impl Registration {
         entry: Entry,
         now: Timestamp,
     ) -> Result<Issued, Stop> {
+        let chain = order.chain;
         let request = self.request(order, key, entry, now);
         let issued = self.ca.issue_approved(permit, approved, request, now).await;
-        issued.map_err(stopped)
+        let issued = issued.map_err(stopped)?;
+        Ok(shortened(issued, chain))
     }
 
     fn request(&self, order: Order, key: Key, entry: Entry, now: Timestamp) -> IssueRequest {
@@ -165,6 +170,11 @@ impl Registration {
         request.along = along(holding, order.right, entry, now, expires);
         request
     }
+}
+
+fn shortened(mut issued: Issued, chain: Chain) -> Issued {
+    issued.chain = chain.shared(&issued.chain);
+    issued
 }
 
 /// What belongs to the certificate.

@@ -12,6 +12,7 @@ mod claim;
 mod held;
 mod issue;
 mod names;
+mod pace;
 mod question;
 mod renewal;
 mod rows;
@@ -38,7 +39,7 @@ pub(crate) use rows::{by_id, page, prune};
 
 use super::guard::Guard;
 use super::right::{self, Credential, Right};
-use super::{Approval, Ask, DeviceError, Endpoint, RightId};
+use super::{Approval, Ask, Chain, DeviceError, Endpoint, RightId};
 use crate::random::random;
 use asset::Found;
 use issue::{Entry, Key, Order};
@@ -152,7 +153,7 @@ impl Registration {
                 return Ok(None);
             };
             let decided = match row.state {
-                RegistrationState::Issued => self.again(&row).await,
+                RegistrationState::Issued => self.again(endpoint, &row).await,
                 RegistrationState::Refused => {
                     let why = row.reason.as_deref().unwrap_or_default();
                     Err(Stop::Recorded(waiting::denied(why)))
@@ -279,7 +280,7 @@ impl Registration {
                 return Err(Stop::Recorded(waiting::denied(why)));
             }
             RegistrationState::Issued if self.is_repetition(&row, who, same, now).await? => {
-                self.again(&row).await?
+                self.again(&endpoint, &row).await?
             }
             _ => return Ok(Earlier::New(Box::new(claim), Some(row.id))),
         };
@@ -307,7 +308,7 @@ impl Registration {
     }
 
     /// The certificate of a registration, once more.
-    async fn again(&self, row: &Registered) -> Result<Decision, Stop> {
+    async fn again(&self, endpoint: &Endpoint, row: &Registered) -> Result<Decision, Stop> {
         let stored = match &row.certificate {
             Some(sha256) => self.ca.certificate(sha256).await?,
             None => None,
@@ -319,7 +320,11 @@ impl Registration {
                 why: "its certificate is not there".to_owned(),
             }));
         };
-        let chain = Arc::clone(self.ca.issuer(&stored.issuer)?.chain());
+        let chain = match &row.asset {
+            Some(id) => Chain::of(endpoint, &self.fleet.asset(id).await?.asset),
+            None => endpoint.chain,
+        };
+        let chain = chain.shared(self.ca.issuer(&stored.issuer)?.chain());
         Ok(Decision::Issued(Box::new(Issued {
             der: stored.der,
             serial: stored.serial,
@@ -358,6 +363,7 @@ impl Registration {
             return Err(Stop::Unknown("no credential".to_owned()));
         }
         let found = self.asset(&claim, who).await?;
+        self.pace(&claim, &found, now).await?;
         let endpoint = Arc::clone(&claim.endpoint);
         let mut names = self.names(&claim, who, &found)?;
         let verdict = self.question(&claim, who, &found, &mut names, now).await?;
@@ -384,6 +390,7 @@ impl Registration {
                 let order = Order {
                     profile,
                     authority: endpoint.authority.clone(),
+                    chain: Chain::of(&endpoint, &asset),
                     asset,
                     endpoint: endpoint.name.clone(),
                     protocol: claim.protocol,
@@ -478,6 +485,13 @@ impl Registration {
             Stop::Failed(error) => return Err(error),
             Stop::Elsewhere => return Err(DeviceError::Busy),
             Stop::Recorded(refusal) => return Ok(Decision::Refused(refusal)),
+            Stop::Later(refusal, retry_after_s) => {
+                metrics::counter!("ward_enrolment_refusals_total").increment(1);
+                return Ok(Decision::Later {
+                    refusal,
+                    retry_after_s,
+                });
+            }
             Stop::No(refusal) => (refusal.clone(), refusal),
             Stop::Unknown(why) => {
                 self.guard.wrong(endpoint, peer, now);

@@ -64,6 +64,9 @@ macro_rules! select {
     };
 }
 
+/// How long a refusal is remembered.
+pub(super) const REMEMBERED_MS: i64 = 7 * 86_400_000;
+
 const BY_TRANSACTION: &str =
     select!("WHERE endpoint = $1 AND protocol = $2 AND transaction_id = $3");
 const BY_ID: &str = select!("WHERE id = $1");
@@ -82,6 +85,13 @@ const ADD: &str = "INSERT INTO registrations(id, endpoint, protocol, transaction
 const LEAVE: &str =
     "UPDATE registrations SET transaction_id = NULL WHERE id = $1 AND transaction_id IS NOT NULL";
 const LEFT: &str = "the transaction was taken up elsewhere";
+const ADD_REFUSED: &str = "INSERT INTO registrations(id, endpoint, protocol, spki, request, asset, serial, peer, state, reason, \
+    created, changed, expires) VALUES($1, $2, $3, $4, $5, $6, $7, $8, 'refused', $9, $10, $10, $11)";
+const WAITING_SINCE: &str = "SELECT created FROM registrations WHERE endpoint = $1 AND state = 'pending' AND serial = $2 \
+    AND created > $3 ORDER BY created DESC LIMIT $4";
+const WAITING_AFTER: &str = select!(
+    "WHERE state = 'pending' AND (created > $1 OR (created = $1 AND id > $2)) ORDER BY created, id LIMIT 200"
+);
 const FULFIL: &str = "UPDATE registrations SET state = 'issued', certificate = $2, asset = $3, changed = $4, expires = $5 \
     WHERE id = $1 AND state = 'pending'";
 /// What a write says that came too late.
@@ -179,6 +189,35 @@ pub(super) async fn pending(store: &Store, endpoint: &str) -> Result<u32, Device
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
+/// When requests for a device were made since a moment that wait for somebody, the newest first, at most so many.
+pub(super) async fn waiting_since(
+    store: &Store,
+    endpoint: &str,
+    serial: &str,
+    since: Timestamp,
+    most: u32,
+) -> Result<Vec<i64>, DeviceError> {
+    let rows = store.query(
+        WAITING_SINCE,
+        params![endpoint, serial, since, i64::from(most)],
+    );
+    let rows = rows.await?;
+    Ok(rows
+        .iter()
+        .map(|row| row.int(0))
+        .collect::<store::Result<_>>()?)
+}
+
+/// Requests that wait for somebody, the oldest first: those after one of them.
+pub(super) async fn waiting_after(
+    store: &Store,
+    (created, id): &(i64, String),
+) -> Result<Vec<Registered>, DeviceError> {
+    let rows = store.query(WAITING_AFTER, params![*created, id.as_str()]);
+    let rows = rows.await?;
+    Ok(rows.iter().map(read).collect::<store::Result<_>>()?)
+}
+
 /// A registration that is about to be written.
 #[derive(Clone)]
 pub(super) struct New {
@@ -261,6 +300,26 @@ impl New {
             None,
             Some(*sha256),
             (now, expires),
+        )
+    }
+
+    /// Adds it as refused from the beginning.
+    pub(super) fn refused(&self, write: Write, reason: &str, now: Timestamp) -> Write {
+        write.run(
+            ADD_REFUSED,
+            params![
+                self.id.as_str(),
+                self.endpoint.as_str(),
+                self.protocol.as_str(),
+                self.spki,
+                self.request,
+                self.asset.clone(),
+                self.serial.as_str(),
+                self.peer.as_str(),
+                reason,
+                now,
+                now.0.saturating_add(REMEMBERED_MS)
+            ],
         )
     }
 

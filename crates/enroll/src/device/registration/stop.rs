@@ -9,6 +9,8 @@ pub(super) enum Stop {
     No(Refusal),
     /// As `No`; it is in the log already, or does not belong there.
     Recorded(Refusal),
+    /// As `Recorded`; the sender may come again after so many seconds.
+    Later(Refusal, u32),
     /// The sender is nobody whom we know. They learn that and no more; the log learns why.
     Unknown(String),
     /// Another request, or another node, was faster with the same transaction.

@@ -16,16 +16,14 @@ use x509::{CertificationRequest, Name, PublicKey};
 use super::asset::{Found, check_state};
 use super::issue::{Entry, Key, Order};
 use super::names::Names;
-use super::rows::{self, New, Registered};
+use super::rows::{self, New, REMEMBERED_MS, Registered};
 use super::stop::{Stop, refusal};
 use super::{Asked, Claim, Decision, KeyAndNames, Registration};
 use crate::device::right::RightId;
-use crate::device::{DeviceError, Endpoint, Protocol};
+use crate::device::{Chain, DeviceError, Endpoint, Protocol};
 
 /// How long a request waits for somebody.
 const WAIT_MS: i64 = 14 * 86_400_000;
-/// How long a refusal is remembered.
-const REMEMBERED_MS: i64 = 7 * 86_400_000;
 /// When a device may ask again, in seconds.
 const RETRY_AFTER_S: u32 = 30;
 
@@ -81,6 +79,7 @@ impl Registration {
             .accepted("the same request later")
             .into());
         }
+        self.pace_of_waiting(claim, &plan.found, now).await?;
         let issuer = crate::device::endpoint::issuer(&self.ca, endpoint)?;
         let id = new.id.clone();
         new.asset = plan.found.asset.as_ref().map(|asset| asset.id.clone());
@@ -173,17 +172,11 @@ impl Registration {
         let request = self.ca.access().request(&approval).await?;
         match request.state_at(now) {
             RequestState::Pending => Ok(pending()),
-            RequestState::Denied => {
-                let why = request
-                    .decisions
-                    .iter()
-                    .rev()
-                    .find_map(|said| said.why.clone());
-                let why = why.map_or_else(String::new, |why| format!(": {why}"));
-                self.end(row, &format!("somebody decided against it{why}"), now)
-                    .await
+            RequestState::Denied | RequestState::Expired => {
+                let why = against(&request);
+                self.end(row, &why, now).await?;
+                Err(Stop::Recorded(denied(&why)))
             }
-            RequestState::Expired => self.end(row, "nobody decided in time", now).await,
             // Another node issues it at this moment.
             RequestState::Fulfilled => Err(Stop::Elsewhere),
             RequestState::Approved => self.fulfil(endpoint, row, &approval, claim, now).await,
@@ -217,6 +210,7 @@ impl Registration {
         let order = Order {
             profile: request.profile.clone(),
             authority: Some(request.authority.clone()),
+            chain: Chain::of(endpoint, &asset),
             asset,
             endpoint: kept.endpoint.clone(),
             protocol: kept.protocol,
@@ -267,7 +261,32 @@ impl Registration {
         Ok(self.fleet.put(permit, asset, 0, now).await?.asset)
     }
 
-    async fn end(&self, row: &Registered, why: &str, now: Timestamp) -> Result<Decision, Stop> {
+    /// Ends what was decided against, or by nobody in time, while its device was away: devices that never come back would
+    /// keep others out of the queue. Says how many.
+    pub(crate) async fn settle(&self, now: Timestamp) -> Result<u64, DeviceError> {
+        let (mut settled, mut after) = (0, (i64::MIN, String::new()));
+        loop {
+            let page = rows::waiting_after(self.ca.store(), &after).await?;
+            let Some(last) = page.last() else {
+                return Ok(settled);
+            };
+            after = (last.created, last.id.clone());
+            for row in page {
+                let Some(approval) = row.approval.as_deref().and_then(RequestId::parse) else {
+                    continue;
+                };
+                let request = self.ca.access().request(&approval).await?;
+                let state = request.state_at(now);
+                if matches!(state, RequestState::Denied | RequestState::Expired) {
+                    self.end(&row, &against(&request), now).await?;
+                    settled += 1;
+                }
+            }
+        }
+    }
+
+    /// Closes a registration. Whoever was faster has written the same.
+    async fn end(&self, row: &Registered, why: &str, now: Timestamp) -> Result<(), DeviceError> {
         let object = Object::new("registration", row.id.as_str());
         let actor = self.ca.access().system_principal("enrolment");
         let event = Event::new(now, actor.actor().clone(), "enrolment.refuse", object)
@@ -275,11 +294,21 @@ impl Registration {
             .why(why);
         let write = rows::refuse(Write::new(event)?, &row.id, why, now, now.0 + REMEMBERED_MS);
         match self.ca.store().commit(write).await {
-            Ok(_) | Err(store::StoreError::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
+            Ok(_) | Err(store::StoreError::Conflict(_)) => Ok(()),
+            Err(error) => Err(error.into()),
         }
-        Err(Stop::Recorded(denied(why)))
     }
+}
+
+/// Why a request comes to nothing that was denied, or that nobody decided.
+fn against(request: &access::Request) -> String {
+    if request.state != RequestState::Denied {
+        return "nobody decided in time".to_owned();
+    }
+    let mut decisions = request.decisions.iter().rev();
+    let why = decisions.find_map(|said| said.why.clone());
+    let why = why.map_or_else(String::new, |why| format!(": {why}"));
+    format!("somebody decided against it{why}")
 }
 
 pub(super) fn pending() -> Decision {

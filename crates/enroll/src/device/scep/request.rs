@@ -275,7 +275,15 @@ fn answer(decision: Decision) -> Result<Result<Answer, Reply>, Fault> {
             Answer::Success(pkcs7::build(certificates, none))
         }
         Decision::Pending { .. } => Answer::Pending,
+        // Whoever holds a certificate of ours may know when the next one is due.
+        Decision::Refused(refusal) if refusal.rule == "enrolment.renewal.early" => {
+            Answer::Failure(FailInfo::BadRequest, Some(refusal.to_string()))
+        }
         Decision::Refused(refusal) => Answer::bare(info(&refusal)),
+        // SCEP has no other word for "later", and the device can mend this by itself.
+        Decision::Later { refusal, .. } => {
+            Answer::Failure(FailInfo::BadRequest, Some(refusal.to_string()))
+        }
     }))
 }
 
