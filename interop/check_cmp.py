@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """CMP (RFC 9810, 9483, 9811) with `openssl cmp`: devices of the register enrol, renew, wait and revoke with a shared secret or
-a certificate; then messages that no proper client sends. The same commands first run against OpenSSL's own server."""
+a certificate; then messages that no proper client sends. The same commands first run against OpenSSL's own server.
+
+OPENSSL names another program than the system's: newer ones (3.5) know more of genm, and are asked that too."""
 
 import os
 import socket
@@ -12,11 +14,24 @@ from cmp import raw
 from hospital import Checks, Hospital, eventually, free_port, must
 
 OPENSSL = os.environ.get("OPENSSL", "openssl")
+# From 3.3 on some answers to genm have to go to files, and are not told otherwise.
+ANSWERS = {"caCerts": "-cacertsout", "certReqTemplate": "-template"}
 PROTECTED = ["-mac", "hmacWithSHA256", "-digest", "sha256"]
 
 
 def openssl(*arguments):
     return [OPENSSL, *arguments]
+
+
+def is_new():
+    return not must(openssl("version")).startswith(("OpenSSL 3.0.", "OpenSSL 3.1.", "OpenSSL 3.2."))
+
+
+def genm(device, kind):
+    """The options for a question, and what is said when it was answered."""
+    if is_new() and kind in ANSWERS:
+        return ["-infotype", kind, ANSWERS[kind], device.folder / f"genm-{kind}"], "received GENP"
+    return ["-infotype", kind], f"id-it-{kind}"
 
 
 class Desk:
@@ -104,7 +119,7 @@ def own_server(hospital, checks):
     runs = [
         ("ir", secret, [*device.by_secret(("ref", "secret")), *device.wanted(out=out)]),
         ("p10cr", secret, [*device.by_secret(("ref", "secret")), "-csr", device.csr(), "-certout", out]),
-        ("genm", secret, [*device.by_secret(("ref", "secret")), "-infotype", "caCerts"]),
+        ("genm", secret, [*device.by_secret(("ref", "secret")), *genm(device, "caCerts")[0]]),
         ("cr", [], [*device.by_certificate()[:4], "-srvcert", made["mock-server"], *device.wanted(out=out)]),
         ("kur", [], [*device.by_certificate()[:4], "-srvcert", made["mock-server"], "-newkey", device.key, "-certout", out]),
         ("rr", [], [*device.by_certificate()[:4], "-srvcert", made["mock-server"], "-oldcert", device.certificate, "-revreason", "4"]),
@@ -261,14 +276,32 @@ def eventually_waiting(desk):
 
 def information(hospital, checks, desk, url, pump, secret):
     for kind in ("caCerts", "signKeyPairTypes", "currentCRL", "certReqTemplate"):
-        checks.accepts(f"genm: {kind}", pump.cmp("genm", *pump.by_secret(secret), "-infotype", kind), f"id-it-{kind}")
+        wanted, says = genm(pump, kind)
+        checks.accepts(f"genm: {kind}", pump.cmp("genm", *pump.by_secret(secret), *wanted), says)
+    if is_new():
+        information_in_files(hospital, checks, pump, secret)
     pump.certificate.exists() or must(pump.cmp("ir", *pump.by_secret(secret), *pump.wanted()))
-    checks.accepts("genm, signed", pump.cmp("genm", *pump.by_certificate(), "-infotype", "caCerts", path="/.well-known/cmp/p/pumps/getcacerts"), "id-it-caCerts")
-    checks.refuses("genm without protection", pump.cmp("genm", "-infotype", "caCerts", "-unprotected_requests", "-unprotected_errors", "-subject", "/CN=x"),
+    wanted, says = genm(pump, "caCerts")
+    checks.accepts("genm, signed", pump.cmp("genm", *pump.by_certificate(), *wanted, path="/.well-known/cmp/p/pumps/getcacerts"), says)
+    checks.refuses("genm without protection", pump.cmp("genm", *wanted, "-unprotected_requests", "-unprotected_errors", "-subject", "/CN=x"),
                    "badMessageCheck")
-    checks.accepts("  where the endpoint is open about it", pump.cmp("genm", "-infotype", "caCerts", "-unprotected_requests", "-subject", "/CN=x", "-trusted", hospital.root,
-                                                                      path="/cmp/open"), "id-it-caCerts")
+    checks.accepts("  where the endpoint is open about it", pump.cmp("genm", *wanted, "-unprotected_requests", "-subject", "/CN=x", "-trusted", hospital.root,
+                                                                      path="/cmp/open"), says)
     checks.refuses("genm for something else", pump.cmp("genm", *pump.by_secret(secret), "-infotype", "caProtEncCert"), "badRequest")
+
+
+def information_in_files(hospital, checks, pump, secret):
+    """What openssl cmp has learnt since 3.0: the root's successor and lists that changed (RFC 9483 §4.3.2, §4.3.4)."""
+    crl = pump.folder / "list.der"
+    ask = lambda *more: pump.cmp("genm", *pump.by_secret(secret), *more)  # noqa: E731
+    checks.that("  caCerts: the authority and the root", (pump.folder / "genm-caCerts").read_text().count("BEGIN") == 2)
+    checks.that("  certReqTemplate: a template", (pump.folder / "genm-certReqTemplate").exists())
+    checks.accepts("genm: rootCaCert, which has no successor", ask("-infotype", "rootCaCert", "-oldwithold", hospital.root, "-newwithnew", pump.folder / "next.pem"),
+                   "received GENP")
+    hospital.ward("crl", "publish", "devices")
+    checks.accepts("genm: crlStatusList", ask("-infotype", "crlStatusList", "-crlcert", pump.certificate, "-crlout", crl), "received GENP")
+    checks.accepts("  the authority's list", ["openssl", "crl", "-inform", "DER", "-in", crl, "-noout", "-issuer"], "Devices CA")
+    checks.accepts("genm: crlStatusList, which has nothing newer", ask("-infotype", "crlStatusList", "-oldcrl", crl, "-crlout", pump.folder / "newer.der"), "received GENP")
 
 
 def over_tls(hospital, checks, desk):

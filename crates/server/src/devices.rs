@@ -10,6 +10,7 @@ use bytes::Bytes;
 use enroll::device::{Devices, Network, Request as Asked, Tls};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
 use store::Write;
@@ -37,14 +38,15 @@ pub(crate) async fn answer(
     if !Devices::answers(request.uri().path()) {
         return Err(request);
     }
-    Ok(handled(services, request, peer, enroll::device::Listener::Main).await)
+    Ok(handled(services, request, peer, None).await)
 }
 
+/// `door` is the legacy listener that a request came in by.
 async fn handled(
     services: &Arc<Services>,
     request: Request<Incoming>,
     peer: &Peer,
-    listener: enroll::device::Listener<'_>,
+    door: Option<Arc<LegacyDoor>>,
 ) -> Response<Reply> {
     let (head, body) = request.into_parts();
     let body = if head.method == Method::POST {
@@ -67,16 +69,43 @@ async fn handled(
     } else {
         Bytes::new()
     };
+    let (services, peer) = (Arc::clone(services), peer.clone());
+    // Not within the connection: what a device has begun is decided to its end even if its line breaks. Otherwise its next
+    // request would be decided beside the commit of this one, and take another use of its right for the same key.
+    let decided = tokio::spawn(async move { decide(&services, &head, body, &peer, door).await });
+    match decided.await {
+        Ok((reply, id)) => response(reply, &id),
+        Err(error) => {
+            tracing::error!(%error, "a device's request came to no end");
+            plain(StatusCode::SERVICE_UNAVAILABLE, "try again later\n")
+        }
+    }
+}
+
+/// The reply, and the id of the request.
+async fn decide(
+    services: &Services,
+    head: &Parts,
+    body: Bytes,
+    peer: &Peer,
+    door: Option<Arc<LegacyDoor>>,
+) -> (enroll::device::Reply, String) {
     let now = services.now();
     let id = request_id(&head.headers, now);
-    let is_head = head.method == Method::HEAD;
+    let listener = match &door {
+        None => enroll::device::Listener::Main,
+        Some(door) => enroll::device::Listener::Legacy {
+            name: &door.listener.segment,
+            endpoints: &door.listener.endpoints,
+        },
+    };
     let asked = Asked {
         path: head.uri.path(),
         query: head.uri.query(),
         content_type: text(&head.headers, header::CONTENT_TYPE),
         accept: text(&head.headers, header::ACCEPT),
         authorization: text(&head.headers, header::AUTHORIZATION),
-        method: head.method,
+        method: head.method.clone(),
         body,
         tls: peer.tls.as_ref().map(|session| Tls {
             peer: session.chain.as_deref().unwrap_or_default(),
@@ -88,10 +117,10 @@ async fn handled(
         request_id: &id,
     };
     let mut reply = services.devices.handle(asked, now).await;
-    if is_head {
+    if head.method == Method::HEAD {
         reply.body = Bytes::new();
     }
-    response(reply, &id)
+    (reply, id)
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -134,11 +163,7 @@ impl Door for LegacyDoor {
                 },
             );
         }
-        let listener = enroll::device::Listener::Legacy {
-            name: &self.listener.segment,
-            endpoints: &self.listener.endpoints,
-        };
-        handled(&self.services, request, &peer, listener).await
+        handled(&self.services, request, &peer, Some(Arc::clone(self))).await
     }
 }
 

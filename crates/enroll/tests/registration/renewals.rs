@@ -1,16 +1,11 @@
 //! Renewals: when, with which key, under which names, by which certificate (R05, R11).
 
-use access::Action;
 use audit::Timestamp;
-use ca::revocation::Revocation;
 use enroll::device::{For, Previous, RenewalKey};
-use x509::crl::Reason;
 use x509::ext::SubjectAltName;
 use x509::{Certificate, Time};
 
-use crate::support::{
-    Asked, DAY, House, Key, NOW, certificate, endpoint, on_both, outcome, permit, text,
-};
+use crate::support::{Asked, DAY, House, Key, NOW, certificate, endpoint, on_both, outcome, text};
 
 on_both!(
     r05_when_a_certificate_may_be_renewed,
@@ -150,20 +145,7 @@ async fn r11_which_certificates_renew_nothing(postgres: bool) {
         "unknown",
         "no grace"
     );
-    let stored = house
-        .ca
-        .certificate(&issued.fingerprint())
-        .await
-        .unwrap()
-        .unwrap();
-    let by = permit(&house.ca, "root", Action::RevokeCertificate);
-    let revocation = Revocation {
-        reason: Reason::KeyCompromise,
-        invalid_since: None,
-        why: None,
-        request_id: None,
-    };
-    house.ca.revoke(by, &stored, revocation, NOW).await.unwrap();
+    house.revoke(&issued).await;
     assert_eq!(outcome(&house.ask(&asked, NOW).await), "unknown");
     assert_eq!(house.issued().await, 1);
 }

@@ -13,6 +13,8 @@ use crate::support::{
 
 on_both!(
     r07_a_password_used_twice_at_once_gives_one_certificate,
+    r08_a_device_that_lost_its_answer_asks_anew_with_its_key,
+    r08_a_device_that_asks_anew_leaves_its_batch_their_uses,
     r07_what_is_over_opens_nothing,
     r07_whoever_guesses_learns_nothing_and_is_held_up,
     r07_a_manufacturers_certificate_is_a_right,
@@ -55,6 +57,67 @@ async fn r07_a_password_used_twice_at_once_gives_one_certificate(postgres: bool)
             .state(NOW),
         "used up"
     );
+}
+
+/// The answer was lost, and the request with it: another one for the same key, whose ECDSA signature differs.
+async fn r08_a_device_that_lost_its_answer_asks_anew_with_its_key(postgres: bool) {
+    let house = House::new(postgres).await;
+    house.put(endpoint("pumps")).await;
+    let asset = house.asset("SN-1", |_| {}).await;
+    let (right, password) = house.right(For::Asset(asset.id.clone()), |_| {}).await;
+    let (key, other) = (Key::new(), Key::new());
+    let anew = || key.request("serialNumber=SN-1");
+    let csr = anew();
+    let first = certificate(&house.ask(&Asked::by_password(&csr, &password), NOW).await);
+    let later = |ms: i64| Timestamp(NOW.0 + ms);
+    let asked = |csr: Vec<u8>, at: Timestamp| {
+        let (house, password) = (house.clone(), password.clone());
+        async move { house.ask(&Asked::by_password(&csr, &password), at).await }
+    };
+    assert_ne!(anew(), csr);
+    let again = certificate(&asked(anew(), later(DAY - 1)).await);
+    assert_eq!(again, first, "the same certificate");
+    assert_eq!(house.issued().await, 1);
+    assert_eq!(house.desk.right(right.id.as_str()).await.unwrap().used, 1);
+    let refused = [
+        ("another key", other.request("serialNumber=SN-1"), NOW),
+        ("another device", key.request("serialNumber=SN-2"), NOW),
+        ("a day later", anew(), later(DAY)),
+    ];
+    for (what, csr, at) in refused {
+        assert_eq!(outcome(&asked(csr, at).await), "unknown", "{what}");
+    }
+    house.revoke(&first).await;
+    assert_eq!(outcome(&asked(anew(), NOW).await), "unknown", "revoked");
+}
+
+async fn r08_a_device_that_asks_anew_leaves_its_batch_their_uses(postgres: bool) {
+    let house = House::new(postgres).await;
+    house.put(endpoint("pumps")).await;
+    let serials = ["SN-1", "SN-2", "SN-3"];
+    for serial in serials {
+        house.asset(serial, |_| {}).await;
+    }
+    let batch = For::Batch(serials.map(str::to_owned).to_vec());
+    let (right, password) = house.right(batch, |_| {}).await;
+    let mut tasks = Vec::new();
+    for serial in serials {
+        let key = Key::new();
+        for _ in 0..4 {
+            let (house, password) = (house.clone(), password.clone());
+            let csr = key.request(&format!("serialNumber={serial}"));
+            tasks.push(tokio::spawn(async move {
+                certificate(&house.ask(&Asked::by_password(&csr, &password), NOW).await)
+            }));
+        }
+    }
+    let mut given = std::collections::HashSet::new();
+    for task in tasks {
+        given.insert(task.await.unwrap().fingerprint());
+    }
+    assert_eq!(given.len(), serials.len(), "one for each key");
+    assert_eq!(house.issued().await, serials.len());
+    assert_eq!(house.desk.right(right.id.as_str()).await.unwrap().used, 3);
 }
 
 proptest! {

@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use ca::Ca;
+use ca::revocation::Revocation;
 use enroll::device::{
     Answer, Ask, Credential, Desk, Devices, Endpoint, For, NewCredential, NewRight, Protocols,
     Reply, Request, Right, Tls, Unanswered,
@@ -21,6 +22,7 @@ use http::Method;
 use keys::Signer;
 use parking_lot::Mutex;
 use tempfile::TempDir;
+use x509::crl::Reason;
 use x509::{Certificate, CsrBuilder, Extension, KeyAlgorithm, Name, PublicKey};
 use zeroize::Zeroizing;
 
@@ -132,6 +134,20 @@ impl House {
             ..request(Method::POST, &path)
         };
         self.devices.handle(request, at).await
+    }
+
+    pub(crate) async fn revoke(&self, certificate: &Certificate) {
+        let stored = self.ca.certificate(&certificate.fingerprint()).await;
+        let stored = stored.unwrap().unwrap();
+        let by = permit(&self.ca, "root", Action::RevokeCertificate);
+        let revocation = Revocation {
+            reason: Reason::KeyCompromise,
+            invalid_since: None,
+            why: None,
+            request_id: None,
+        };
+        let revoked = self.ca.revoke(by, &stored, revocation, NOW).await;
+        revoked.unwrap();
     }
 
     /// What is live for an asset: neither superseded nor revoked.

@@ -15,6 +15,7 @@ on_both!(
     r08_an_unregistered_serial_is_refused,
     r07_a_challenge_is_used_once_and_by_whom_it_is_for,
     r09_a_repeated_request_gets_the_same_certificate,
+    r08_a_device_that_lost_its_answer_begins_another_transaction,
     r09_a_transaction_with_another_key_is_refused,
     r07_a_request_waits_for_a_second_person,
     r09_old_algorithms_only_where_policy_says_so,
@@ -87,6 +88,17 @@ async fn r09_a_repeated_request_gets_the_same_certificate(postgres: bool) {
     });
     let polled = device.ask(&house, "pumps", CERT_POLL, &poll).await;
     assert_eq!(*polled.issued(), first);
+}
+
+async fn r08_a_device_that_lost_its_answer_begins_another_transaction(postgres: bool) {
+    let house = House::new(postgres).await;
+    let password = house.password(&["SN-1"]).await;
+    let mut device = Device::new("SN-1", Some(&password));
+    let first = device.enrol(&house, "pumps").await.issued().clone();
+    device.transaction = "after the power cut".to_owned();
+    assert_eq!(*device.enrol(&house, "pumps").await.issued(), first);
+    let other = Device::new("SN-1", Some(&password));
+    assert_eq!(other.enrol(&house, "pumps").await.failed(), "badRequest");
 }
 
 async fn r09_a_transaction_with_another_key_is_refused(postgres: bool) {

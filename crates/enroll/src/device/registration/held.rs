@@ -39,7 +39,7 @@ impl Registration {
             Err(Stop::No(refusal) | Stop::Recorded(refusal) | Stop::Later(refusal, _)) => {
                 Ok(Err(refusal))
             }
-            Err(Stop::Unknown(_) | Stop::Elsewhere) => Ok(Err(stop::unknown())),
+            Err(Stop::Unknown(_) | Stop::Elsewhere | Stop::Spent) => Ok(Err(stop::unknown())),
             Err(Stop::Failed(error)) => Err(error),
         }
     }

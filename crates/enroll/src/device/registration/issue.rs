@@ -203,7 +203,7 @@ fn along(
 fn stopped(error: CaError) -> Stop {
     if let CaError::Store(StoreError::Conflict(what)) = &error {
         return match *what {
-            right::SPENT => Stop::Unknown(right::SPENT.to_owned()),
+            right::SPENT => Stop::Spent,
             what if what.contains("asset") => {
                 let refusal = refusal("enrolment.asset.state", what);
                 Stop::No(refusal.accepted("an asset that is active"))

@@ -5,6 +5,7 @@
 //! - The use of a right, the holding of the asset, the registration and the certificate are one write: a right never gives
 //!   more certificates than it counts, a device that is retired meanwhile gets none.
 //! - The same request in the same transaction gets the same certificate; the same transaction with another key is refused.
+//! - A key enrols once with a right that is counted, however often it asks.
 //! - Who is not known learns nothing but that.
 
 mod asset;
@@ -15,6 +16,7 @@ mod names;
 mod pace;
 mod question;
 mod renewal;
+mod repetition;
 mod rows;
 mod serial;
 mod stop;
@@ -27,7 +29,7 @@ use std::sync::Arc;
 
 use access::{Evidence, Scope};
 use audit::{Object, Timestamp};
-use ca::{Ca, CertificateState, Issued};
+use ca::Ca;
 use parking_lot::RwLock;
 use x509::PublicKey;
 use zeroize::Zeroizing;
@@ -44,15 +46,13 @@ use crate::random::random;
 use asset::Found;
 use issue::{Entry, Key, Order};
 use names::Names;
+use repetition::is_same_asker;
 use rows::New;
 use stop::{Stop, refusal};
 use turns::Turns;
 use waiting::Plan;
 use who::Who;
 
-/// For how long a request counts as a repetition of the one before: longer than any client tries, shorter than any
-/// renewal comes.
-const REPETITION_MS: i64 = 86_400_000;
 /// How often a claim is decided anew when another was faster.
 const ATTEMPTS: usize = 3;
 /// With so many uses left, a right's last ones are not at stake: more than are ever decided at once here.
@@ -104,7 +104,7 @@ impl Registration {
             },
             Err(refusal) => Stop::Recorded(refusal),
         };
-        if matches!(stopped, Stop::Elsewhere) {
+        if matches!(stopped, Stop::Elsewhere | Stop::Spent) {
             let found = self
                 .outcome(&endpoint, protocol, &transaction, spki, now)
                 .await?;
@@ -112,6 +112,11 @@ impl Registration {
                 return Ok(decision);
             }
         }
+        // The use may have gone to the same device, whose line broke: its next attempt shows that.
+        let stopped = match stopped {
+            Stop::Spent => Stop::Elsewhere,
+            stopped => stopped,
+        };
         self.stopped(stopped, &endpoint, peer, &request_id, now)
             .await
     }
@@ -222,9 +227,13 @@ impl Registration {
             );
         }
         let who = self.who(&claim, now).await?;
-        // In this process one request of a transaction, and one use of a counted right, is decided after the other; between
-        // nodes the database decides.
+        // In this process one request of a transaction, one for a key, and one use of a counted right, is decided after the
+        // other; between nodes the database decides.
         let _turn = self.turns.take(claim.transaction.bytes()).await;
+        let _key = match claim.spki_sha256() {
+            Some(spki) => Some(self.turns.take_key(&spki).await),
+            None => None,
+        };
         let _use = match who.right() {
             Some(right) if self.is_scarce(right).await? => {
                 Some(self.turns.take_right(&right.id).await)
@@ -287,59 +296,6 @@ impl Registration {
         Ok(Earlier::Decided(Box::new(decided)))
     }
 
-    /// Whether a request that was answered is made again: the same bytes, or by the same right.
-    async fn is_repetition(
-        &self,
-        row: &Registered,
-        who: &Who,
-        same: bool,
-        now: Timestamp,
-    ) -> Result<bool, Stop> {
-        let lately = now.0.saturating_sub(row.changed) < REPETITION_MS;
-        let by_right = who.right().is_some() && is_same_asker(row, who);
-        if !lately || !(same || by_right) {
-            return Ok(false);
-        }
-        let Some(sha256) = &row.certificate else {
-            return Ok(false);
-        };
-        let stored = self.ca.certificate(sha256).await?;
-        Ok(stored.is_some_and(|stored| stored.state == CertificateState::Issued))
-    }
-
-    /// The certificate of a registration, once more.
-    async fn again(&self, endpoint: &Endpoint, row: &Registered) -> Result<Decision, Stop> {
-        let stored = match &row.certificate {
-            Some(sha256) => self.ca.certificate(sha256).await?,
-            None => None,
-        };
-        let Some(stored) = stored else {
-            return Err(Stop::Failed(DeviceError::Stored {
-                kind: "registration",
-                id: row.id.clone(),
-                why: "its certificate is not there".to_owned(),
-            }));
-        };
-        let chain = match &row.asset {
-            Some(id) => Chain::of(endpoint, &self.fleet.asset(id).await?.asset),
-            None => endpoint.chain,
-        };
-        let chain = chain.shared(self.ca.issuer(&stored.issuer)?.chain());
-        Ok(Decision::Issued(Box::new(Issued {
-            der: stored.der,
-            serial: stored.serial,
-            sha256: stored.sha256,
-            issuer: stored.issuer,
-            profile: stored.profile,
-            profile_version: stored.profile_version,
-            not_before: stored.not_before,
-            not_after: stored.not_after,
-            chain,
-            key: None,
-            repeated: true,
-        })))
-    }
-
     /// A request that was not seen before.
     async fn first(
         &self,
@@ -348,9 +304,10 @@ impl Registration {
         follows: Option<String>,
         now: Timestamp,
     ) -> Result<Decision, Stop> {
-        if let Some(right) = who.right() {
-            self.check_right(right, now).await?;
-        }
+        let uses = match who.right() {
+            Some(right) => self.uses(right, now).await?,
+            None => Uses::Uncounted,
+        };
         if let Who::Holder(holder) = who {
             renewal::check(&claim, holder, now)?;
         } else if matches!(claim.asked, Asked::Renew) {
@@ -362,7 +319,19 @@ impl Registration {
         if matches!(who, Who::Nobody) && !needs_person {
             return Err(Stop::Unknown("no credential".to_owned()));
         }
-        let found = self.asset(&claim, who).await?;
+        let found = match (self.asset(&claim, who).await, who.right()) {
+            // A password that is over tells nothing of the register.
+            (Err(Stop::No(_)), Some(right)) if uses == Uses::Over => return Err(used_up(right)),
+            (found, _) => found?,
+        };
+        if let (Uses::Begun | Uses::Over, Some(right)) = (uses, who.right()) {
+            if let Some(row) = self.given(&claim, right, &found, now).await? {
+                return self.again(&claim.endpoint, &row).await;
+            }
+            if uses == Uses::Over {
+                return Err(used_up(right));
+            }
+        }
         self.pace(&claim, &found, now).await?;
         let endpoint = Arc::clone(&claim.endpoint);
         let mut names = self.names(&claim, who, &found)?;
@@ -452,8 +421,8 @@ impl Registration {
         )?)
     }
 
-    /// Whether a right may be used now.
-    async fn check_right(&self, right: &Right, now: Timestamp) -> Result<(), Stop> {
+    /// Whether a right is in force, and what its count says.
+    async fn uses(&self, right: &Right, now: Timestamp) -> Result<Uses, Stop> {
         if let Some(fault) = right.fault(now) {
             return Err(Stop::Unknown(format!(
                 "enrolment right {} {fault}",
@@ -461,15 +430,13 @@ impl Registration {
             )));
         }
         let Some(most) = right.uses else {
-            return Ok(());
+            return Ok(Uses::Uncounted);
         };
-        match right::used(self.ca.store(), &right.id).await? < most {
-            true => Ok(()),
-            false => Err(Stop::Unknown(format!(
-                "enrolment right {} is used up",
-                right.id
-            ))),
-        }
+        Ok(match right::used(self.ca.store(), &right.id).await? {
+            0 => Uses::Unused,
+            used if used < most => Uses::Begun,
+            _ => Uses::Over,
+        })
     }
 
     /// Records what a claim was stopped by, and says what its sender learns of it.
@@ -484,6 +451,10 @@ impl Registration {
         let (told, recorded) = match stop {
             Stop::Failed(error) => return Err(error),
             Stop::Elsewhere => return Err(DeviceError::Busy),
+            Stop::Spent => (
+                stop::unknown(),
+                refusal("enrolment.credential", right::SPENT),
+            ),
             Stop::Recorded(refusal) => return Ok(Decision::Refused(refusal)),
             Stop::Later(refusal, retry_after_s) => {
                 metrics::counter!("ward_enrolment_refusals_total").increment(1);
@@ -514,24 +485,24 @@ impl Registration {
     }
 }
 
+/// What the count of a right says before it is used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Uses {
+    Uncounted,
+    Unused,
+    Begun,
+    Over,
+}
+
+fn used_up(right: &Right) -> Stop {
+    Stop::Unknown(format!("enrolment right {} is used up", right.id))
+}
+
 /// What an earlier request of the same transaction makes of this one.
 enum Earlier {
     Decided(Box<Decision>),
     /// Nothing, or only what is over: the registration that it follows.
     New(Box<Claim>, Option<String>),
-}
-
-/// Whether a registration was made by the same right, or by a holder if this is one.
-fn is_same_asker(row: &Registered, who: &Who) -> bool {
-    match who {
-        Who::Right(right) | Who::Vendor { right, .. } => {
-            row.right.as_deref() == Some(right.id.as_str())
-        }
-        Who::Holder(holder) => {
-            row.right.is_none() && row.asset.as_deref() == Some(holder.asset.id.as_str())
-        }
-        Who::Nobody => row.right.is_none(),
-    }
 }
 
 /// Who asked and how that was proved (R07).

@@ -15,6 +15,8 @@ pub(super) enum Stop {
     Unknown(String),
     /// Another request, or another node, was faster with the same transaction.
     Elsewhere,
+    /// Another request, or another node, was faster with the last use of a right.
+    Spent,
     Failed(DeviceError),
 }
 

@@ -1,5 +1,6 @@
-//! One after the other: requests of one transaction, and uses of one counted right, take turns within this process, so
-//! that a device that repeats itself makes no signatures for nothing. The database decides between nodes.
+//! One after the other: requests of one transaction, requests for one key, and uses of one counted right, take turns
+//! within this process, so that a device that repeats itself makes no signatures for nothing. The database decides between
+//! nodes.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 
@@ -13,6 +14,7 @@ const STRIPES: usize = 1024;
 pub(super) struct Turns {
     hasher: RandomState,
     transactions: Vec<Mutex<()>>,
+    keys: Vec<Mutex<()>>,
     rights: Vec<Mutex<()>>,
 }
 
@@ -22,15 +24,21 @@ impl Default for Turns {
         Turns {
             hasher: RandomState::new(),
             transactions: stripes(),
+            keys: stripes(),
             rights: stripes(),
         }
     }
 }
 
 impl Turns {
-    /// Waits for a transaction. Taken before a right's, never after.
+    /// Waits for a transaction. Taken before a key's and a right's, never after.
     pub(super) async fn take(&self, transaction: &[u8]) -> MutexGuard<'_, ()> {
         self.stripe(&self.transactions, transaction).lock().await
+    }
+
+    /// Waits for a key, by its SHA-256. Taken before a right's, never after.
+    pub(super) async fn take_key(&self, spki: &[u8; 32]) -> MutexGuard<'_, ()> {
+        self.stripe(&self.keys, spki).lock().await
     }
 
     /// Waits for a right.
