@@ -33,7 +33,8 @@ class Devices:
         self.next, self.left, self.rates, self.guess = first, most, {}, GUESS[protocol]
 
     def take(self, connections, seconds):
-        wanted = min(int(self.rates.get(connections, self.guess) * seconds * 1.3) + 100, self.left)
+        # A server may be faster than it was, and the run must not be over within its warm-up.
+        wanted = min(int(max(self.rates.get(connections, 0) * 1.3, self.guess) * seconds), self.left)
         if wanted < 100:
             raise SystemExit("no devices are left that have not enrolled: fewer rounds, or less time")
         return ["--first", self.next, "--count", wanted]

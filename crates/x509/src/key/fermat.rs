@@ -66,13 +66,18 @@ fn square_root(n: &[u64]) -> (Vec<u64>, Vec<u64>) {
 fn is_square(n: &[u64]) -> bool {
     // Squares are 0, 1, 4, 9, 16, 17, 25, 33, 36, 41, 49 or 57 modulo 64.
     const MODULO_64: u64 = 0x0202_0212_0203_0213;
+    const PRODUCT: u64 = 63 * 65 * 11;
     let low = n.first().copied().unwrap_or(0) % 64;
-    let residue = n.iter().rev().fold(0u128, |acc, limb| {
-        ((acc << 64) | u128::from(*limb)) % (63 * 65 * 11)
-    }) as u64;
-    MODULO_64 >> low & 1 == 1
-        && [63, 65, 11].iter().all(|m| is_quadratic(residue % m, *m))
-        && is_zero(&square_root(n).1)
+    // Most numbers go no further than this.
+    if MODULO_64 >> low & 1 == 0 {
+        return false;
+    }
+    // By halves of limbs, so that no step needs more than 64 bits.
+    let residue = n.iter().rev().fold(0, |acc, limb| {
+        let upper = ((acc << 32) | (limb >> 32)) % PRODUCT;
+        ((upper << 32) | (limb & 0xffff_ffff)) % PRODUCT
+    });
+    [63, 65, 11].iter().all(|m| is_quadratic(residue % m, *m)) && is_zero(&square_root(n).1)
 }
 
 fn is_quadratic(value: u64, modulus: u64) -> bool {
