@@ -78,6 +78,12 @@ impl OldTls {
 
 /// Puts a valid certificate in place. Cheap when there is nothing to do.
 pub(crate) async fn ensure(services: &Services, tls: &OldTls) -> Result<(), ServeError> {
+    let failed = |source| ServeError::OldTls {
+        segment: tls.segment.clone(),
+        source,
+    };
+    // Before anything is issued that could not be shown.
+    oldtls::library().map_err(failed)?;
     let mut before = None;
     if let Some(record) = services.store.record(RECORD, &tls.segment).await? {
         let stored: Stored = parse(&record)?;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use enroll::device::Network;
-use oldtls::{Options, Suite, Version};
+use oldtls::{Options, Suite};
 use serde::Deserialize;
 
 /// One network segment whose devices are answered as they can be: over TLS with what is left of old versions and suites,
@@ -161,6 +161,8 @@ fn wrong_suite(found: &str) -> Wrong {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use oldtls::Version;
 
     use super::*;
     use crate::config::Config;
