@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use enroll::Acme;
 use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
 
 use crate::client::{Client, csr};
 use crate::support::House;
@@ -137,6 +138,8 @@ async fn r09_a_node_dies_among_a_hundred_orders() {
     let house = Arc::new(House::new(true).await);
     let account = house.client().await;
     let mut node = Node::start(&house).await;
+    // However fast they are, thirty come when the node is dead: half of those begin at the dead one.
+    let begun = Arc::new(Semaphore::new(70));
     let orders: Vec<_> = (0..100)
         .map(|i| {
             let client = match i % 2 {
@@ -144,7 +147,11 @@ async fn r09_a_node_dies_among_a_hundred_orders() {
                 _ => node.client(&account),
             };
             let other = house.acme.clone();
-            tokio::spawn(persistent(client, other, format!("h{i}.example.org")))
+            let begun = Arc::clone(&begun);
+            tokio::spawn(async move {
+                begun.acquire().await.unwrap().forget();
+                persistent(client, other, format!("h{i}.example.org")).await
+            })
         })
         .collect();
     // In the middle: some orders have their certificate, some have not.
@@ -156,6 +163,7 @@ async fn r09_a_node_dies_among_a_hundred_orders() {
     }
     let at_death = house.certificates().await;
     node.kill();
+    begun.add_permits(30);
     // What the dead node was at work on counts as left behind some time later.
     let keeper = Arc::clone(&house);
     let reconciler = tokio::spawn(async move {
@@ -173,7 +181,7 @@ async fn r09_a_node_dies_among_a_hundred_orders() {
         urls.push(order.await.unwrap());
     }
     reconciler.abort();
-    assert!((20..100).contains(&at_death), "{at_death} at its death");
+    assert!((20..=70).contains(&at_death), "{at_death} at its death");
     urls.sort();
     urls.dedup();
     assert_eq!(urls.len(), 100, "each has a certificate of its own");
