@@ -56,3 +56,41 @@ fn scatter(mut number: u64) -> u64 {
     number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     number ^ number >> 31
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_number_comes_once(count in 1u64..5000, seed in any::<[u8; 32]>()) {
+            let order = Order::new(count, &seed);
+            let mut numbers: Vec<u64> = (0..count).map(|position| order.at(position).unwrap()).collect();
+            numbers.sort_unstable();
+            prop_assert!(numbers.into_iter().eq(0..count));
+            prop_assert_eq!(order.at(count), None);
+        }
+    }
+
+    #[test]
+    fn r17_a_subnet_is_not_hit_in_a_row() {
+        // The addresses of a /16, one after the other: neighbours share a /24 about once in 256.
+        let order = Order::new(1 << 16, &[3; 32]);
+        let subnets: Vec<u64> = (0..1 << 16)
+            .map(|position| order.at(position).unwrap() >> 8)
+            .collect();
+        let in_a_row = subnets.windows(2).filter(|pair| pair[0] == pair[1]).count();
+        assert!(in_a_row < 400, "{in_a_row}");
+        let three = subnets
+            .windows(3)
+            .filter(|three| three[0] == three[1] && three[1] == three[2]);
+        assert!(three.count() < 20);
+    }
+
+    #[test]
+    fn the_largest_scan_has_an_order_too() {
+        let order = Order::new(1 << 40, &[1; 32]);
+        assert!(order.at((1 << 40) - 1).unwrap() < 1 << 40);
+    }
+}

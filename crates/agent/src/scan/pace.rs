@@ -1,7 +1,8 @@
-//! How fast: one connection a slot, slots evenly apart, and further apart when what is asked stops answering.
+//! How fast: connections evenly apart, and further apart when what is asked stops answering.
 
 use parking_lot::Mutex;
 use std::time::Duration;
+use tokio::sync;
 use tokio::time::{Instant, sleep_until};
 
 /// Answers after which the pace is looked at.
@@ -13,15 +14,24 @@ const SLOWEST: Duration = Duration::from_secs(1);
 /// The gap with which backing off begins where no rate is set.
 const FIRST_GAP: Duration = Duration::from_millis(2);
 
-/// Slots for connections. Evenly spaced, without credit for times when nothing was to do, so that no second
-/// sees more of them than the rate.
+/// Timers tick in milliseconds: where the gap is shorter than this, as many go at once as fit into it.
+const TICK: Duration = Duration::from_millis(5);
+
+/// Turns for connections, without credit for times when nothing was to do or a timer was late, so that no
+/// second sees more of them than the rate.
 pub(super) struct Pace {
     set: Duration,
+    tick: sync::Mutex<Tick>,
     state: Mutex<State>,
 }
 
+/// The tick that is on.
+struct Tick {
+    began: Instant,
+    used: u32,
+}
+
 struct State {
-    next: Instant,
     gap: Duration,
     answered: u32,
     hung: u32,
@@ -30,12 +40,15 @@ struct State {
 impl Pace {
     pub(super) fn new(rate: Option<f64>) -> Self {
         // A rate of nothing would be a wait without end: one connection an hour is as slow as it goes.
-        let slot = |rate: f64| Duration::try_from_secs_f64(1.0 / rate.max(1.0 / 3600.0));
-        let set = rate.map_or(Duration::ZERO, |rate| slot(rate).unwrap_or(SLOWEST));
+        let gap = |rate: f64| Duration::try_from_secs_f64(1.0 / rate.max(1.0 / 3600.0));
+        let set = rate.map_or(Duration::ZERO, |rate| gap(rate).unwrap_or(SLOWEST));
         Self {
             set,
+            tick: sync::Mutex::new(Tick {
+                began: Instant::now(),
+                used: 0,
+            }),
             state: Mutex::new(State {
-                next: Instant::now(),
                 gap: set,
                 answered: 0,
                 hung: 0,
@@ -43,19 +56,24 @@ impl Pace {
         }
     }
 
-    /// Waits for a slot.
+    /// Waits for a turn; first come, first served.
     pub(super) async fn turn(&self) {
-        let slot = {
-            let mut state = self.state.lock();
-            let now = Instant::now();
-            if state.gap.is_zero() {
-                return;
-            }
-            let slot = state.next.max(now);
-            state.next = slot + state.gap;
-            slot
-        };
-        sleep_until(slot).await;
+        if self.gap().is_zero() {
+            return;
+        }
+        let mut tick = self.tick.lock().await;
+        let gap = self.gap();
+        let length = gap.max(TICK);
+        let fit = length.as_nanos() / gap.as_nanos().max(1);
+        if u128::from(tick.used) >= fit {
+            sleep_until(tick.began + length).await;
+        }
+        let now = Instant::now();
+        if now >= tick.began + length {
+            tick.began = now;
+            tick.used = 0;
+        }
+        tick.used += 1;
     }
 
     /// A conversation was answered, or hung. Many hung ones mean that the network or what is in it is busy:
@@ -77,8 +95,49 @@ impl Pace {
         } else {
             (state.gap * 10 / 11).max(self.set)
         };
+        // So short a gap is the end of backing off.
         state.gap = if gap <= FIRST_GAP { self.set } else { gap };
         state.answered = 0;
         state.hung = 0;
+    }
+
+    fn gap(&self) -> Duration {
+        self.state.lock().gap
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn turns_are_a_gap_apart_and_idle_time_gives_no_credit() {
+        for (rate, turns, least) in [(100.0, 11, 100), (2000.0, 401, 200)] {
+            let pace = Pace::new(Some(rate));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let begun = Instant::now();
+            for _ in 0..turns {
+                pace.turn().await;
+            }
+            let took = begun.elapsed();
+            assert!(took >= Duration::from_millis(least), "{took:?}");
+        }
+    }
+
+    #[test]
+    fn hanging_slows_down_and_answers_bring_the_pace_back_and_no_further() {
+        let pace = Pace::new(Some(100.0));
+        (0..SAMPLE * 3).for_each(|_| pace.went(false));
+        assert_eq!(pace.gap(), Duration::from_millis(80));
+        (0..SAMPLE * 100).for_each(|_| pace.went(false));
+        assert_eq!(pace.gap(), SLOWEST);
+        (0..SAMPLE * 100).for_each(|_| pace.went(true));
+        assert_eq!(pace.gap(), Duration::from_millis(10));
+        // Where no rate is set it begins with a small gap, and ends with none.
+        let free = Pace::new(None);
+        (0..SAMPLE).for_each(|_| free.went(false));
+        assert_eq!(free.gap(), FIRST_GAP * 2);
+        (0..SAMPLE * 20).for_each(|_| free.went(true));
+        assert_eq!(free.gap(), Duration::ZERO);
     }
 }

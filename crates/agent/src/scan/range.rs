@@ -143,3 +143,66 @@ impl From<Range> for String {
         range.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read_and_written_as_people_do() {
+        let table = [
+            ("10.30.0.0/16", "10.30.255.255", 65_535),
+            ("10.30.0.7", "10.30.0.7", 0),
+            ("10.30.0.1-10.30.0.99", "10.30.0.99", 98),
+            ("0.0.0.0/0", "255.255.255.255", u128::from(u32::MAX)),
+            ("fd00::/120", "fd00::ff", 255),
+            ("::/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", u128::MAX),
+            ("192.0.2.254/31", "192.0.2.255", 1),
+        ];
+        for (text, last, span) in table {
+            let range: Range = text.parse().unwrap();
+            assert_eq!(
+                (range.last(), range.span()),
+                (last.parse().unwrap(), span),
+                "{text}"
+            );
+            assert_eq!(range.to_string(), text);
+            assert_eq!(range.at(span), Some(range.last()));
+            assert_eq!(
+                span.checked_add(1).and_then(|beyond| range.at(beyond)),
+                None
+            );
+            assert!(range.contains(range.first()) && range.contains(range.last()));
+        }
+        let same: Range = "10.0.0.0-10.0.0.255".parse().unwrap();
+        assert_eq!(same.to_string(), "10.0.0.0/24");
+        assert!(!same.contains("::".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_no_range_is_refused_with_the_reason() {
+        for text in [
+            "",
+            "10.0.0",
+            "10.0.0.0/33",
+            "::/129",
+            "host",
+            "10.0.0.0/",
+            "a-b",
+            "1.2.3.4/-1",
+        ] {
+            assert_eq!(
+                text.parse::<Range>(),
+                Err(RangeError::Form(text.to_owned()))
+            );
+        }
+        for text in ["10.0.0.9-10.0.0.1", "10.0.0.1-::1"] {
+            assert_eq!(
+                text.parse::<Range>(),
+                Err(RangeError::Order(text.to_owned()))
+            );
+        }
+        let error = "10.30.0.7/16".parse::<Range>().unwrap_err().to_string();
+        assert!(error.contains("`10.30.0.0/16` may be meant"), "{error}");
+    }
+}

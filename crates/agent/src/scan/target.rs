@@ -1,6 +1,9 @@
 //! What is to be looked at: ranges, named hosts, services and server names. Millions of targets are a few
 //! numbers here; each is made when its turn comes.
 
+#[cfg(test)]
+mod tests;
+
 use super::ask;
 use super::range::Range;
 use crate::deadline::Deadline;
@@ -177,7 +180,10 @@ impl Targets {
                 .checked_add(1)
                 .and_then(|count| count.checked_mul(each)?.checked_add(total))
                 .filter(|&total| total <= TARGETS_LIMIT)
-                .ok_or(TargetError::TooMany(range.span()))?;
+                .ok_or_else(|| {
+                    let count = range.span().saturating_add(1).saturating_mul(each);
+                    TargetError::TooMany(count.saturating_add(total))
+                })?;
             targets.blocks.push(Block { range, name, from });
         }
         if total == 0 {

@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-pub const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+pub(crate) const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Runs a program to its end and gives what it wrote.
-pub fn output(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+pub(crate) fn output(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -30,12 +30,12 @@ pub fn output(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
 }
 
 /// A folder with a root, an issuing authority below it, and leaves.
-pub struct Pki {
+pub(crate) struct Pki {
     folder: TempDir,
 }
 
 impl Pki {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let pki = Self {
             folder: tempfile::tempdir().unwrap(),
         };
@@ -54,12 +54,12 @@ impl Pki {
         pki
     }
 
-    pub fn path(&self, file: &str) -> String {
+    pub(crate) fn path(&self, file: &str) -> String {
         self.folder.path().join(file).to_string_lossy().into_owned()
     }
 
     /// A leaf of the issuing authority; `key` as `ec:prime256v1` or `rsa:2048`.
-    pub fn leaf(&self, name: &str, key: &str) -> &Self {
+    pub(crate) fn leaf(&self, name: &str, key: &str) -> &Self {
         self.make(
             name,
             key,
@@ -104,7 +104,7 @@ impl Pki {
         output("openssl", &arguments, b"");
     }
 
-    pub fn der(&self, name: &str) -> Der {
+    pub(crate) fn der(&self, name: &str) -> Der {
         let pem = self.path(&format!("{name}.pem"));
         Der(output(
             "openssl",
@@ -114,7 +114,7 @@ impl Pki {
     }
 
     /// `s_server`'s options for a leaf with its issuer.
-    pub fn options(&self, name: &str) -> Vec<String> {
+    pub(crate) fn options(&self, name: &str) -> Vec<String> {
         vec![
             "-cert".to_owned(),
             self.path(&format!("{name}.pem")),
@@ -125,22 +125,22 @@ impl Pki {
         ]
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 }
 
 /// A server process that ends with its test.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
-    pub port: u16,
+    pub(crate) port: u16,
     /// What it wrote.
-    pub log: PathBuf,
+    pub(crate) log: PathBuf,
 }
 
 impl Server {
     /// Starts a program and waits until it listens. `{port}` in the arguments is its port.
-    pub fn start(program: &str, arguments: &[String], folder: &Path) -> Self {
+    pub(crate) fn start(program: &str, arguments: &[String], folder: &Path) -> Self {
         let port = free_port();
         let arguments: Vec<String> = arguments
             .iter()
@@ -152,7 +152,7 @@ impl Server {
     }
 
     /// Starts a program that has been told its port.
-    pub fn spawn(program: &str, arguments: &[String], folder: &Path, port: u16) -> Self {
+    pub(crate) fn spawn(program: &str, arguments: &[String], folder: &Path, port: u16) -> Self {
         let log = folder.join(format!("{port}.log"));
         let file = std::fs::File::create(&log).unwrap();
         let child = Command::new(program)
@@ -166,7 +166,7 @@ impl Server {
     }
 
     /// `openssl s_server`.
-    pub fn openssl(options: &[String], more: &[&str], folder: &Path) -> Self {
+    pub(crate) fn openssl(options: &[String], more: &[&str], folder: &Path) -> Self {
         let mut arguments = vec!["s_server".to_owned(), "-accept".to_owned()];
         arguments.extend(["127.0.0.1:{port}".to_owned(), "-www".to_owned()]);
         arguments.extend(options.iter().cloned());
@@ -174,7 +174,7 @@ impl Server {
         Self::start("openssl", &arguments, folder)
     }
 
-    pub fn wait_until_listening(&mut self) {
+    pub(crate) fn wait_until_listening(&mut self) {
         let end = Instant::now() + Duration::from_secs(20);
         while TcpStream::connect((LOCALHOST, self.port)).is_err() {
             let ended = self.child.try_wait().unwrap();
@@ -188,7 +188,7 @@ impl Server {
         }
     }
 
-    pub fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         let mut text = String::new();
         let mut file = std::fs::File::open(&self.log).unwrap();
         file.read_to_string(&mut text).unwrap();
@@ -204,7 +204,7 @@ impl Drop for Server {
 }
 
 /// Ports are handed out once, so that tests that run at the same time do not meet.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = 21_000 + (std::process::id() % 400) as u16 * 20;
     loop {
@@ -215,7 +215,7 @@ pub fn free_port() -> u16 {
     }
 }
 
-pub fn config(depth: Depth) -> Config {
+pub(crate) fn config(depth: Depth) -> Config {
     Config {
         from: "test".to_owned(),
         depth,
@@ -236,7 +236,7 @@ pub fn config(depth: Depth) -> Config {
 }
 
 /// Everything that a scan reports.
-pub async fn scan(targets: &Targets, config: Config) -> Vec<Report> {
+pub(crate) async fn scan(targets: &Targets, config: Config) -> Vec<Report> {
     let (sender, mut receiver) = tokio::sync::mpsc::channel(8);
     let cursor = Cursor::new(targets, &config.seed);
     let collect = async {
@@ -250,7 +250,7 @@ pub async fn scan(targets: &Targets, config: Config) -> Vec<Report> {
     reports
 }
 
-pub fn observations(reports: Vec<Report>) -> Vec<Observation> {
+pub(crate) fn observations(reports: Vec<Report>) -> Vec<Observation> {
     let seen = reports.into_iter().filter_map(|report| match report {
         Report::Seen { observation, .. } => Some(*observation),
         Report::Silent { .. } => None,
@@ -259,7 +259,7 @@ pub fn observations(reports: Vec<Report>) -> Vec<Observation> {
 }
 
 /// One place on loopback, as `SERVICE` of the command line says it, with a server name or without.
-pub async fn look_at(service: &str, name: Option<&str>, config: Config) -> Observation {
+pub(crate) async fn look_at(service: &str, name: Option<&str>, config: Config) -> Observation {
     let services = Service::list(service).unwrap();
     let targets = match name {
         Some(name) => Targets::new(&[], &[(name.to_owned(), LOCALHOST)], services, vec![]),
@@ -270,6 +270,6 @@ pub async fn look_at(service: &str, name: Option<&str>, config: Config) -> Obser
     seen.remove(0)
 }
 
-pub async fn look(port: u16, depth: Depth) -> Observation {
+pub(crate) async fn look(port: u16, depth: Depth) -> Observation {
     look_at(&format!("{port}/tls"), None, config(depth)).await
 }
