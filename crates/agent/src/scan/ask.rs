@@ -33,36 +33,34 @@ impl Style {
 
 /// Makes hellos for one scan.
 pub(super) struct Asker {
-    pub(super) seed: [u8; 32],
+    seed: [u8; 32],
+    /// Suites of the hellos for certificates, by style: making them takes longer than a connection does.
+    suites: [Vec<u16>; 4],
 }
 
 impl Asker {
+    pub(super) fn new(seed: [u8; 32]) -> Self {
+        Self {
+            seed,
+            suites: Style::ALL.map(suites),
+        }
+    }
+
     /// A hello that asks for a certificate.
     pub(super) fn certificate(&self, target: &Target, style: Style) -> Hello {
-        let before_newest = &Version::ALL[1..4];
-        let (versions, suites) = match style {
-            Style::Modern => {
-                // Those whose ciphers are at hand: under another the certificate could not be read.
-                let mut suites = vec![0x1301, 0x1302, 0x1303];
-                suites.extend(suite::certificate_suites());
-                (Version::ALL[1..].to_vec(), suites)
-            }
-            Style::Rest => {
-                let known = suite::certificate_suites();
-                let rest = |suite: Suite| suite.shows_certificate() && !known.contains(&suite.code);
-                (before_newest.to_vec(), up_to_tls12(rest))
-            }
-            Style::Uncertified => {
-                let suites = up_to_tls12(|suite| !suite.shows_certificate());
-                (before_newest.to_vec(), suites)
-            }
-            Style::Bare => {
-                let suites = suite::by_likelihood(Version::Tls10);
-                let versions = Version::ALL[..2].to_vec();
-                (versions, suites.into_iter().take(SUITES_LIMIT).collect())
-            }
+        let versions = match style {
+            Style::Modern => &Version::ALL[1..],
+            Style::Rest | Style::Uncertified => &Version::ALL[1..4],
+            Style::Bare => &Version::ALL[..2],
         };
-        let mut hello = self.hello(target, versions, suites, style as u8);
+        let [modern, rest, bare, uncertified] = &self.suites;
+        let suites = match style {
+            Style::Modern => modern,
+            Style::Rest => rest,
+            Style::Bare => bare,
+            Style::Uncertified => uncertified,
+        };
+        let mut hello = self.hello(target, versions.to_vec(), suites.clone(), style as u8);
         if style == Style::Modern && target.starttls.is_none() {
             hello.alpn = ALPN.map(str::to_owned).to_vec();
         }
@@ -118,6 +116,30 @@ impl Asker {
 pub(super) fn lists(version: Version) -> Vec<Vec<u16>> {
     let suites = suite::by_likelihood(version);
     suites.chunks(SUITES_LIMIT).map(<[u16]>::to_vec).collect()
+}
+
+fn suites(style: Style) -> Vec<u16> {
+    match style {
+        Style::Modern => {
+            // Those whose ciphers are at hand: under another the certificate could not be read.
+            let mut suites = vec![0x1301, 0x1302, 0x1303];
+            suites.extend(suite::certificate_suites());
+            suites
+        }
+        Style::Rest => {
+            let known = suite::certificate_suites();
+            up_to_tls12(|suite| suite.shows_certificate() && !known.contains(&suite.code))
+        }
+        Style::Bare => {
+            let mut suites = suite::by_likelihood(Version::Tls10);
+            // As it was then; and a server whose Diffie-Hellman is broken gets by without.
+            let rsa = |suite: Suite| suite.key_exchange() == KeyExchange::Rsa;
+            suites.sort_by_key(|&code| !suite::suite(code).is_some_and(rsa));
+            suites.truncate(SUITES_LIMIT);
+            suites
+        }
+        Style::Uncertified => up_to_tls12(|suite| !suite.shows_certificate()),
+    }
 }
 
 /// Suites of TLS 1.2 and before, those last that hardly any server has but by having everything.

@@ -29,7 +29,7 @@ pub fn plan<'a>(targets: &'a Targets, config: &'a Config) -> impl Iterator<Item 
     let order = Order::new(targets.len(), &config.seed);
     let rules = Rules::new(config.limits.clone());
     let keys = KeyShares::new(&config.seed);
-    let asker = Asker { seed: config.seed };
+    let asker = Asker::new(config.seed);
     (0..targets.len()).filter_map(move |position| {
         let target = targets.at(order.at(position)?)?;
         let excluded = rules.against(&target);

@@ -8,7 +8,8 @@ use super::starttls;
 use super::target::Target;
 use super::{Depth, Timing};
 use crate::observation::{Der, Outcome, TlsSeen, Version, VersionSeen};
-use crate::tls::{Client, Fault, Goal, Hello, KeyShares, Seen};
+use crate::tls::suite::{self, KeyExchange};
+use crate::tls::{Client, Fault, Goal, Hello, KeyShares, Seen, alert};
 use std::sync::Arc;
 use tokio::time::{Instant, sleep};
 
@@ -41,7 +42,10 @@ struct Talked {
 /// Which suite a server chose, or how it declined.
 enum Choice {
     Suite(u16),
-    Declined,
+    /// In so many words, or by hanging up: then it may have stumbled over what it chose.
+    Declined {
+        in_words: bool,
+    },
     /// No word on whether it would: hung, or not to be connected to.
     Unknown,
 }
@@ -55,6 +59,7 @@ impl Prober {
             end: Instant::now() + self.timing.target,
             connected: 0,
             silent: false,
+            no_tls: false,
             bare: false,
         };
         let (outcome, seen) = visit.certificate().await;
@@ -65,8 +70,8 @@ impl Prober {
             }
             None => (None, Vec::new()),
         };
-        let worthwhile = tls.is_some() || outcome.is_tls();
-        if self.depth != Depth::Certificate && worthwhile && !visit.silent {
+        let worthwhile = outcome.is_tls() && !visit.no_tls && !visit.silent;
+        if self.depth != Depth::Certificate && worthwhile {
             let versions = visit.versions(tls.as_ref()).await;
             if !versions.is_empty() {
                 tls.get_or_insert_default().versions = versions;
@@ -105,6 +110,8 @@ struct Visit<'a> {
     end: Instant,
     connected: usize,
     silent: bool,
+    /// The protocol does not change to TLS.
+    no_tls: bool,
     /// The server wants hellos without extensions.
     bare: bool,
 }
@@ -221,7 +228,8 @@ impl Visit<'_> {
                     found.push(suite);
                     list.retain(|&other| other != suite);
                 }
-                Choice::Declined => return (found, true),
+                Choice::Declined { in_words: false } if without_dhe(&mut list) => {}
+                Choice::Declined { .. } => return (found, true),
                 Choice::Unknown => return (found, false),
             }
             if self.prober.depth == Depth::Versions {
@@ -250,9 +258,12 @@ impl Visit<'_> {
         };
         match (talked.end, talked.seen) {
             (Ok(()), Some(seen)) if seen.version == version => Choice::Suite(seen.suite),
-            (Ok(()), _) => Choice::Declined,
+            (Ok(()), _) => Choice::Declined { in_words: true },
+            (Err(End::Fault(Fault::Alert { description, .. })), _) => Choice::Declined {
+                in_words: alert::declines(description),
+            },
             // Servers that close instead of an alert are common enough to count as saying no.
-            (Err(End::Fault(Fault::Alert { .. } | Fault::Garbage(_))), _) => Choice::Declined,
+            (Err(End::Fault(Fault::Garbage(_))), _) => Choice::Declined { in_words: false },
             (Err(_), _) => Choice::Unknown,
         }
     }
@@ -298,6 +309,7 @@ impl Visit<'_> {
                 match starttls::upgrade(&mut line, protocol, &host, self.target.port).await {
                     Ok(early) => early,
                     Err(end) => {
+                        self.no_tls = true;
                         line.leave(&[]).await;
                         return Ok(Talked {
                             end: Err(end),
@@ -323,6 +335,21 @@ impl Visit<'_> {
     }
 }
 
+/// Strikes out finite-field Diffie-Hellman if there is anything else: servers without parameters for it are seen
+/// to choose it and then hang up. False if nothing was to be struck out.
+fn without_dhe(list: &mut Vec<u16>) -> bool {
+    let dhe = |code: u16| {
+        let exchange = suite::suite(code).map(|suite| suite.key_exchange());
+        matches!(
+            exchange,
+            Some(KeyExchange::Dhe | KeyExchange::DhAnon | KeyExchange::DhePsk)
+        )
+    };
+    let before = list.len();
+    list.retain(|&code| !dhe(code));
+    !list.is_empty() && list.len() < before
+}
+
 /// Whether another hello could fare better than this one did.
 fn worth_another(end: &End) -> bool {
     matches!(
@@ -346,7 +373,7 @@ fn judge(end: Result<(), End>, seen: Option<&Seen>) -> Outcome {
     match (end, seen) {
         (_, Some(seen)) if !seen.chain.is_empty() => Outcome::Certificate,
         (Ok(()), Some(seen)) => {
-            let suite = crate::tls::suite::suite(seen.suite);
+            let suite = suite::suite(seen.suite);
             let name = suite.map_or("?", |suite| suite.name);
             let why = match suite {
                 Some(suite) if suite.shows_certificate() => "the chain is empty".to_owned(),

@@ -73,7 +73,7 @@ pub async fn run(
         },
         rules: Rules::new(config.limits.clone()),
         prober: Arc::new(Prober {
-            asker: Asker { seed: config.seed },
+            asker: Asker::new(config.seed),
             keys: Arc::new(KeyShares::new(&config.seed)),
             depth: config.depth,
             timing: config.timing,
@@ -177,7 +177,9 @@ impl Scan<'_> {
                 sleep(prober.timing.check_after).await;
                 found.silent = !prober.alive(&target).await;
             }
-            sleep(prober.timing.pause).await;
+            if !prober.timing.pause.is_zero() {
+                sleep(prober.timing.pause).await;
+            }
             Probed {
                 position,
                 target,

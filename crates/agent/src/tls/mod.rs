@@ -10,6 +10,7 @@
 pub mod alert;
 mod bytes;
 pub mod client;
+mod exercise;
 mod handshake;
 pub mod hello;
 pub mod record;
@@ -18,6 +19,7 @@ mod seen;
 pub mod suite;
 
 pub use client::{Client, Goal, Step};
+pub use exercise::exercise;
 pub use hello::{Hello, KeyShares};
 pub use seen::Seen;
 

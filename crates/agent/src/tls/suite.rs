@@ -225,6 +225,8 @@ pub fn by_likelihood(version: Version) -> Vec<u16> {
             !suite.forward_secret(),
             !suite.aead(),
             suite.bits() < 128,
+            // The same for ten times the work of a small device.
+            matches!(suite.key_exchange(), KeyExchange::Dhe | KeyExchange::DhAnon),
         )
     });
     suites.into_iter().map(|suite| suite.code).collect()

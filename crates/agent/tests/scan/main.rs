@@ -5,5 +5,6 @@ mod bad;
 mod certificate;
 mod limits;
 mod peer;
+mod starttls;
 mod suites;
 mod support;

@@ -1,5 +1,6 @@
 //! Versions, suites and whose order decides: as the server was told (R19).
 
+use crate::peer::{Peer, certificate, drain, handshake, read_record, record, say, server_hello};
 use crate::support::{Pki, Server, look, output};
 use agent::observation::{Observation, Outcome, Version, VersionSeen};
 use agent::scan::Depth;
@@ -135,4 +136,48 @@ async fn versions_are_those_that_are_switched_on() {
             assert_eq!(versions(&seen), *expected, "{options:?} {depth:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_server_that_stumbles_over_its_own_choice_shows_the_rest() {
+    // Dovecot 2.3 without Diffie-Hellman parameters does so: it chooses DHE and hangs up.
+    let peer = Peer::start(|mut stream| {
+        let hello = read_record(&mut stream);
+        let session = 44 + usize::from(hello[43]);
+        let length = usize::from(u16::from_be_bytes([hello[session], hello[session + 1]]));
+        let suites: Vec<u16> = hello[session + 2..session + 2 + length]
+            .chunks(2)
+            .map(|code| u16::from_be_bytes([code[0], code[1]]))
+            .collect();
+        let has = |code| suites.contains(&code);
+        let suite = match (&hello[9..11], has(0xc02f), has(0x009e), has(0x002f)) {
+            ([3, 3], true, ..) => 0xc02f,
+            ([3, 3], _, true, _) => return,
+            ([3, 3], _, _, true) => 0x002f,
+            // No version, no suite: closed without a word.
+            _ => return,
+        };
+        let messages = [
+            server_hello(suite),
+            certificate(&[vec![0x30, 0]]),
+            handshake(14, b""),
+        ];
+        say(&mut stream, &record(22, &messages.concat()));
+        drain(&mut stream);
+    });
+    let mut config = crate::support::config(Depth::Suites);
+    config.timing.answer = std::time::Duration::from_millis(300);
+    let service = format!("{}/tls", peer.port);
+    let seen = crate::support::look_at(&service, None, config).await;
+    let versions = seen.tls.map(|tls| tls.versions).unwrap_or_default();
+    let found: Vec<_> = versions
+        .iter()
+        .map(|seen| (seen.version, seen.suites.clone()))
+        .collect();
+    assert_eq!(
+        found,
+        [(Version::Tls12, vec![0xc02f, 0x002f])],
+        "{:?}",
+        seen.outcome
+    );
 }

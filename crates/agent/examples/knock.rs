@@ -1,0 +1,107 @@
+//! How many targets a second, beside a loop that only connects and sends a hello (the ceiling on this machine).
+//!
+//!     cargo run --release -p agent --example knock -- 127.0.0.0/22 20443 512 [certificate|versions|suites]
+//!
+//! Addresses, port, targets at once. Something must listen there; `openssl s_server` takes one connection
+//! at a time, nginx takes many. Both loops run three times, in turns; only their ratio means anything.
+
+use agent::observation::Outcome;
+use agent::scan::{
+    Config, Cursor, Depth, Limits, Range, Report, Service, Targets, Timing, plan, run,
+};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, mpsc};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [range, port, concurrency, rest @ ..] = arguments.as_slice() else {
+        return Err("usage: knock RANGE PORT CONCURRENCY [DEPTH]".into());
+    };
+    let depth = match rest.first().map(String::as_str) {
+        None | Some("certificate") => Depth::Certificate,
+        Some("versions") => Depth::Versions,
+        Some(_) => Depth::Suites,
+    };
+    let range: Range = range.parse()?;
+    let targets = Targets::new(&[range], &[], Service::list(port)?, Vec::new())?;
+    let config = Config {
+        from: "knock".to_owned(),
+        depth,
+        timing: Timing::default(),
+        limits: Limits {
+            rate: None,
+            ..Limits::default()
+        },
+        concurrency: concurrency.parse()?,
+        seed: [5; 32],
+        clock: Arc::new(|| 0),
+    };
+    for _ in 0..3 {
+        let begun = Instant::now();
+        bare(&targets, &config).await;
+        let bare = targets.len() as f64 / begun.elapsed().as_secs_f64();
+        let begun = Instant::now();
+        let outcomes = scan(&targets, &config).await;
+        let scan = targets.len() as f64 / begun.elapsed().as_secs_f64();
+        println!(
+            "bare {bare:.0}/s, scan {scan:.0}/s, ratio {:.2}, {outcomes:?}",
+            scan / bare
+        );
+    }
+    Ok(())
+}
+
+/// Connect, the same hello, the first bytes of an answer, and away.
+async fn bare(targets: &Targets, config: &Config) {
+    let slots = Arc::new(Semaphore::new(config.concurrency));
+    let hello = plan(targets, config).find_map(|planned| planned.hellos.into_iter().next());
+    let hello: Arc<[u8]> = hello.unwrap_or_default().into();
+    for number in 0..targets.len() {
+        let (Some(target), Ok(slot)) = (targets.at(number), slots.clone().acquire_owned().await)
+        else {
+            return;
+        };
+        let hello = Arc::clone(&hello);
+        tokio::spawn(async move {
+            let to = SocketAddr::new(target.address, target.port);
+            if let Ok(mut stream) = TcpStream::connect(to).await {
+                let mut buffer = [0; 4096];
+                let _ = stream.write_all(&hello).await;
+                let _ = stream.read(&mut buffer).await;
+            }
+            drop(slot);
+        });
+    }
+    let _ = slots.acquire_many(config.concurrency as u32).await;
+}
+
+async fn scan(targets: &Targets, config: &Config) -> BTreeMap<&'static str, u64> {
+    let (sender, mut receiver) = mpsc::channel(1024);
+    let cursor = Cursor::new(targets, &config.seed);
+    let count = async {
+        let mut outcomes = BTreeMap::new();
+        while let Some(report) = receiver.recv().await {
+            if let Report::Seen { observation, .. } = report {
+                let kind = match observation.outcome {
+                    Outcome::Certificate => "certificate",
+                    Outcome::Closed => "closed",
+                    Outcome::Filtered => "filtered",
+                    Outcome::Unreachable { .. } => "unreachable",
+                    Outcome::Failed { .. } => "failed",
+                    _ => "other",
+                };
+                *outcomes.entry(kind).or_default() += 1;
+            }
+        }
+        outcomes
+    };
+    let (_, outcomes) = tokio::join!(run(targets, config.clone(), &cursor, sender), count);
+    outcomes
+}
