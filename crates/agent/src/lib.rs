@@ -2,12 +2,14 @@
 //! segment later.
 //!
 //! Two things: proving that somebody controls an identifier ([`control`]), and finding certificates
-//! ([`observation`], [`tls`], [`scan`]). No database, no policy: what is allowed comes in as a value, what was found goes out as one.
+//! ([`observation`], [`tls`], [`scan`], [`capture`], [`files`]). No database, no policy: what is allowed comes in as a value,
+//! what was found goes out as one.
 
 pub mod capture;
 pub mod control;
 mod deadline;
 mod dns;
+pub mod files;
 pub mod observation;
 pub mod scan;
 pub mod tls;

@@ -3,8 +3,8 @@
 //!
 //! It is written down only in the source of the JDK (`sun.security.provider.JavaKeyStore`): big-endian lengths, names
 //! in Java's modified UTF-8, and SHA-1 over the password, a phrase and everything before it at the end. That digest
-//! protects against accidents, not attackers, and nothing is encrypted; a trust store holds no secret. Entries with
-//! private keys are read past.
+//! protects against accidents, not attackers, and only private keys are encrypted: the certificates of a key store are
+//! there for whoever reads the file, which is what [`contents`] is for. Keys are read past.
 
 use aws_lc_rs::{
     constant_time::verify_slices_are_equal,
@@ -14,9 +14,13 @@ use aws_lc_rs::{
 use crate::{Certificate, Error};
 
 const MAGIC: u32 = 0xfeed_feed;
+/// JCEKS, of the JCE provider: the same but for how keys are encrypted, and secret keys beside them.
+const JCEKS_MAGIC: u32 = 0xcece_cece;
 const VERSION: u32 = 2;
 const PRIVATE_KEY: u32 = 1;
 const TRUSTED_CERTIFICATE: u32 = 2;
+/// A sealed Java object, which says its length in Java's serialization only.
+const SECRET_KEY: u32 = 3;
 const X509: &str = "X.509";
 
 /// What the digest is salted with.
@@ -43,6 +47,8 @@ pub enum JksError {
     TooLarge(usize),
     #[error("entry type {0} is unknown")]
     UnknownEntry(u32),
+    #[error("a secret key stands before what is left of the key store")]
+    SecretKey,
     #[error("an alias is longer than 65,535 bytes, or not Java's UTF-8")]
     BadAlias,
     #[error("the password is wrong, or the file was changed")]
@@ -59,6 +65,61 @@ pub struct TrustedEntry {
     /// Unix milliseconds.
     pub created: i64,
     pub certificate: Certificate,
+}
+
+/// Everything that a key store shows without its password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    pub jceks: bool,
+    pub entries: Vec<Entry>,
+    /// Why the rest could not be read; what came before is in `entries`.
+    pub stopped: Option<JksError>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub alias: String,
+    /// Unix milliseconds.
+    pub created: i64,
+    /// As stored, the key's own first; not parsed.
+    pub chain: Vec<Vec<u8>>,
+    /// There is a private key with it.
+    pub has_key: bool,
+}
+
+/// Reads the certificates of a JKS or JCEKS file, those of private keys too. The password is not needed and the digest
+/// not checked: this is for finding out what lies on a disk, not for trusting it.
+pub fn contents(input: &[u8]) -> Result<Contents, JksError> {
+    if input.len() > MAX_SIZE {
+        return Err(JksError::TooLarge(MAX_SIZE));
+    }
+    let at = input.len().checked_sub(DIGEST).ok_or(JksError::NotJks)?;
+    let mut r = Bytes(&input[..at]);
+    let jceks = match r.u32() {
+        Ok(MAGIC) => false,
+        Ok(JCEKS_MAGIC) => true,
+        _ => return Err(JksError::NotJks),
+    };
+    let version = r.u32()?;
+    if !(1..=VERSION).contains(&version) {
+        return Err(JksError::NotJks);
+    }
+    let count = r.u32()?;
+    let mut contents = Contents {
+        jceks,
+        entries: Vec::new(),
+        stopped: (count > MAX_ENTRIES).then_some(JksError::TooLarge(MAX_ENTRIES as usize)),
+    };
+    for _ in 0..count.min(MAX_ENTRIES) {
+        match r.any_entry(version) {
+            Ok(entry) => contents.entries.push(entry),
+            Err(error) => {
+                contents.stopped = Some(error);
+                break;
+            }
+        }
+    }
+    Ok(contents)
 }
 
 /// A key store with trusted certificates only.
@@ -202,24 +263,45 @@ impl<'a> Bytes<'a> {
 
     /// One entry, if it is a trusted certificate.
     fn entry(&mut self, version: u32) -> Result<Option<TrustedEntry>, JksError> {
+        let entry = self.any_entry(version)?;
+        let [der] = entry.chain.as_slice() else {
+            return Ok(None);
+        };
+        if entry.has_key {
+            return Ok(None);
+        }
+        Ok(Some(TrustedEntry {
+            certificate: Certificate::from_der(der)?,
+            alias: entry.alias,
+            created: entry.created,
+        }))
+    }
+
+    fn any_entry(&mut self, version: u32) -> Result<Entry, JksError> {
         let kind = self.u32()?;
-        let alias = self.text()?;
-        let created = self.number(8)? as i64;
-        match kind {
-            TRUSTED_CERTIFICATE => Ok(Some(TrustedEntry {
-                alias,
-                created,
-                certificate: Certificate::from_der(self.certificate(version)?)?,
-            })),
+        let mut entry = Entry {
+            alias: self.text()?,
+            created: self.number(8)? as i64,
+            chain: Vec::new(),
+            has_key: kind == PRIVATE_KEY,
+        };
+        let certificates = match kind {
+            TRUSTED_CERTIFICATE => 1,
             PRIVATE_KEY => {
                 self.block()?;
-                for _ in 0..self.u32()? {
-                    self.certificate(version)?;
-                }
-                Ok(None)
+                self.u32()?
             }
-            other => Err(JksError::UnknownEntry(other)),
+            SECRET_KEY => return Err(JksError::SecretKey),
+            other => return Err(JksError::UnknownEntry(other)),
+        };
+        for _ in 0..certificates {
+            let der = self.certificate(version)?;
+            if der.is_empty() {
+                return Err(JksError::Truncated);
+            }
+            entry.chain.push(der.to_vec());
         }
+        Ok(entry)
     }
 
     /// Version 1 did not say what kind of certificate it is.

@@ -81,7 +81,7 @@ pub(super) fn block<R: Read>(window: &mut Window<R>, section: &mut Section) -> i
         };
     }
     let length = Fields::new(head, section.big_endian).u32(4);
-    if length < FRAME as u32 || length % 4 != 0 {
+    if length < FRAME as u32 || !length.is_multiple_of(4) {
         return damaged("the length of a block is impossible");
     }
     let read = matches!(

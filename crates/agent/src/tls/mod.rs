@@ -8,10 +8,10 @@
 //! Without I/O: [`Client`] takes bytes and says what to send.
 
 pub mod alert;
-mod bytes;
+pub(crate) mod bytes;
 pub mod client;
 mod exercise;
-mod handshake;
+pub(crate) mod handshake;
 pub mod hello;
 pub mod record;
 mod schedule;

@@ -117,6 +117,10 @@ pub fn cms(data: &[u8]) {
 /// Reads a Java key store and writes its certificates again.
 pub fn jks(data: &[u8]) {
     let _ = jks::parse(data, Some("changeit"));
+    let shown = jks::contents(data).map(|c| c.entries.into_iter().filter(|e| !e.has_key).count());
+    if let Ok(entries) = jks::parse(data, None) {
+        assert_eq!(shown, Ok(entries.len()));
+    }
     if let Ok(entries) = jks::parse(data, None)
         && let Ok(written) = jks::build(&entries, "x")
     {
