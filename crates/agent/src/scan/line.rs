@@ -7,9 +7,11 @@ use crate::observation::Outcome;
 use crate::tls::{Client, Fault, Step};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// A read's worth: a flight with an ordinary chain is one or two of these.
@@ -18,6 +20,9 @@ const READ: usize = 8 << 10;
 /// How long to listen after our FIN. Closing a socket that has unread data in it sends a RST, which some
 /// devices take for an attack; so what still comes is read, for as long as a reader of alerts needs to hang up.
 const LINGER: Duration = Duration::from_millis(250);
+
+/// Bytes of an answer from which on it takes one of the places for large ones. Ordinary chains have a tenth.
+const LARGE: usize = 64 << 10;
 
 /// And how much.
 const LINGER_BYTES: usize = 256 << 10;
@@ -31,6 +36,8 @@ pub(super) struct Line {
     pub(super) wrap: Option<Wrap>,
     /// The other side has closed.
     closed: bool,
+    /// Its place among the large answers, if it is one.
+    pub(super) place: Option<OwnedSemaphorePermit>,
 }
 
 /// Why there is no more to be had from a connection.
@@ -92,17 +99,20 @@ impl Line {
                     limit: answer,
                     wrap: None,
                     closed: false,
+                    place: None,
                 })
             }
         }
     }
 
-    /// Holds the conversation until it is done or over. What was seen stays in `client` either way.
+    /// Holds the conversation until it is done or over. What was seen stays in `client` either way. Only so many
+    /// answers may be large at a time (`large`); waiting for a place among them is none of the server's time.
     pub(super) async fn talk(
         &mut self,
         client: &mut Client,
         first: &[u8],
         early: &[u8],
+        large: &Arc<Semaphore>,
     ) -> Result<(), End> {
         self.send(first).await?;
         let mut step = client.receive(early)?;
@@ -127,6 +137,11 @@ impl Line {
                 None => client.receive(bytes)?,
                 Some(wrap) => client.receive(&wrap.open(bytes)?)?,
             };
+            if self.place.is_none() && client.received() > LARGE {
+                let begun = Instant::now();
+                self.place = Arc::clone(large).acquire_owned().await.ok();
+                self.end += begun.elapsed();
+            }
         }
     }
 

@@ -80,7 +80,8 @@ pub struct Config {
     pub depth: Depth,
     pub timing: Timing,
     pub limits: Limits,
-    /// Targets in work at once. Each takes a file descriptor and, from a hostile server, up to 3 MiB.
+    /// Targets in work at once. Each takes a file descriptor and some 10 KiB, or 200 KiB if its answer is not
+    /// small; no more than 32 answers at a time may be larger than that.
     pub concurrency: usize,
     /// From which the order of targets and every hello follow.
     pub seed: [u8; 32],

@@ -11,6 +11,7 @@ use crate::observation::{Der, Outcome, TlsSeen, Version, VersionSeen};
 use crate::tls::suite::{self, KeyExchange};
 use crate::tls::{Client, Fault, Goal, Hello, KeyShares, Seen, alert};
 use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 
 /// What probing needs, for a whole scan.
@@ -20,7 +21,13 @@ pub(super) struct Prober {
     pub(super) depth: Depth,
     pub(super) timing: Timing,
     pub(super) pace: Pace,
+    /// Places for answers that are large.
+    pub(super) large: Arc<Semaphore>,
 }
+
+/// Answers of more than 64 KiB at a time, from the conversation until the report is taken: with up to 3 MiB
+/// each they are what a scan's memory is, however many targets are hostile.
+pub(super) const LARGE_ANSWERS: usize = 32;
 
 /// What probing one place came to.
 pub(super) struct Found {
@@ -31,6 +38,8 @@ pub(super) struct Found {
     pub(super) connected: bool,
     /// It accepted one, and a later one not: the reason to stop (R17).
     pub(super) silent: bool,
+    /// Given back when the report is taken.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 /// How one conversation went.
@@ -60,6 +69,7 @@ impl Prober {
             connected: 0,
             silent: false,
             no_tls: false,
+            place: None,
             bare: false,
         };
         let (outcome, seen) = visit.certificate().await;
@@ -83,6 +93,7 @@ impl Prober {
             chain,
             connected: visit.connected > 0,
             silent: visit.silent,
+            _place: visit.place,
         }
     }
 
@@ -112,6 +123,7 @@ struct Visit<'a> {
     silent: bool,
     /// The protocol does not change to TLS.
     no_tls: bool,
+    place: Option<OwnedSemaphorePermit>,
     /// The server wants hellos without extensions.
     bare: bool,
 }
@@ -320,7 +332,10 @@ impl Visit<'_> {
             }
         };
         let (mut client, first) = Client::new(hello, Arc::clone(&prober.keys), goal);
-        let end = line.talk(&mut client, &first, &early).await;
+        // Kept from one connection to the next: who waits for a second place while holding one waits for itself.
+        line.place = self.place.take();
+        let end = line.talk(&mut client, &first, &early, &prober.large).await;
+        self.place = line.place.take();
         let farewell = match &end {
             // Whoever does not speak TLS is not answered in it.
             Err(End::Fault(Fault::NotTls(_))) => Vec::new(),

@@ -6,13 +6,14 @@ use super::cursor::Cursor;
 use super::limits::Rules;
 use super::order::Order;
 use super::pace::Pace;
-use super::probe::{Found, Prober};
+use super::probe::{Found, LARGE_ANSWERS, Prober};
 use super::target::{Target, Targets};
 use crate::observation::{How, Observation, Outcome};
 use crate::tls::KeyShares;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -78,6 +79,7 @@ pub async fn run(
             depth: config.depth,
             timing: config.timing,
             pace: Pace::new(config.limits.rate),
+            large: Arc::new(Semaphore::new(LARGE_ANSWERS)),
         }),
         at_work: JoinSet::new(),
         busy: HashMap::new(),

@@ -94,9 +94,9 @@ impl Client {
         Fault::garbage(what)
     }
 
-    /// Anything at all has come.
-    pub fn answered(&self) -> bool {
-        self.deframer.received() > 0
+    /// Bytes that have come.
+    pub fn received(&self) -> usize {
+        self.deframer.received()
     }
 
     pub fn seen(&self) -> Option<&Seen> {

@@ -3,10 +3,10 @@
 use crate::peer::{
     Peer, Watch, certificate, drain, flight, handshake, read_record, record, say, server_hello,
 };
-use crate::support::{config, look, look_at};
+use crate::support::{config, look, look_at, observations, scan};
 use agent::observation::{Der, Observation, Outcome};
-use agent::scan::{Config, Depth};
-use std::net::TcpStream;
+use agent::scan::{Config, Depth, Service, Targets};
+use std::net::{Ipv4Addr, TcpStream};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -148,6 +148,30 @@ async fn certificates_are_bytes_whatever_is_in_them_up_to_the_budget() {
         outcome,
         limit("bytes of a handshake message", (1 << 20) + (64 << 10))
     );
+}
+
+#[tokio::test]
+async fn more_large_answers_than_there_is_room_for_wait_and_all_come_out() {
+    let port = crate::support::free_port();
+    let chain = || crate::peer::shows(vec![vec![0x30; 900_000]]);
+    let _peers: Vec<Peer> = (1..=48)
+        .map(|last| {
+            Peer::at(
+                Ipv4Addr::new(127, 0, 9, last).into(),
+                port,
+                usize::MAX,
+                chain(),
+            )
+        })
+        .collect();
+    let services = Service::list(&format!("{port}/tls")).unwrap();
+    let range = "127.0.9.1-127.0.9.48".parse().unwrap();
+    let targets = Targets::new(&[range], &[], services, vec![]).unwrap();
+    let mut config = config(Depth::Versions);
+    config.concurrency = 48;
+    let seen = observations(scan(&targets, config).await);
+    assert_eq!(seen.len(), 48);
+    assert!(seen.iter().all(|seen| seen.outcome == Outcome::Certificate));
 }
 
 #[tokio::test]

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 /// A listener whose connections are each given to a script, one thread each.
 pub(crate) struct Peer {
-    pub(crate) address: IpAddr,
     pub(crate) port: u16,
     pub(crate) connections: Arc<AtomicUsize>,
 }
@@ -36,11 +35,7 @@ impl Peer {
                 std::thread::spawn(move || script(stream.unwrap()));
             }
         });
-        Self {
-            address,
-            port,
-            connections,
-        }
+        Self { port, connections }
     }
 
     pub(crate) fn count(&self) -> usize {
