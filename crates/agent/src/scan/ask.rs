@@ -36,6 +36,8 @@ pub(super) struct Asker {
     seed: [u8; 32],
     /// Suites of the hellos for certificates, by style: making them takes longer than a connection does.
     suites: [Vec<u16>; 4],
+    /// And those of each version, in lists that servers stand.
+    lists: [(Version, Vec<Vec<u16>>); 5],
 }
 
 impl Asker {
@@ -43,7 +45,14 @@ impl Asker {
         Self {
             seed,
             suites: Style::ALL.map(suites),
+            lists: Version::ALL.map(|version| (version, lists(version))),
         }
+    }
+
+    /// `version`'s suites.
+    pub(super) fn lists(&self, version: Version) -> &[Vec<u16>] {
+        let known = self.lists.iter().find(|(own, _)| *own == version);
+        known.map_or(&[], |(_, lists)| lists)
     }
 
     /// A hello that asks for a certificate.

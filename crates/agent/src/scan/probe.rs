@@ -48,13 +48,31 @@ struct Talked {
     seen: Option<Seen>,
 }
 
+/// What a server declined.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Decline {
+    /// None of the suites, it says.
+    Suites,
+    /// The version, whatever the suites.
+    Version,
+    /// It hung up: it may also have stumbled over what it chose.
+    Unsaid,
+}
+
+/// What came of one list of suites.
+struct Choices {
+    /// In the order in which they were chosen.
+    found: Vec<u16>,
+    /// Nothing was left open.
+    whole: bool,
+    /// Another list need not be tried.
+    over: bool,
+}
+
 /// Which suite a server chose, or how it declined.
 enum Choice {
     Suite(u16),
-    /// In so many words, or by hanging up: then it may have stumbled over what it chose.
-    Declined {
-        in_words: bool,
-    },
+    Declined(Decline),
     /// No word on whether it would: hung, or not to be connected to.
     Unknown,
 }
@@ -198,14 +216,13 @@ impl Visit<'_> {
         let mut suites = Vec::new();
         let mut complete = true;
         let mut lists_with_any = 0;
-        for list in ask::lists(version) {
-            let (found, whole) = self.choices(version, list).await;
-            lists_with_any += usize::from(!found.is_empty());
-            suites.extend(found);
-            complete &= whole;
-            let enough = self.prober.depth == Depth::Versions && !suites.is_empty();
-            if !whole || enough {
-                complete = false;
+        let prober = self.prober;
+        for list in prober.asker.lists(version) {
+            let choices = self.choices(version, list.clone()).await;
+            lists_with_any += usize::from(!choices.found.is_empty());
+            suites.extend(choices.found);
+            complete &= choices.whole;
+            if choices.over {
                 break;
             }
         }
@@ -217,9 +234,9 @@ impl Visit<'_> {
             server_order = self.ordered_by_server(version, &suites).await;
             if server_order == Some(true) && lists_with_any > 1 {
                 // Each list came out in the server's order, but not one list beside the other.
-                let (again, whole) = self.choices(version, suites.clone()).await;
-                if whole && again.len() == suites.len() {
-                    suites = again;
+                let again = self.choices(version, suites.clone()).await;
+                if again.whole && again.found.len() == suites.len() {
+                    suites = again.found;
                 }
             }
         }
@@ -231,24 +248,32 @@ impl Visit<'_> {
         })
     }
 
-    /// What the server chooses from `list`, one after the other, and whether it declined in the end.
-    async fn choices(&mut self, version: Version, mut list: Vec<u16>) -> (Vec<u16>, bool) {
+    /// What the server chooses from `list`, one after the other, until it declines.
+    async fn choices(&mut self, version: Version, mut list: Vec<u16>) -> Choices {
         let mut found = Vec::new();
+        let (mut whole, mut over) = (true, false);
         while !list.is_empty() {
             match self.choose(version, list.clone()).await {
                 Choice::Suite(suite) => {
                     found.push(suite);
                     list.retain(|&other| other != suite);
+                    if self.prober.depth == Depth::Versions {
+                        (whole, over) = (false, true);
+                        break;
+                    }
                 }
-                Choice::Declined { in_words: false } if without_dhe(&mut list) => {}
-                Choice::Declined { .. } => return (found, true),
-                Choice::Unknown => return (found, false),
-            }
-            if self.prober.depth == Depth::Versions {
-                return (found, true);
+                Choice::Declined(Decline::Unsaid) if without_dhe(&mut list) => {}
+                Choice::Declined(decline) => {
+                    over = decline == Decline::Version;
+                    break;
+                }
+                Choice::Unknown => {
+                    (whole, over) = (false, true);
+                    break;
+                }
             }
         }
-        (found, true)
+        Choices { found, whole, over }
     }
 
     /// Whose order decides: the list is offered the wrong way round.
@@ -270,12 +295,16 @@ impl Visit<'_> {
         };
         match (talked.end, talked.seen) {
             (Ok(()), Some(seen)) if seen.version == version => Choice::Suite(seen.suite),
-            (Ok(()), _) => Choice::Declined { in_words: true },
-            (Err(End::Fault(Fault::Alert { description, .. })), _) => Choice::Declined {
-                in_words: alert::declines(description),
-            },
+            (Ok(()), _) => Choice::Declined(Decline::Version),
+            (Err(End::Fault(Fault::Alert { description, .. })), _) => {
+                Choice::Declined(match description {
+                    alert::PROTOCOL_VERSION => Decline::Version,
+                    alert::HANDSHAKE_FAILURE | alert::INSUFFICIENT_SECURITY => Decline::Suites,
+                    _ => Decline::Unsaid,
+                })
+            }
             // Servers that close instead of an alert are common enough to count as saying no.
-            (Err(End::Fault(Fault::Garbage(_))), _) => Choice::Declined { in_words: false },
+            (Err(End::Fault(Fault::Garbage(_))), _) => Choice::Declined(Decline::Unsaid),
             (Err(_), _) => Choice::Unknown,
         }
     }
@@ -337,8 +366,9 @@ impl Visit<'_> {
         let end = line.talk(&mut client, &first, &early, &prober.large).await;
         self.place = line.place.take();
         let farewell = match &end {
-            // Whoever does not speak TLS is not answered in it.
-            Err(End::Fault(Fault::NotTls(_))) => Vec::new(),
+            // Whoever does not speak TLS is not answered in it; and who has said no has hung up, and would
+            // answer another word with a RST.
+            Err(End::Fault(Fault::NotTls(_) | Fault::Alert { .. })) => Vec::new(),
             _ => client.farewell(),
         };
         line.leave(&farewell).await;

@@ -1,14 +1,11 @@
 //! Alerts by name (RFC 8446 §6 and IANA "TLS Alerts").
 
 pub const CLOSE_NOTIFY: u8 = 0;
+pub const HANDSHAKE_FAILURE: u8 = 40;
 pub const NO_CERTIFICATE: u8 = 41;
 pub const PROTOCOL_VERSION: u8 = 70;
+pub const INSUFFICIENT_SECURITY: u8 = 71;
 pub const USER_CANCELED: u8 = 90;
-
-/// Says that nothing that was offered is acceptable: handshake_failure, protocol_version, insufficient_security.
-pub fn declines(description: u8) -> bool {
-    matches!(description, 40 | 70 | 71)
-}
 
 /// The registered name, or that it has none.
 pub fn name(description: u8) -> &'static str {

@@ -15,7 +15,8 @@ fn is_certificate(seen: &Observation, pki: &Pki, leaf: &str) {
 async fn every_version_and_key_exchange_of_openssl_shows_its_chain() {
     let pki = Pki::new();
     pki.leaf("rsa", "rsa:2048").leaf("ec", "ec:prime256v1");
-    let table: &[(&str, &[&str], Version, u16, Option<u16>)] = &[
+    type Row<'a> = (&'a str, &'a [&'a str], Version, u16, Option<u16>);
+    let table: &[Row<'_>] = &[
         // leaf, options, version, suite, bits of the key exchange
         (
             "ec",
