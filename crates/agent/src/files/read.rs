@@ -43,6 +43,9 @@ struct Waiting {
     spki: Option<Vec<u8>>,
 }
 
+/// The kind of a file, by how it begins, and its bytes.
+type Content = (FileFormat, Zeroizing<Vec<u8>>);
+
 /// A key in a file of the folder.
 struct Lying {
     path: PathBuf,
@@ -117,7 +120,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What a file of a known kind holds.
-    fn bytes(&mut self, path: &Path) -> Result<Option<(FileFormat, Zeroizing<Vec<u8>>)>, Refused> {
+    fn bytes(&mut self, path: &Path) -> Result<Option<Content>, Refused> {
         let mut file = File::open(path)?;
         let length = file.metadata()?.len();
         let mut bytes = Zeroizing::new(Vec::with_capacity(HEAD.min(length as usize + 1)));

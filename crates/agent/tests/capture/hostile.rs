@@ -370,6 +370,16 @@ fn a_server_that_never_answers_is_seen_to_hang() {
 }
 
 #[test]
+fn a_connection_that_is_reset_in_the_middle_says_so() {
+    let mut packets = connection((40_000, 443), &[(From::Client, client_hello(b"a"))], 1_400);
+    packets.truncate(3);
+    packets.push((4, segment(From::Server, (40_000, 443), 7_001, RST, b"")));
+    let (found, _) = look_at(&packets);
+    let what = "the connection ends in the middle of the handshake".to_owned();
+    assert_eq!(found[0].outcome, Outcome::Garbage { what });
+}
+
+#[test]
 fn ends_of_files_are_told_apart() {
     let packets = connection((40_000, 443), &handshake(&CHAIN), 1_400);
     let whole = pcap(101, false, false, &packets);

@@ -98,22 +98,23 @@ fn is_candidate(path: &Path) -> bool {
 
 /// Whose configuration it is, by the words that name certificates.
 fn software(path: &Path, text: &str) -> Option<Software> {
-    let has = |word: &str| text.lines().any(|line| line.trim_start().starts_with(word));
-    let name = path.file_name().unwrap_or_default();
-    if name == "nginx.conf" || has("ssl_certificate") || has("ssl_client_certificate") {
+    let is_named = |names: &[&str]| {
+        names
+            .iter()
+            .any(|n| path.file_name().unwrap_or_default() == *n)
+    };
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if is_named(&["nginx.conf"]) || has(&["ssl_certificate", "ssl_client_certificate"]) {
         return Some(Software::Nginx);
     }
-    if ["apache2.conf", "httpd.conf"].iter().any(|n| name == *n)
-        || has("SSLCertificateFile")
-        || has("<VirtualHost")
-    {
+    if is_named(&["apache2.conf", "httpd.conf"]) || has(&["SSLCertificateFile", "<VirtualHost"]) {
         return Some(Software::Apache);
     }
     let binds = text.lines().any(|line| {
         let line = line.trim_start();
         line.starts_with("bind ") && line.contains(" crt")
     });
-    (name == "haproxy.cfg" || binds).then_some(Software::Haproxy)
+    (is_named(&["haproxy.cfg"]) || binds).then_some(Software::Haproxy)
 }
 
 /// As the configuration of each, for [`super::exercise`].
@@ -189,6 +190,7 @@ impl<'a> Gathered<'a> {
             return;
         }
         self.count += 1;
+        let key = key.map(|key| key.canonicalize().unwrap_or_else(|_| plain(&key)));
         self.bound
             .entry(path)
             .or_default()
