@@ -354,6 +354,10 @@ pub struct TlsSeen {
     /// Named group of the key exchange (IANA "TLS Supported Groups").
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<u16>,
+    /// Every group that was found to be accepted in TLS 1.3, in the order of the server's choices. Those with ML-KEM
+    /// are asked for by every look at versions, the others by one at suites.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<u16>,
     /// Signature scheme over the key exchange (IANA "TLS SignatureScheme").
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature: Option<u16>,

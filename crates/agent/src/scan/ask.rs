@@ -1,8 +1,9 @@
 //! Which hellos a scan sends, byte for byte: from its seed and the target, so that a dry run shows them.
 
+use super::Depth;
 use super::target::Target;
 use crate::observation::{StartTls, Version};
-use crate::tls::hello::Extensions;
+use crate::tls::hello::{Extensions, GROUPS, POST_QUANTUM};
 use crate::tls::suite::{KeyExchange, Suite};
 use crate::tls::{Hello, suite};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -99,6 +100,18 @@ impl Asker {
         hello
     }
 
+    /// A hello that asks which of `groups` the server would take: no key goes along, so it has to say.
+    pub(super) fn groups(&self, target: &Target, groups: Vec<u16>) -> Hello {
+        let suites = self.lists(Version::Tls13).concat();
+        let mut hello = self.hello(target, vec![Version::Tls13], suites, 32);
+        hello.extensions = Some(Extensions {
+            groups,
+            shares: Vec::new(),
+            cookie: None,
+        });
+        hello
+    }
+
     fn hello(&self, target: &Target, versions: Vec<Version>, suites: Vec<u16>, mark: u8) -> Hello {
         let random = |half: u8| -> [u8; 32] {
             let name = target.sni.as_deref().unwrap_or_default();
@@ -118,6 +131,15 @@ impl Asker {
             session_id: random(1).to_vec(),
             extensions: Some(Extensions::default()),
         }
+    }
+}
+
+/// Groups of TLS 1.3 that a scan of some depth asks for.
+pub(super) fn groups(depth: Depth) -> Vec<u16> {
+    match depth {
+        Depth::Certificate => Vec::new(),
+        Depth::Versions => POST_QUANTUM.to_vec(),
+        Depth::Suites => [&POST_QUANTUM, GROUPS].concat(),
     }
 }
 

@@ -54,7 +54,7 @@ pub fn plan<'a>(targets: &'a Targets, config: &'a Config) -> impl Iterator<Item 
 }
 
 /// Four hellos; one for each version, or as many as there are suites, a refusal at the end of each list,
-/// and one more for the order and again for merging; a knock if the model is known.
+/// and one more for the order and again for merging; one for each group; a knock if the model is known.
 fn connections(depth: Depth, watched: bool) -> usize {
     let each = |version: Version| {
         let lists = ask::lists(version);
@@ -66,5 +66,9 @@ fn connections(depth: Depth, watched: bool) -> usize {
         }
     };
     let enumeration: usize = Version::ALL.into_iter().map(each).sum();
-    Style::ALL.len() + enumeration + usize::from(watched)
+    let groups = match ask::groups(depth).len() {
+        0 => 0,
+        groups => groups + 1,
+    };
+    Style::ALL.len() + enumeration + groups + usize::from(watched)
 }

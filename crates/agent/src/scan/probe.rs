@@ -101,8 +101,16 @@ impl Prober {
         let worthwhile = outcome.is_tls() && !visit.no_tls && !visit.silent;
         if self.depth != Depth::Certificate && worthwhile {
             let versions = visit.versions(tls.as_ref()).await;
+            let newest = versions.iter().any(|seen| seen.version == Version::Tls13);
+            let groups = if newest {
+                visit.groups().await
+            } else {
+                Vec::new()
+            };
             if !versions.is_empty() {
-                tls.get_or_insert_default().versions = versions;
+                let tls = tls.get_or_insert_default();
+                tls.versions = versions;
+                tls.groups = groups;
             }
         }
         Found {
@@ -274,6 +282,23 @@ impl Visit<'_> {
             }
         }
         Choices { found, whole, over }
+    }
+
+    /// Which groups the server takes in TLS 1.3: struck off one by one like suites.
+    async fn groups(&mut self) -> Vec<u16> {
+        let mut list = ask::groups(self.prober.depth);
+        let mut found = Vec::new();
+        while !list.is_empty() {
+            let hello = self.prober.asker.groups(self.target, list.clone());
+            let talked = self.converse(hello, Goal::Hello).await;
+            let group = talked.ok().and_then(|talked| talked.seen?.group);
+            let Some(group) = group.filter(|group| list.contains(group)) else {
+                break;
+            };
+            found.push(group);
+            list.retain(|&other| other != group);
+        }
+        found
     }
 
     /// Whose order decides: the list is offered the wrong way round.

@@ -18,10 +18,14 @@ pub const X25519: u16 = 0x001d;
 
 /// The computable ones, then every other elliptic curve of the registry and its finite fields (RFC 7919):
 /// up to TLS 1.2 the server may use any, nothing is computed.
-const GROUPS: &[u16] = &[
+pub const GROUPS: &[u16] = &[
     X25519, SECP256R1, SECP384R1, SECP521R1, 0x001e, 0x001a, 0x001b, 0x001c, 0x0016, 0x000e,
     0x000d, 0x000b, 0x000c, 0x0009, 0x000a, 0x0015, 0x0013, 0x0100, 0x0101, 0x0102, 0x0103, 0x0104,
 ];
+
+/// Groups with ML-KEM (draft-ietf-tls-ecdhe-mlkem): with P-256, with X25519, with P-384. Not in an ordinary hello:
+/// their keys take a packet of their own.
+pub const POST_QUANTUM: [u16; 3] = [0x11eb, 0x11ec, 0x11ed];
 
 /// IANA "TLS SignatureScheme", strong ones first, down to SHA-1 and DSA; no MD5, at which some servers close.
 const SIGNATURES: &[u16] = &[

@@ -46,6 +46,7 @@ impl Seen {
             versions: Vec::new(),
             negotiated: Some((self.version, self.suite)),
             group: self.group,
+            groups: Vec::new(),
             signature: self.signature,
             alpn: self.alpn,
             ocsp_staple: self.ocsp_staple,

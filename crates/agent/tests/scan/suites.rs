@@ -1,6 +1,8 @@
 //! Versions, suites and whose order decides: as the server was told (R19).
 
-use crate::peer::{Peer, certificate, drain, handshake, read_record, record, say, server_hello};
+use crate::peer::{
+    Peer, certificate, drain, flight, handshake, read_record, record, say, server_hello,
+};
 use crate::support::{Pki, Server, look, output};
 use agent::observation::{Observation, Outcome, Version, VersionSeen};
 use agent::scan::Depth;
@@ -136,6 +138,59 @@ async fn versions_are_those_that_are_switched_on() {
             assert_eq!(versions(&seen), *expected, "{options:?} {depth:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn rfc_8446_4_2_7_groups_are_those_that_are_switched_on() {
+    let pki = Pki::new();
+    pki.leaf("ec", "ec:prime256v1");
+    // P-384, X448 (which cannot be computed here and need not be), ffdhe2048, P-256.
+    let options = ["-groups", "P-384:X448:ffdhe2048:P-256"];
+    let server = Server::openssl(&pki.options("ec"), &options, pki.folder());
+    let seen = look(server.port, Depth::Suites).await;
+    let found: BTreeSet<u16> = seen.tls.unwrap().groups.into_iter().collect();
+    assert_eq!(found, BTreeSet::from([0x0017, 0x0018, 0x001e, 0x0100]));
+    // OpenSSL 3.0 has no ML-KEM, which is what a look at versions asks for.
+    let seen = look(server.port, Depth::Versions).await;
+    assert_eq!(seen.tls.unwrap().groups, [0u16; 0]);
+    // A server that has it says so without being sent a key of it.
+    let peer = Peer::start(|mut stream| {
+        let hello = read_record(&mut stream);
+        // supported_versions with TLS 1.3 alone.
+        if !hello.windows(7).any(|part| part == [0, 43, 0, 3, 2, 3, 4]) {
+            say(&mut stream, &flight(&[vec![0x30, 0]]));
+            drain(&mut stream);
+            return;
+        }
+        let has = |group: [u8; 2]| hello.windows(2).any(|pair| pair == group);
+        if !has([0x11, 0xec]) && !has([0x11, 0xeb]) && has([0x11, 0xed]) {
+            say(&mut stream, &record(21, &[2, 40]));
+            return;
+        }
+        let random = output(
+            "openssl",
+            &["dgst", "-sha256", "-binary"],
+            b"HelloRetryRequest",
+        );
+        let group = if has([0x11, 0xec]) {
+            [0x11, 0xec]
+        } else {
+            [0x11, 0xeb]
+        };
+        let extensions = [&[0, 43, 0, 2, 3, 4, 0, 51, 0, 2][..], &group].concat();
+        let body = [
+            &[3, 3],
+            &random[..],
+            &[0, 0x13, 0x01, 0, 0, 12],
+            &extensions,
+        ]
+        .concat();
+        say(&mut stream, &record(22, &handshake(2, &body)));
+        drain(&mut stream);
+    });
+    let seen = look(peer.port, Depth::Versions).await;
+    assert_eq!(versions(&seen), [Version::Tls12, Version::Tls13]);
+    assert_eq!(seen.tls.unwrap().groups, [0x11ec, 0x11eb]);
 }
 
 #[tokio::test]
