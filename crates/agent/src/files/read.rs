@@ -90,7 +90,7 @@ impl<'a> Reader<'a> {
                 };
                 return self.held(path, held);
             }
-            Ok(None) => &mut self.summary.ended.others,
+            Ok(None) => return self.held(path, Held::Nothing),
             Err(Refused::TooLarge(kind)) => {
                 let limit = self.look.limits.file_bytes;
                 let what = "file".to_owned();
@@ -111,6 +111,7 @@ impl<'a> Reader<'a> {
 
     /// Ends the walk: what is left of the last folder, then what configurations name and the walk did not meet.
     pub(super) fn finish(mut self) {
+        self.settle();
         let mut rest: Vec<PathBuf> = self.served.keys().cloned().collect();
         rest.sort_unstable();
         for path in rest {
@@ -144,7 +145,16 @@ impl<'a> Reader<'a> {
 
     fn held(&mut self, path: &Path, held: Held) {
         match held {
-            Held::Nothing => self.summary.ended.others += 1,
+            Held::Nothing => {
+                self.summary.ended.others += 1;
+                if self.served.contains_key(path) {
+                    let why = "a configuration names it, and there is no certificate in it";
+                    let outcome = Outcome::NoCertificate {
+                        why: why.to_owned(),
+                    };
+                    self.outcome(path, FileFormat::Unknown, None, outcome);
+                }
+            }
             Held::Locked(format, tried) => {
                 self.summary.ended.locked += 1;
                 let why = format!("locked: none of {tried} passwords opens it");

@@ -126,6 +126,31 @@ fn a_key_that_lies_elsewhere_is_found_by_the_configuration() {
 }
 
 #[test]
+fn what_a_configuration_names_is_said_once_whatever_it_is() {
+    let folder = Folder::new();
+    folder.certificate("z/a");
+    folder.write("z/dh.pem", "nothing of use\n");
+    folder.write(
+        "z/a.conf",
+        "server { listen 1 ssl; ssl_certificate a.crt; ssl_certificate dh.pem; ssl_certificate none.pem; }",
+    );
+    let (found, summary) = folder.look();
+    let outcomes: Vec<_> = ["z/a.crt", "z/dh.pem", "z/none.pem"]
+        .map(|name| {
+            let mut here = found.iter().filter(|o| is_at(o, &folder.path(name)));
+            let outcome = here.next().map(|o| o.outcome.clone());
+            assert!(here.next().is_none(), "{name}");
+            outcome.unwrap()
+        })
+        .into();
+    assert_eq!(outcomes[0], Outcome::Certificate);
+    assert!(matches!(outcomes[1], Outcome::NoCertificate { .. }));
+    assert!(matches!(outcomes[2], Outcome::Failed { .. }));
+    // The folder's four, and the one that is not there.
+    assert_eq!((summary.files, summary.ended.unreadable), (5, 1));
+}
+
+#[test]
 fn apache_says_which_certificate_serves_which_name() {
     let folder = Folder::new();
     for name in ["tls/ehr", "tls/proxy", "tls/ca"] {
