@@ -79,6 +79,51 @@ fn every_format_link_and_tag_is_read() {
     );
 }
 
+/// draft-ietf-opsawg-pcapng: sections of either byte order, clocks of any resolution, three kinds of packets, and
+/// blocks that nobody here reads.
+#[test]
+fn every_kind_of_pcapng_block_is_read_or_passed() {
+    let packets = connection((40_000, 443), &handshake(&CHAIN), 1_400);
+    // 10^-6, 10^-9, 2^-10 of a second; one second and a half after 1,000 seconds.
+    for (resolution, ticks) in [(6u8, 1_500_000u64), (9, 1_500_000_000), (0x8a, 1_536)] {
+        for big_endian in [true, false] {
+            let n = |value: u32| match big_endian {
+                true => value.to_be_bytes(),
+                false => value.to_le_bytes(),
+            };
+            let mut file = section(!big_endian, 3, 0);
+            file.extend(section(big_endian, resolution, 1_000));
+            // Decryption secrets, and a type from the future.
+            file.extend(block(big_endian, 10, b"CLIENT_RANDOM 00 00"));
+            file.extend(block(big_endian, 0x4242, &[7; 33]));
+            for (number, (_, packet)) in packets.iter().enumerate() {
+                let (high, low) = ((ticks >> 32) as u32, ticks as u32);
+                let length = packet.len() as u32;
+                let times = [n(high), n(low), n(length), n(length)].concat();
+                let (kind, head) = match number % 2 {
+                    0 => (6, [n(0).to_vec(), times].concat()),
+                    // Interface and drops in two halves: zero either way.
+                    _ => (2, [n(0).to_vec(), times].concat()),
+                };
+                file.extend(block(big_endian, kind, &[&head[..], packet].concat()));
+            }
+            let (found, summary) = look(&file);
+            assert_eq!(summary.end, Some(End::Whole));
+            assert_eq!((found.len(), found[0].chain.len()), (1, 2));
+            assert_eq!(found[0].at, 1_001_500, "{resolution:#x} {big_endian}");
+        }
+    }
+    let mut simple = section(true, 6, 0);
+    for (_, packet) in &packets {
+        let body = [&(packet.len() as u32).to_be_bytes()[..], packet].concat();
+        simple.extend(block(true, 3, &body));
+    }
+    assert_eq!(look(&simple).0[0].at, 0, "simple packets have no time");
+    let mut wrong = section(true, 6, 0);
+    wrong.extend(block(true, 6, &[0, 0, 0, 9, 0, 0, 0, 0]));
+    assert!(matches!(look(&wrong).1.end, Some(End::Damaged { .. })));
+}
+
 #[test]
 fn tls_is_found_on_any_port_and_behind_anything() {
     let mut said = handshake(&CHAIN);

@@ -171,6 +171,49 @@ pub(crate) fn pcap(
     out
 }
 
+/// A block of pcapng: its type and length in front, its length again behind.
+pub(crate) fn block(big_endian: bool, kind: u32, body: &[u8]) -> Vec<u8> {
+    let n = |value: u32| match big_endian {
+        true => value.to_be_bytes(),
+        false => value.to_le_bytes(),
+    };
+    let padded = body.len().next_multiple_of(4);
+    let length = n(padded as u32 + 12);
+    let mut out = [n(kind), length].concat();
+    out.extend(body);
+    out.resize(8 + padded, 0);
+    out.extend(length);
+    out
+}
+
+/// A section with one interface of raw IP whose clock ticks as `resolution` says (if_tsresol), and runs from `offset`
+/// seconds on (if_tsoffset).
+pub(crate) fn section(big_endian: bool, resolution: u8, offset: i64) -> Vec<u8> {
+    let order = |bytes: &[u8]| -> Vec<u8> {
+        match big_endian {
+            true => bytes.to_vec(),
+            false => bytes.iter().rev().copied().collect(),
+        }
+    };
+    let half = |value: u16| order(&value.to_be_bytes());
+    let magic = order(&[0x1a, 0x2b, 0x3c, 0x4d]);
+    let header = [magic, half(1), half(0), vec![0xff; 8]].concat();
+    let interface = [
+        half(101),
+        half(0),
+        order(&0x4_0000u32.to_be_bytes()),
+        // if_name, padded; if_tsresol; if_tsoffset; the end.
+        [half(2), half(3), b"eth\0".to_vec()].concat(),
+        [half(9), half(1), vec![resolution, 0, 0, 0]].concat(),
+        [half(14), half(8), order(&offset.to_be_bytes())].concat(),
+        [half(0), half(0)].concat(),
+    ]
+    .concat();
+    let mut out = block(big_endian, 0x0a0d_0d0a, &header);
+    out.extend(block(big_endian, 1, &interface));
+    out
+}
+
 /// What Ward makes of a file, with every packet and connection accounted for.
 pub(crate) fn look_within(file: &[u8], limits: Limits) -> (Vec<Observation>, Summary) {
     let mut found = Vec::new();
