@@ -95,6 +95,9 @@ pub(crate) enum Command {
     /// Trust bundles: which anchors an audience is given, in every format.
     #[command(subcommand)]
     Bundle(crate::bundle::Bundle),
+    /// Certificates that nobody told Ward about: in captured traffic, in files on hosts.
+    #[command(subcommand)]
+    Discover(crate::discover::Discover),
     /// The audit log: show, prove, export, verify.
     #[command(subcommand)]
     Audit(Audit),

@@ -13,6 +13,7 @@ mod clock;
 mod confirm;
 mod context;
 mod crl;
+mod discover;
 mod enrol;
 mod init;
 mod issue;
@@ -59,6 +60,7 @@ fn run(cli: Cli) -> Done {
     } = cli;
     match command {
         Command::X509(command) => x509::run(command),
+        Command::Discover(command) => discover::run(command),
         Command::Serve(options) => serve::run(&place, &options, json),
         command => runtime()?.block_on(act(&place, command)),
     }
@@ -86,7 +88,7 @@ async fn act(place: &Place, command: Command) -> Done {
         Command::Restore { file, replace, yes } => {
             backup::restore(place, &file, replace, yes).await
         }
-        Command::Serve(_) | Command::X509(_) => {
+        Command::Serve(_) | Command::X509(_) | Command::Discover(_) => {
             Err(Failure::Failed("not a command of this kind".into()))
         }
     }

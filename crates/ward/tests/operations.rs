@@ -407,6 +407,8 @@ fn help_of_what_is_not_obvious_has_an_example() {
         "x509 verify",
         "x509 lint",
         "x509 convert",
+        "discover pcap",
+        "discover files",
     ] {
         let mut words: Vec<&str> = command.split_whitespace().collect();
         words.push("--help");
