@@ -53,7 +53,8 @@ def archive(hospital, device, profile):
     received.mkdir(exist_ok=True)
     hospital.spawn(["storescp", "-v", *tls(hospital, device, device.certificate), profile, "-rc", "-od", received, port],
                    stdout=log, stderr=log)
-    eventually(10, lambda: listens(port))
+    if not eventually(30, lambda: listens(port)):
+        raise SystemExit(f"storescp does not listen on {port}: {pathlib.Path(log.name).read_text()}")
     return port
 
 

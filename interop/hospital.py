@@ -7,6 +7,7 @@ ended by their own ids. KEEP_WORK=1 keeps the directory.
 import json
 import os
 import pathlib
+import random
 import shutil
 import socket
 import ssl
@@ -76,9 +77,17 @@ def must(command, **options):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, below those that the kernel gives to clients: a server that binds to every address
+    cannot have one from which some client on this machine happens to be connected, and other checks have thousands."""
+    for _ in range(1000):
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("", port))
+            except OSError:
+                continue
+            return port
+    raise SystemExit("no free port between 20000 and 32000")
 
 
 def eventually(seconds, condition):
