@@ -1,8 +1,26 @@
 //! `openssl s_client` as an old device.
 
+use std::path::Path;
+
 use oldtls::{Acceptor, Error, Identity, Options, SUITES, Version};
 
 use crate::house::{House, suites, text};
+
+/// A client of TLS 1.2 with RSA key exchange that shows a certificate, with others after it.
+fn showing<'a>(pem: &'a Path, key: &'a Path, chain: &'a Path) -> [&'a str; 10] {
+    [
+        "-tls1_2",
+        "-ign_eof",
+        "-cipher",
+        "AES128-SHA:@SECLEVEL=0",
+        "-cert",
+        text(pem),
+        "-key",
+        text(key),
+        "-cert_chain",
+        text(chain),
+    ]
+}
 
 /// Whatever s_client would not do by itself any more.
 fn old(suite: &str) -> String {
@@ -150,18 +168,7 @@ async fn client_certificates_of_any_kind() {
     let chain = house.path("other.pem");
     for name in ["rsa", "ec"] {
         let (pem, key) = (house.path(&format!("{name}.pem")), house.key(name));
-        let shown = [
-            "-tls1_2",
-            "-ign_eof",
-            "-cipher",
-            "AES128-SHA:@SECLEVEL=0",
-            "-cert",
-            text(&pem),
-            "-key",
-            text(&key),
-            "-cert_chain",
-            text(&chain),
-        ];
+        let shown = showing(&pem, &key, &chain);
         let said = server.s_client("hello\n", &shown).await;
         assert!(said.contains("got hello"), "{said}");
         // None is hinted at: a client that finds its issuer missing would not send what it has.
@@ -260,18 +267,7 @@ async fn a_client_has_so_many_certificates_and_no_more() {
     let one = std::fs::read_to_string(&pem).unwrap();
     for (count, accepted) in [(60, true), (100, false)] {
         std::fs::write(&many, one.repeat(count)).unwrap();
-        let shown = [
-            "-tls1_2",
-            "-ign_eof",
-            "-cipher",
-            "AES128-SHA:@SECLEVEL=0",
-            "-cert",
-            text(&pem),
-            "-key",
-            text(&key),
-            "-cert_chain",
-            text(&many),
-        ];
+        let shown = showing(&pem, &key, &many);
         let said = server.s_client("hello\n", &shown).await;
         assert_eq!(said.contains("got hello"), accepted, "{said}");
         match (server.next().await, accepted) {
