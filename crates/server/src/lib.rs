@@ -122,13 +122,8 @@ pub async fn serve(
     let alone = lock.is_exclusive();
     let acme = enroll::Acme::open(ca.clone(), &config.data, alone, acme::validate()).await?;
     let fleet = fleet::Fleet::open(ca.clone()).map_err(enroll::device::DeviceError::from)?;
-    let devices = enroll::device::Devices::open(
-        ca.clone(),
-        fleet.clone(),
-        webhook::caller(&ca),
-        wall_clock(),
-    )
-    .await?;
+    let devices =
+        enroll::device::Devices::open(ca.clone(), fleet.clone(), webhook::caller(&ca)).await?;
     let bundles = fleet::bundle::Bundles::open(ca.clone());
     let services = Arc::new(Services {
         config,

@@ -126,12 +126,7 @@ impl Request<'_> {
 
 impl Devices {
     /// Opens the device protocols on a CA whose store has the migrations of this room.
-    pub async fn open(
-        ca: ca::Ca,
-        fleet: fleet::Fleet,
-        ask: Ask,
-        _now: Timestamp,
-    ) -> Result<Devices, DeviceError> {
+    pub async fn open(ca: ca::Ca, fleet: fleet::Fleet, ask: Ask) -> Result<Devices, DeviceError> {
         let endpoints = endpoint::Endpoints::load(ca.store()).await?;
         let registration = registration::Registration::new(ca.clone(), fleet, ask);
         Ok(Devices {

@@ -118,9 +118,7 @@ impl House {
 /// A server that reaches no webhook.
 async fn devices(ca: &Ca, fleet: &Fleet) -> Devices {
     let ask: Ask = Arc::new(|_| Box::pin(async { Err(Unanswered("nobody".into())) }));
-    Devices::open(ca.clone(), fleet.clone(), ask, NOW)
-        .await
-        .unwrap()
+    Devices::open(ca.clone(), fleet.clone(), ask).await.unwrap()
 }
 
 /// A request with nothing in it.

@@ -53,7 +53,7 @@ impl House {
         let Site { ca, directory, .. } = Site::found(postgres).await;
         let program = Arc::new(Program::default());
         let fleet = Fleet::open(ca.clone()).unwrap();
-        let devices = Devices::open(ca.clone(), fleet.clone(), ask(&program), NOW)
+        let devices = Devices::open(ca.clone(), fleet.clone(), ask(&program))
             .await
             .unwrap();
         House {
@@ -69,9 +69,7 @@ impl House {
     /// Another server on the same database.
     pub(crate) async fn second_server(&self) -> Devices {
         let (ca, fleet) = (self.ca.clone(), self.fleet.clone());
-        Devices::open(ca, fleet, ask(&self.program), NOW)
-            .await
-            .unwrap()
+        Devices::open(ca, fleet, ask(&self.program)).await.unwrap()
     }
 
     /// Opens an endpoint, or changes one.
