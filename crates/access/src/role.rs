@@ -128,6 +128,18 @@ actions! {
     ManageAssets = "manage-assets": Admin Issuer;
     /// See assets, what they hold, and spares (never their keys).
     ReadAssets = "read-assets": Admin Issuer Approver Auditor ReadOnly;
+    /// Take in what was found, give it owners and tags, keep views of it, say which systems exchange what.
+    ManageInventory = "manage-inventory": Admin Issuer;
+    /// See certificates of any issuer, where they live, whose they are, what is wrong with them.
+    ReadInventory = "read-inventory": Admin Issuer Approver Auditor ReadOnly;
+    /// Say what a scan of a segment may do; it counts once somebody else has signed it off.
+    ManageSegments = "manage-segments": Admin Issuer;
+    /// Sign off the limits that somebody else wrote for a segment.
+    SignSegments = "sign-segments": Admin Approver;
+    /// Start, stop and resume scans within those limits; enrol agents and give them orders.
+    RunDiscovery = "run-discovery": Admin Issuer;
+    /// Waive findings and take waivers back; close incidents.
+    ManageFindings = "manage-findings": Admin Approver;
     /// Approve or deny the request of somebody else.
     ApproveRequests = "approve-requests": Admin Approver;
     /// See requests that wait for approval, and what became of them.

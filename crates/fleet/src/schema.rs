@@ -3,9 +3,17 @@
 use store::Migration;
 
 /// The migrations, in order.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    room: "fleet",
-    version: 1,
-    sql: include_str!("schema/v1.sql"),
-    postgres: None,
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        room: "fleet",
+        version: 1,
+        sql: include_str!("schema/v1.sql"),
+        postgres: None,
+    },
+    Migration {
+        room: "fleet",
+        version: 2,
+        sql: include_str!("schema/v2.sql"),
+        postgres: None,
+    },
+];

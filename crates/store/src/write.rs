@@ -31,8 +31,8 @@ impl Statement {
 
 /// A change of the database together with the events that account for it.
 ///
-/// There is no other way to change anything, and no way to make a `Write` without an event: the
-/// log is complete because it cannot be forgotten (R36).
+/// There is no other way to change anything, and no way to make one without an event that changes what
+/// cannot be worked out anew ([`Write::derived`]): the log is complete because it cannot be forgotten (R36).
 #[derive(Clone, Debug)]
 pub struct Write {
     pub(crate) statements: Vec<Statement>,
@@ -59,6 +59,16 @@ impl Write {
             routine: false,
         }
         .event(event)
+    }
+
+    /// Rows that follow from accounted ones and can be worked out anew from them: what a saved view shows, a risk, a
+    /// count. Nothing that an auditor would ask for, so it carries no event, and must touch nothing else.
+    pub fn derived() -> Self {
+        Write {
+            statements: Vec::new(),
+            events: Vec::new(),
+            routine: true,
+        }
     }
 
     /// Adds another event, after those already there.

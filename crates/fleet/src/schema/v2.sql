@@ -1,0 +1,179 @@
+-- Every certificate that anybody issued, once, by the SHA-256 of its bytes (R16). What it says stands in the first part;
+-- what follows from where it lives, from rules and from the register in the second, and is computed anew whenever one of
+-- those changes. Validity is Unix seconds, every other time Unix milliseconds.
+-- names: one `kind:value` a line, lower case. key: `rsa`, `ec-p256`, …; key_bits: its strength as usually told.
+-- issuer_id: the certificate in this table that signed it, if one did. authority: ours whose key did (R20).
+-- recorded: the CA knows that it issued it. revoked: the reason code of RFC 5280 §5.3.1 if we revoked it.
+-- owner_by: what gave the owner: `asset`, `rule NAME`, `hand`, or nothing. criticality: 0 low to 3 life support.
+-- risk: 0 none, 1 low, 2 medium, 3 high, 4 critical (R18). places: where it is served or lies now.
+-- touched: counts up at every change of anything here, so that who follows finds what is new.
+CREATE TABLE inventory(
+    id INTEGER PRIMARY KEY,
+    sha256 BLOB NOT NULL,
+    der BLOB NOT NULL,
+    spki BLOB NOT NULL,
+    subject TEXT NOT NULL,
+    issuer TEXT NOT NULL,
+    serial BLOB NOT NULL,
+    names TEXT NOT NULL,
+    key TEXT NOT NULL,
+    key_bits INTEGER NOT NULL,
+    signature TEXT NOT NULL,
+    not_before INTEGER NOT NULL,
+    not_after INTEGER NOT NULL,
+    is_ca INTEGER NOT NULL,
+    self_signed INTEGER NOT NULL,
+    issuer_id INTEGER,
+    authority TEXT,
+    recorded INTEGER NOT NULL,
+    revoked INTEGER,
+    first_seen INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL,
+    how TEXT NOT NULL,
+
+    places INTEGER NOT NULL,
+    asset TEXT,
+    owner TEXT,
+    owner_by TEXT,
+    segment TEXT,
+    site TEXT,
+    vendor TEXT,
+    environment TEXT,
+    tags TEXT NOT NULL,
+    criticality INTEGER NOT NULL,
+    phi INTEGER NOT NULL,
+    patient_facing INTEGER NOT NULL,
+    risk INTEGER NOT NULL,
+    findings INTEGER NOT NULL,
+    touched INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX inventory_sha256 ON inventory(sha256);
+CREATE INDEX inventory_spki ON inventory(spki);
+CREATE INDEX inventory_not_after ON inventory(not_after, id);
+CREATE INDEX inventory_touched ON inventory(touched);
+
+-- Where certificates live: address, port and name asked for; or host, path and alias. One row a place, with what was
+-- seen there last. place is the canonical text of it. chain: the SHA-256 of each certificate as sent, one behind the
+-- other. tls: what the handshake told, as agent::observation::TlsSeen in JSON.
+-- gone: since when nothing is there any more.
+CREATE TABLE places(
+    id INTEGER PRIMARY KEY,
+    place TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    address TEXT,
+    port INTEGER,
+    sni TEXT,
+    starttls TEXT,
+    host TEXT,
+    path TEXT,
+    alias TEXT,
+    segment TEXT,
+    asset TEXT,
+    certificate INTEGER,
+    chain BLOB NOT NULL,
+    outcome TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    tls TEXT,
+    first_seen INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    gone INTEGER,
+    seen_by TEXT NOT NULL,
+    touched INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX places_place ON places(place);
+CREATE INDEX places_certificate ON places(certificate) WHERE certificate IS NOT NULL;
+CREATE INDEX places_address ON places(address, port) WHERE address IS NOT NULL;
+CREATE INDEX places_segment ON places(segment, certificate) WHERE segment IS NOT NULL;
+CREATE INDEX places_touched ON places(touched);
+
+-- Which certificate was where, from when to when: a row ends when another takes its place (R52).
+CREATE TABLE place_history(
+    place INTEGER NOT NULL,
+    certificate INTEGER NOT NULL,
+    first_seen INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL,
+    replaced_at INTEGER,
+    PRIMARY KEY(place, first_seen)
+) STRICT;
+CREATE INDEX place_history_certificate ON place_history(certificate);
+
+-- What a saved view shows, worked out ahead so that its first page is one walk along an index. Derived.
+CREATE TABLE view_members(
+    view TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    certificate INTEGER NOT NULL,
+    PRIMARY KEY(view, position, certificate)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX view_members_certificate ON view_members(certificate);
+
+-- Scans: which targets within which segment, how far, by whom. plan and cursor are what agent::scan takes.
+CREATE TABLE scans(
+    id TEXT NOT NULL PRIMARY KEY,
+    segment TEXT NOT NULL,
+    state TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    cursor TEXT NOT NULL,
+    started_by TEXT NOT NULL,
+    scanner TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    probed INTEGER NOT NULL,
+    excluded INTEGER NOT NULL,
+    stopped INTEGER NOT NULL,
+    note TEXT NOT NULL
+) STRICT;
+CREATE INDEX scans_segment ON scans(segment, started_at);
+
+-- Which addresses were looked at: ranges, not a row an address (R17). first and last are 16 octets, IPv4 as ::ffff:a.b.c.d.
+CREATE TABLE coverage(
+    segment TEXT NOT NULL,
+    first BLOB NOT NULL,
+    last BLOB NOT NULL,
+    ports TEXT NOT NULL,
+    looked_at INTEGER NOT NULL,
+    scan TEXT NOT NULL,
+    PRIMARY KEY(segment, first, last, ports)
+) STRICT, WITHOUT ROWID;
+
+-- Agents' orders and what they handed over. An order is signed and lives until it is done; a batch is taken once.
+CREATE TABLE agent_orders(
+    id TEXT NOT NULL PRIMARY KEY,
+    agent TEXT NOT NULL,
+    scan TEXT NOT NULL,
+    body TEXT NOT NULL,
+    state TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    taken INTEGER,
+    ended INTEGER
+) STRICT;
+CREATE INDEX agent_orders_agent ON agent_orders(agent, created);
+CREATE TABLE agent_batches(
+    agent TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    observations INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    PRIMARY KEY(agent, sequence)
+) STRICT, WITHOUT ROWID;
+
+-- What is wrong, where, by which rule. subject: `certificate SHA256`, `place ID`, `flow NAME`, `system NAME`.
+-- severity: 1 note, 2 low, 3 medium, 4 high, 5 critical. closed: when it was no longer so.
+CREATE TABLE findings(
+    id TEXT NOT NULL PRIMARY KEY,
+    rule TEXT NOT NULL,
+    severity INTEGER NOT NULL,
+    subject TEXT NOT NULL,
+    certificate INTEGER,
+    place INTEGER,
+    what TEXT NOT NULL,
+    owner TEXT,
+    opened INTEGER NOT NULL,
+    seen INTEGER NOT NULL,
+    closed INTEGER,
+    waived_until INTEGER
+) STRICT;
+CREATE INDEX findings_certificate ON findings(certificate) WHERE certificate IS NOT NULL;
+CREATE INDEX findings_place ON findings(place) WHERE place IS NOT NULL;
+CREATE INDEX findings_open ON findings(severity, id) WHERE closed IS NULL;
+CREATE INDEX findings_rule ON findings(rule, id) WHERE closed IS NULL;
