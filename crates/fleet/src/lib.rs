@@ -16,6 +16,7 @@ pub mod exercise;
 mod holdings;
 mod identity;
 mod import;
+pub mod inventory;
 mod register;
 mod retire;
 mod schema;
