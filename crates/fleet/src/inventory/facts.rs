@@ -19,6 +19,9 @@ pub struct Facts {
     pub key: String,
     pub key_bits: u32,
     pub self_signed: bool,
+    /// Who certified it, as far as the inventory knows: the nearest first, each by a signature that was verified, up to a
+    /// self-signed one or to where knowledge ends.
+    pub issuers: Vec<Arc<Certificate>>,
     /// The authority of ours whose key signed it.
     pub authority: Option<String>,
     /// The CA knows that it issued it; with an authority and without this, somebody else used our key (R20).

@@ -38,6 +38,13 @@ impl std::fmt::Display for ReferenceName {
     }
 }
 
+impl ReferenceName {
+    /// Whether a certificate that presents this name is meant by it.
+    pub fn is_presented_by(&self, presented: &GeneralName) -> bool {
+        matches(presented, self)
+    }
+}
+
 pub(super) fn check(facts: &Facts, wanted: &[ReferenceName]) -> Result<(), Fault> {
     let presented = facts.alt_names.as_deref().unwrap_or_default();
     match wanted
