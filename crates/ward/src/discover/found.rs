@@ -1,150 +1,31 @@
-//! `ward discover`: certificates that nobody told Ward about, from captured traffic and from files on hosts (R16, R17, R53).
-//! Nothing is sent to anybody. Needs no data directory: it may run where there is no Ward, and its observations be carried.
+//! What was found by looking, whichever way: kept for the report as far as it is shown, and written as it comes.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
 
 use agent::observation::{Observation, Outcome, Place};
-use agent::{capture, files};
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde_json::{Value, json};
 use x509::Certificate;
-use zeroize::Zeroizing;
 
-use crate::clock;
-use crate::output::{Done, Failure, Report, failed, read, table};
+use crate::output::{Done, Failure, Report, failed, table};
 
 /// Certificates that a report names; `--out` keeps them all.
 const SHOWN: usize = 10_000;
 /// Places that a report names for one of them.
 const PLACES: usize = 5;
 
-#[derive(Subcommand)]
-pub(crate) enum Discover {
-    /// Read certificates and TLS parameters from captured traffic (pcap, pcapng); nothing is sent.
-    #[command(
-        after_help = "Certificates are seen up to TLS 1.2; of TLS 1.3, which encrypts them, server names, suites and groups.\n\nExample:\n  tcpdump -i eth0 -w icu.pcap 'tcp'\n  ward discover pcap icu.pcap --out icu.jsonl"
-    )]
-    Pcap(Pcap),
-    /// Find certificates, keys beside them and the server configuration that names them, in files of this host.
-    #[command(
-        after_help = "Reads PEM, DER, PKCS #7, PKCS #12 and JKS, and the configuration of nginx, Apache and HAProxy. Of private keys it says where they lie and whose they are.\n\nExample:\n  ward discover files /etc /opt/engine --passwords passwords.txt --out engine-1.jsonl"
-    )]
-    Files(Files),
-}
-
 #[derive(Args)]
-pub(crate) struct Pcap {
-    /// Capture files; `-` is standard input.
-    #[arg(required = true, value_name = "FILE")]
-    captures: Vec<PathBuf>,
-    #[command(flatten)]
-    out: Out,
-}
-
-#[derive(Args)]
-pub(crate) struct Files {
-    /// Folders, walked to their end, or files.
-    #[arg(required = true, value_name = "PATH")]
-    roots: Vec<PathBuf>,
-    /// Name of this host in what is found; its own when absent.
-    #[arg(long, value_name = "NAME")]
-    host: Option<String>,
-    /// Passwords to try on PKCS #12 stores, one a line.
-    #[arg(long, value_name = "FILE")]
-    passwords: Option<PathBuf>,
-    #[command(flatten)]
-    out: Out,
-}
-
-#[derive(Args)]
-struct Out {
+pub(super) struct Out {
     /// Write every observation to this file, a line of JSON each.
     #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-}
-
-pub(crate) fn run(command: Discover) -> Done {
-    match command {
-        Discover::Pcap(options) => pcap(&options),
-        Discover::Files(options) => on_host(&options),
-    }
-}
-
-fn pcap(options: &Pcap) -> Done {
-    let mut found = Found::new(&options.out)?;
-    let mut summaries = BTreeMap::new();
-    for path in &options.captures {
-        let name = path.display().to_string();
-        let limits = capture::Limits::default();
-        let summary = capture::read(source(path)?, &name, limits, |seen| found.note(&seen));
-        let summary = summary.map_err(|error| Failure::Failed(format!("{name}: {error}")))?;
-        summaries.insert(name, summary);
-    }
-    let text = summaries.iter().map(|(name, summary)| {
-        let ended = &summary.ended;
-        format!(
-            "{name}: {} packets, {} connections, {} of them TLS, {} TLS and not whole",
-            summary.packets, summary.connections, ended.tls, ended.tls_incomplete
-        )
-    });
-    let text = text.collect::<Vec<_>>().join("\n");
-    found.report(json!(summaries), &text)
-}
-
-fn source(path: &Path) -> Result<Box<dyn Read>, Failure> {
-    if path == Path::new("-") {
-        return Ok(Box::new(std::io::stdin().lock()));
-    }
-    let file = File::open(path);
-    let file = file.map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
-    Ok(Box::new(BufReader::with_capacity(1 << 20, file)))
-}
-
-fn on_host(options: &Files) -> Done {
-    for root in &options.roots {
-        // A path that was mistyped would otherwise be a host without certificates.
-        std::fs::symlink_metadata(root)
-            .map_err(|error| Failure::NotFound(format!("{}: {error}", root.display())))?;
-    }
-    let host = match &options.host {
-        Some(name) => name.clone(),
-        None => own_name()?,
-    };
-    let mut look = files::Look::new(&host, clock::now().0);
-    if let Some(path) = &options.passwords {
-        let list = Zeroizing::new(read(path)?);
-        let list = std::str::from_utf8(&list)
-            .map_err(|_| Failure::Failed(format!("{}: not UTF-8", path.display())))?;
-        look = look.with_passwords(list);
-    }
-    let mut found = Found::new(&options.out)?;
-    let summary = files::look(&options.roots, &look, |seen| found.note(&seen));
-    let stopped = summary
-        .stopped
-        .map(|limit| format!("\nSTOPPED at a limit: {limit}"));
-    let text = format!(
-        "{host}: {} files in {} folders, {} stores, {} locked, {} damaged, {} unreadable{}",
-        summary.files,
-        summary.folders,
-        summary.ended.stores,
-        summary.ended.locked,
-        summary.ended.damaged,
-        summary.unreadable + summary.ended.unreadable,
-        stopped.unwrap_or_default()
-    );
-    found.report(json!(summary), &text)
-}
-
-fn own_name() -> Result<String, Failure> {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").map_err(failed)?;
-    Ok(name.trim().to_owned())
+    pub(super) out: Option<PathBuf>,
 }
 
 /// What was found, kept for the report as far as it is shown, and written as it comes.
-struct Found {
+pub(super) struct Found {
     out: Option<(PathBuf, BufWriter<File>)>,
     written: Result<(), Failure>,
     observations: u64,
@@ -160,7 +41,7 @@ struct Seen {
 }
 
 impl Found {
-    fn new(out: &Out) -> Result<Self, Failure> {
+    pub(super) fn new(out: &Out) -> Result<Self, Failure> {
         let out = match &out.out {
             Some(path) => {
                 let file = File::create(path);
@@ -179,7 +60,7 @@ impl Found {
         })
     }
 
-    fn note(&mut self, seen: &Observation) {
+    pub(super) fn note(&mut self, seen: &Observation) {
         self.observations += 1;
         if self.written.is_ok() {
             self.written = self.write(seen);
@@ -218,7 +99,7 @@ impl Found {
         }
     }
 
-    fn report(self, summary: Value, text: &str) -> Done {
+    pub(super) fn report(self, summary: Value, text: &str) -> Done {
         self.written?;
         let mut text = text.to_owned();
         let mut file = None;
@@ -288,7 +169,7 @@ impl Seen {
 }
 
 /// Paths and names come from outside: nothing in them moves a terminal's cursor.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let shown = |c: char| match c.is_control() {
         true => c.escape_default().to_string(),
         false => c.to_string(),
@@ -297,7 +178,7 @@ fn printable(text: &str) -> String {
 }
 
 /// A place as people write it.
-fn place(place: &Place) -> String {
+pub(super) fn place(place: &Place) -> String {
     match place {
         Place::Network {
             address, port, sni, ..
