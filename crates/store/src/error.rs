@@ -70,6 +70,9 @@ pub enum StoreError {
     /// A backup or a restore cannot go where it was told to go, or its source is not sound.
     #[error("{0}")]
     Backup(String),
+    /// A search took longer than it was given. Nothing is known about what it would have found.
+    #[error("the search was given up: {0}")]
+    GaveUp(String),
     /// A statement that the database does not understand: a mistake in Ward.
     #[error("statement: {0}")]
     Statement(String),
@@ -77,6 +80,12 @@ pub enum StoreError {
 
 /// A result of the store.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+impl StoreError {
+    pub(crate) fn gave_up(budget: std::time::Duration) -> Self {
+        StoreError::GaveUp(format!("it took more than {} ms", budget.as_millis()))
+    }
+}
 
 impl From<audit::Error> for StoreError {
     fn from(error: audit::Error) -> Self {

@@ -35,6 +35,7 @@ mod value;
 mod write;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -106,6 +107,25 @@ impl Store {
             Engine::Sqlite(sqlite) => sqlite.look_up(sql, params).await,
             Engine::Postgres(postgres) => postgres.query(sql, &params).await,
         }
+    }
+
+    /// As [`Store::query`], for a text that is made at run time and a cost that is decided by who asks. It has connections of
+    /// its own, and ends with [`StoreError::GaveUp`] when it takes longer than `budget`.
+    pub async fn search(
+        &self,
+        sql: &str,
+        params: Vec<Value>,
+        budget: Duration,
+    ) -> Result<Vec<Row>> {
+        match &self.inner.engine {
+            Engine::Sqlite(sqlite) => sqlite.search(sql, params, budget).await,
+            Engine::Postgres(postgres) => postgres.search(sql, &params, budget).await,
+        }
+    }
+
+    /// Which of the two databases it is, for whoever makes statements at run time.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.inner.engine, Engine::Postgres(_))
     }
 
     /// Applies a write. It is durable when this returns.

@@ -3,6 +3,7 @@
 -- those changes. Validity is Unix seconds, every other time Unix milliseconds.
 -- names: one `kind:value` a line, lower case. key: `rsa`, `ec-p256`, …; key_bits: its strength as usually told.
 -- issuer_id: the certificate in this table that signed it, if one did. authority: ours whose key did (R20).
+-- public: it names a policy of the CA/Browser Forum (2.23.140.1), as the authorities of the web do.
 -- recorded: the CA knows that it issued it. revoked: the reason code of RFC 5280 §5.3.1 if we revoked it.
 -- owner_by: what gave the owner: `asset`, `rule NAME`, `hand`, or nothing. criticality: 0 low to 3 life support.
 -- risk: 0 none, 1 low, 2 medium, 3 high, 4 critical (R18). places: where it is served or lies now.
@@ -23,6 +24,7 @@ CREATE TABLE inventory(
     not_after INTEGER NOT NULL,
     is_ca INTEGER NOT NULL,
     self_signed INTEGER NOT NULL,
+    public INTEGER NOT NULL DEFAULT 0,
     issuer_id INTEGER,
     authority TEXT,
     recorded INTEGER NOT NULL,
@@ -53,7 +55,8 @@ CREATE INDEX inventory_not_after ON inventory(not_after, id);
 CREATE INDEX inventory_touched ON inventory(touched);
 
 -- Where certificates live: address, port and name asked for; or host, path and alias. One row a place, with what was
--- seen there last. place is the canonical text of it. chain: the SHA-256 of each certificate as sent, one behind the
+-- seen there last. place is the canonical text of it. ip: the address as 16 octets, IPv4 as ::ffff:a.b.c.d, so that
+-- ranges compare. chain: the SHA-256 of each certificate as sent, one behind the
 -- other. tls: what the handshake told, as agent::observation::TlsSeen in JSON.
 -- gone: since when nothing is there any more.
 CREATE TABLE places(
@@ -61,6 +64,7 @@ CREATE TABLE places(
     place TEXT NOT NULL,
     kind TEXT NOT NULL,
     address TEXT,
+    ip BLOB,
     port INTEGER,
     sni TEXT,
     starttls TEXT,
@@ -83,7 +87,7 @@ CREATE TABLE places(
 ) STRICT;
 CREATE UNIQUE INDEX places_place ON places(place);
 CREATE INDEX places_certificate ON places(certificate) WHERE certificate IS NOT NULL;
-CREATE INDEX places_address ON places(address, port) WHERE address IS NOT NULL;
+CREATE INDEX places_ip ON places(ip, port) WHERE ip IS NOT NULL;
 CREATE INDEX places_segment ON places(segment, certificate) WHERE segment IS NOT NULL;
 CREATE INDEX places_touched ON places(touched);
 
@@ -105,7 +109,18 @@ CREATE TABLE view_members(
     certificate INTEGER NOT NULL,
     PRIMARY KEY(view, position, certificate)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX view_members_certificate ON view_members(certificate);
+CREATE INDEX view_members_certificate ON view_members(view, certificate);
+
+-- How far view_members is: what of the inventory (touched) and of time (Unix milliseconds) has been looked at under which
+-- version of the view. cursor: the certificate up to which a walk over everything has come; NULL when it is done.
+CREATE TABLE view_state(
+    view TEXT NOT NULL PRIMARY KEY,
+    definition TEXT NOT NULL,
+    touched INTEGER NOT NULL,
+    looked_at INTEGER NOT NULL,
+    cursor INTEGER,
+    members INTEGER NOT NULL
+) STRICT;
 
 -- Scans: which targets within which segment, how far, by whom. plan and cursor are what agent::scan takes.
 CREATE TABLE scans(

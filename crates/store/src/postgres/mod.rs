@@ -7,6 +7,7 @@ mod many;
 mod migrate;
 mod pipeline;
 mod reader;
+mod search;
 mod session;
 mod tls;
 mod transaction;
@@ -14,6 +15,7 @@ mod types;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
@@ -29,6 +31,7 @@ pub(crate) struct Postgres {
     server: Arc<Server>,
     jobs: mpsc::Sender<Job>,
     readers: reader::Readers,
+    searchers: search::Searchers,
     claimer: Mutex<Option<Arc<Session>>>,
     migrations: Vec<Migration>,
 }
@@ -48,6 +51,7 @@ impl Postgres {
         Ok(Postgres {
             jobs,
             readers: reader::Readers::new(server.clone()),
+            searchers: search::Searchers::new(server.clone()),
             claimer: Mutex::new(None),
             server,
             migrations: migrations.to_vec(),
@@ -66,6 +70,16 @@ impl Postgres {
     /// Runs a statement on one of the reading connections.
     pub(crate) async fn query(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>> {
         self.readers.query(sql, params).await
+    }
+
+    /// Runs a statement of a text made at run time, on connections for such.
+    pub(crate) async fn search(
+        &self,
+        sql: &str,
+        params: &[Value],
+        budget: Duration,
+    ) -> Result<Vec<Row>> {
+        self.searchers.query(sql, params, budget).await
     }
 
     /// Runs a statement on the connection for claims. Asked once: nobody could tell whether a claim

@@ -33,11 +33,16 @@ const READER: &str = "SET default_transaction_read_only = on; SET statement_time
 /// A session for what is small, many and not worth waiting for a disk.
 const CLAIMER: &str = "SET synchronous_commit = off; SET statement_timeout = '10s'";
 
+/// A session that cannot write, for statements made at run time. Each sets its own end; compiling one would take longer than
+/// most of them.
+const SEARCHER: &str = "SET default_transaction_read_only = on; SET jit = off";
+
 /// What a session is for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
     Write,
     Read,
+    Search,
     Claim,
     /// A long read of everything, in one transaction.
     Backup,
@@ -99,6 +104,7 @@ impl Server {
         match purpose {
             Purpose::Write => client.batch_execute(WRITER).await?,
             Purpose::Read => client.batch_execute(READER).await?,
+            Purpose::Search => client.batch_execute(SEARCHER).await?,
             Purpose::Claim => client.batch_execute(CLAIMER).await?,
             Purpose::Backup => {}
         }

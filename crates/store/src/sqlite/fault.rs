@@ -29,6 +29,7 @@ impl From<Error> for StoreError {
             | ErrorCode::PermissionDenied
             | ErrorCode::FileLockingProtocolFailed
             | ErrorCode::OutOfMemory => StoreError::Unavailable(text),
+            ErrorCode::OperationInterrupted => StoreError::GaveUp(text),
             _ => StoreError::Statement(text),
         }
     }

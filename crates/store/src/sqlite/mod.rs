@@ -11,6 +11,7 @@ mod connect;
 mod fault;
 mod lookup;
 mod reader;
+mod search;
 mod statements;
 mod turns;
 mod writer;
@@ -18,12 +19,14 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc as threads};
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
 use crate::{Committed, Migration, Result, Row, StoreError, Value, Write, batch::Growth};
 use lookup::Lookups;
 use reader::Query;
+use search::Searchers;
 use statements::Statements;
 pub(crate) use statements::value;
 use turns::Turns;
@@ -37,6 +40,7 @@ pub(crate) struct Sqlite {
     path: PathBuf,
     turns: Arc<Turns>,
     lookups: Lookups,
+    searchers: Searchers,
     queries: threads::Sender<Query>,
 }
 
@@ -57,13 +61,14 @@ impl Sqlite {
             let outcome = start(&place, &migrations, growth, queue);
             let _ = ready.send(outcome);
         })?;
-        let (turns, lookups) = started
+        let (turns, lookups, searchers) = started
             .await
             .map_err(|_| StoreError::Unavailable("it could not be opened".to_owned()))??;
         Ok(Sqlite {
             path,
             turns,
             lookups,
+            searchers,
             queries,
         })
     }
@@ -96,6 +101,18 @@ impl Sqlite {
     }
 }
 
+impl Sqlite {
+    /// Runs a statement of a text made at run time, on connections for such.
+    pub(crate) async fn search(
+        &self,
+        sql: &str,
+        params: Vec<Value>,
+        budget: Duration,
+    ) -> Result<Vec<Row>> {
+        self.searchers.query(sql, params, budget).await
+    }
+}
+
 impl Drop for Sqlite {
     fn drop(&mut self) {
         self.turns.close();
@@ -113,7 +130,7 @@ fn start(
     migrations: &[Migration],
     growth: watch::Sender<Growth>,
     queries: threads::Receiver<Query>,
-) -> Result<(Arc<Turns>, Lookups)> {
+) -> Result<(Arc<Turns>, Lookups, Searchers)> {
     let writer = Writer::open(connect::writer(place)?, migrations, growth)?;
     let turns = Turns::new(writer);
     let queries = reader::Queue::new(queries);
@@ -123,9 +140,10 @@ fn start(
         spawn("ward-store-read", move || reader::run(statements, &queries))?;
     }
     let lookups = Lookups::open(place)?;
+    let searchers = Searchers::open(place)?;
     let thread = turns.clone();
     spawn("ward-store-write", move || thread.run())?;
-    Ok((turns, lookups))
+    Ok((turns, lookups, searchers))
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {

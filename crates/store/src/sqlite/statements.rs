@@ -53,7 +53,7 @@ impl Statements {
 }
 
 /// Runs a statement and collects its rows.
-fn rows(statement: &mut Statement<'_>, params: &[Value]) -> Result<Vec<Row>> {
+pub(super) fn rows(statement: &mut Statement<'_>, params: &[Value]) -> Result<Vec<Row>> {
     let columns = statement.column_count();
     let mut rows = statement.query(params_from_iter(params))?;
     let mut out = Vec::new();

@@ -22,6 +22,7 @@ on_both!(
     two_stores_share_one_log,
     growth_is_seen_across_stores,
     a_statement_with_a_mistake_fails_alone,
+    a_search_ends_with_its_budget,
     records_keep_every_version,
     records_survive_a_clock_that_runs_back,
     a_lease_has_one_holder,
@@ -513,4 +514,30 @@ async fn checkpoints_are_kept(place: Place) {
         [2, 5]
     );
     assert_eq!(check_log(&store).await, MIGRATED);
+}
+
+async fn a_search_ends_with_its_budget(place: Place) {
+    let store = place.open().await;
+    store.commit(thing("a")).await.unwrap();
+    let second = Duration::from_secs(1);
+    let by_name = |name: &str| {
+        let sql = format!("SELECT name FROM things WHERE name {name} $1");
+        let store = store.clone();
+        async move { store.search(&sql, params!["a"], second * 20).await }
+    };
+    assert_eq!(by_name("=").await.unwrap()[0].text(0).unwrap(), "a");
+    assert!(by_name("<>").await.unwrap().is_empty());
+
+    let endless = "WITH RECURSIVE n(i) AS (SELECT CAST($1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < 4000000000) \
+        SELECT COUNT(*) FROM n";
+    // As many as there are connections for it, twice: what was given up leaves its connection to the next.
+    for _ in 0..4 {
+        let found = store.search(endless, params![1], second / 5).await;
+        assert!(matches!(found, Err(StoreError::GaveUp(_))), "{found:?}");
+    }
+    assert_eq!(by_name("=").await.unwrap().len(), 1);
+
+    let writes = "DELETE FROM things RETURNING name";
+    assert!(store.search(writes, params![], second * 20).await.is_err());
+    assert_eq!(names(&store).await, ["a"]);
 }
