@@ -13,12 +13,14 @@ mod ending;
 mod error;
 #[doc(hidden)]
 pub mod exercise;
+pub mod flow;
 mod holdings;
 mod identity;
 mod import;
 pub mod inventory;
 mod register;
 mod retire;
+pub mod risk;
 mod schema;
 mod spare;
 pub mod udi;

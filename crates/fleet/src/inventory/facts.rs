@@ -6,6 +6,7 @@ use std::sync::Arc;
 use agent::observation::{Outcome, Place, TlsSeen};
 use x509::Certificate;
 
+use crate::flow::Protects;
 use crate::{Asset, Criticality};
 
 /// One certificate, wherever it lives and whoever issued it.
@@ -33,8 +34,8 @@ pub struct Facts {
     /// Assets with another certificate for the same key.
     pub key_elsewhere: Vec<String>,
     pub assigned: Assigned,
-    /// Data flows that it protects (R16), by name.
-    pub flows: Vec<String>,
+    /// Data flows and systems that it protects, with what passes along the map to them (R16).
+    pub flows: Vec<Protects>,
 }
 
 /// One place where it is.

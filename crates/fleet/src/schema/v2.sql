@@ -5,6 +5,8 @@
 -- issuer_id: the certificate in this table that signed it, if one did. authority: ours whose key did (R20).
 -- public: it names a policy of the CA/Browser Forum (2.23.140.1), as the authorities of the web do.
 -- recorded: the CA knows that it issued it. revoked: the reason code of RFC 5280 §5.3.1 if we revoked it.
+-- ehr: it serves the electronic health record or an interface to it (R18). phi, patient_facing, ehr, criticality: with
+-- what passes along the map of flows.
 -- owner_by: what gave the owner: `asset`, `rule NAME`, `hand`, or nothing. criticality: 0 low to 3 life support.
 -- risk: 0 none, 1 low, 2 medium, 3 high, 4 critical (R18). places: where it is served or lies now.
 -- touched: counts up at every change of anything here, so that who follows finds what is new.
@@ -45,6 +47,7 @@ CREATE TABLE inventory(
     criticality INTEGER NOT NULL,
     phi INTEGER NOT NULL,
     patient_facing INTEGER NOT NULL,
+    ehr INTEGER NOT NULL DEFAULT 0,
     risk INTEGER NOT NULL,
     findings INTEGER NOT NULL,
     touched INTEGER NOT NULL
@@ -192,3 +195,14 @@ CREATE INDEX findings_certificate ON findings(certificate) WHERE certificate IS 
 CREATE INDEX findings_place ON findings(place) WHERE place IS NOT NULL;
 CREATE INDEX findings_open ON findings(severity, id) WHERE closed IS NULL;
 CREATE INDEX findings_rule ON findings(rule, id) WHERE closed IS NULL;
+
+-- Which place is an endpoint of which flow or system of the map, and on which side (R16). Derived from the records of kind
+-- `system` and `flow` and from the places. kind: `flow`, `system`; side: `server`, `client`.
+CREATE TABLE map_places(
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    side TEXT NOT NULL,
+    PRIMARY KEY(kind, name, place, side)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX map_places_place ON map_places(place);
