@@ -32,6 +32,15 @@ impl Style {
     pub(super) const ALL: [Self; 4] = [Self::Modern, Self::Rest, Self::Bare, Self::Uncertified];
 }
 
+/// What some servers want of a hello for one version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Looks {
+    /// No extensions.
+    pub(super) bare: bool,
+    /// Keys for TLS 1.3.
+    pub(super) shares: bool,
+}
+
 /// Makes hellos for one scan.
 pub(super) struct Asker {
     seed: [u8; 32],
@@ -82,16 +91,24 @@ impl Asker {
         hello
     }
 
-    /// A hello that asks whether `version` goes with any of `suites`.
+    /// A hello that asks whether `version` goes with any of `suites`. Without `shares` a server of TLS 1.3 says which in its
+    /// request for a key (RFC 8446 §4.1.4), before either side computes anything.
     pub(super) fn version(
         &self,
         target: &Target,
         version: Version,
         suites: Vec<u16>,
-        bare: bool,
+        looks: Looks,
     ) -> Hello {
+        let Looks { bare, shares } = looks;
         let mark = 16 + version.wire().to_be_bytes()[1];
         let mut hello = self.hello(target, vec![version], suites, mark);
+        if let Some(extensions) = &mut hello.extensions
+            && version == Version::Tls13
+            && !shares
+        {
+            extensions.shares.clear();
+        }
         // SSL 3.0 has no extensions; some of its servers take them for garbage.
         if bare || version == Version::Ssl3 {
             hello.extensions = None;

@@ -7,6 +7,7 @@
 
 mod ask;
 mod cursor;
+pub mod exercise;
 mod limits;
 mod line;
 mod order;

@@ -1,7 +1,7 @@
 //! Looking at one place: the certificate, and if wanted the versions and suites. One connection after the
 //! other, each opened only when the one before is closed.
 
-use super::ask::{self, Asker, Style};
+use super::ask::{self, Asker, Looks, Style};
 use super::line::{End, Line};
 use super::pace::Pace;
 use super::starttls;
@@ -88,7 +88,7 @@ impl Prober {
             silent: false,
             no_tls: false,
             place: None,
-            bare: false,
+            looks: Looks::default(),
         };
         let (outcome, seen) = visit.certificate().await;
         let (mut tls, chain) = match seen {
@@ -150,8 +150,8 @@ struct Visit<'a> {
     /// The protocol does not change to TLS.
     no_tls: bool,
     place: Option<OwnedSemaphorePermit>,
-    /// The server wants hellos without extensions.
-    bare: bool,
+    /// What the server wants of hellos.
+    looks: Looks,
 }
 
 impl Visit<'_> {
@@ -171,7 +171,7 @@ impl Visit<'_> {
                 .is_some_and(|seen| !seen.chain.is_empty());
             let result = (judge(talked.end, talked.seen.as_ref()), talked.seen);
             if has_chain || !again {
-                self.bare = style == Style::Bare && result.1.is_some();
+                self.looks.bare = style == Style::Bare && result.1.is_some();
                 let better = first.is_none() || result.0.is_tls();
                 return if better {
                     result
@@ -210,12 +210,27 @@ impl Visit<'_> {
                         complete: false,
                     })
                 }
-                _ => self.version(version).await,
+                _ => self.spoken(version, known).await,
             };
             found.extend(seen);
         }
         found.sort_by_key(|seen| seen.version);
         found
+    }
+
+    /// [`Self::version`], and again with keys if the server that spoke TLS 1.3 before declines to without.
+    async fn spoken(
+        &mut self,
+        version: Version,
+        known: Option<(Version, u16)>,
+    ) -> Option<VersionSeen> {
+        let seen = self.version(version).await;
+        let before = known.is_some_and(|(spoken, _)| spoken == Version::Tls13);
+        if seen.is_some() || version != Version::Tls13 || !before || self.silent {
+            return seen;
+        }
+        self.looks.shares = true;
+        self.version(version).await
     }
 
     /// Whether the server speaks `version`, and under which suites: each choice is struck off the list and
@@ -314,7 +329,7 @@ impl Visit<'_> {
 
     async fn choose(&mut self, version: Version, suites: Vec<u16>) -> Choice {
         let asker = &self.prober.asker;
-        let hello = asker.version(self.target, version, suites, self.bare);
+        let hello = asker.version(self.target, version, suites, self.looks);
         let Ok(talked) = self.converse(hello, Goal::Hello).await else {
             return Choice::Unknown;
         };

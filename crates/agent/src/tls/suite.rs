@@ -196,6 +196,17 @@ impl Suite {
         (version == Version::Tls13) == newest && self.min_version() <= version
     }
 
+    /// Hardly any server has it. What the others have goes into one hello: a server's order over suites that took two
+    /// hellos to find has to be asked for anew.
+    fn unlikely(self) -> bool {
+        use KeyExchange as K;
+        let exchange = matches!(
+            self.key_exchange(),
+            K::Rsa | K::Dhe | K::Ecdhe | K::DhAnon | K::EcdhAnon | K::Any
+        );
+        !exchange || self.export() || self.name.contains("_DSS")
+    }
+
     /// The name without its prefix.
     fn body(self) -> &'static str {
         self.name.strip_prefix("TLS_").unwrap_or(self.name)
@@ -220,6 +231,7 @@ pub fn by_likelihood(version: Version) -> Vec<u16> {
         let odd =
             national || suite.name.contains("_DSS") || suite.key_exchange() == KeyExchange::Dh;
         (
+            suite.unlikely(),
             rare,
             odd,
             !suite.forward_secret(),

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod arbitrary;
 mod bad;
 mod certificate;
 mod limits;
