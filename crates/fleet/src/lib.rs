@@ -25,6 +25,8 @@ mod schema;
 mod spare;
 pub mod udi;
 
+use std::sync::Arc;
+
 use access::{Access, Permit, Refusal};
 use audit::{Object, Timestamp};
 use ca::Ca;
@@ -49,12 +51,16 @@ pub use udi::Udi;
 #[derive(Clone)]
 pub struct Fleet {
     ca: Ca,
+    inventory: Arc<inventory::Shared>,
 }
 
 impl Fleet {
     /// The register of a CA whose store has [`MIGRATIONS`] applied.
     pub fn open(ca: Ca) -> Result<Fleet> {
-        Ok(Fleet { ca })
+        Ok(Fleet {
+            ca,
+            inventory: Arc::default(),
+        })
     }
 
     fn store(&self) -> &Store {

@@ -1,5 +1,21 @@
 //! The inventory: every certificate that anybody issued, where it lives, whose it is (R16, R17, R21).
 
+mod certificate;
 mod facts;
+mod head;
+mod ingest;
+mod place;
+mod spot;
+mod stored;
+mod text;
+mod zone;
 
 pub use facts::{Assigned, Environment, Facts, PlaceFacts};
+pub use ingest::{Beside, Ingested, MOST_OBSERVATIONS, Source};
+
+/// What the clones of a fleet share.
+#[derive(Default)]
+pub(crate) struct Shared {
+    /// Whoever writes the inventory in this process waits for its turn; those of other processes meet at its head.
+    pub(crate) writing: tokio::sync::Mutex<()>,
+}

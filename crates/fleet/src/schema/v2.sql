@@ -1,7 +1,8 @@
 -- Every certificate that anybody issued, once, by the SHA-256 of its bytes (R16). What it says stands in the first part;
 -- what follows from where it lives, from rules and from the register in the second, and is computed anew whenever one of
 -- those changes. Validity is Unix seconds, every other time Unix milliseconds.
--- names: one `kind:value` a line, lower case. key: `rsa`, `ec-p256`, …; key_bits: its strength as usually told.
+-- Texts from outside are escaped and cut to 1,000 bytes. spki: SHA-256 of the SubjectPublicKeyInfo.
+-- names: one `kind:value` a line, lower case, the common name as `cn:`. key: `rsa`, `ec-p256`, …; key_bits: its strength as usually told.
 -- issuer_id: the certificate in this table that signed it, if one did. authority: ours whose key did (R20).
 -- public: it names a policy of the CA/Browser Forum (2.23.140.1), as the authorities of the web do.
 -- recorded: the CA knows that it issued it. revoked: the reason code of RFC 5280 §5.3.1 if we revoked it.
@@ -9,7 +10,8 @@
 -- what passes along the map of flows.
 -- owner_by: what gave the owner: `asset`, `rule NAME`, `hand`, or nothing. criticality: 0 low to 3 life support.
 -- risk: 0 none, 1 low, 2 medium, 3 high, 4 critical (R18). places: where it is served or lies now.
--- touched: counts up at every change of anything here, so that who follows finds what is new.
+-- how: scan, capture, file, import, issued; several with commas.
+-- touched: inventory_head.touched of the last change of anything here but last_seen, so that who follows finds what is new.
 CREATE TABLE inventory(
     id INTEGER PRIMARY KEY,
     sha256 BLOB NOT NULL,
@@ -56,12 +58,28 @@ CREATE UNIQUE INDEX inventory_sha256 ON inventory(sha256);
 CREATE INDEX inventory_spki ON inventory(spki);
 CREATE INDEX inventory_not_after ON inventory(not_after, id);
 CREATE INDEX inventory_touched ON inventory(touched);
+CREATE INDEX inventory_issuer ON inventory(issuer, id);
+
+-- One row: how often the inventory was changed, the newest number of a certificate and of a place, and how far the
+-- reconcilers are: settled in changes, issued in rows of the CA's certificates, log in events. Every write of the
+-- inventory moves it from where it was read.
+CREATE TABLE inventory_head(
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    touched INTEGER NOT NULL,
+    certificates INTEGER NOT NULL,
+    places INTEGER NOT NULL,
+    settled INTEGER NOT NULL,
+    issued INTEGER NOT NULL,
+    log INTEGER NOT NULL
+) STRICT;
+INSERT INTO inventory_head(id, touched, certificates, places, settled, issued, log) VALUES(1, 0, 0, 0, 0, 0, 0);
 
 -- Where certificates live: address, port and name asked for; or host, path and alias. One row a place, with what was
 -- seen there last. place is the canonical text of it. ip: the address as 16 octets, IPv4 as ::ffff:a.b.c.d, so that
--- ranges compare. chain: the SHA-256 of each certificate as sent, one behind the
--- other. tls: what the handshake told, as agent::observation::TlsSeen in JSON.
--- gone: since when nothing is there any more.
+-- ranges compare. chain: the SHA-256 of each certificate as sent, one behind the other.
+-- outcome, detail: the kind of agent::observation::Outcome and its other fields as JSON, or `unreadable`.
+-- tls: what the handshake told, file: what lies beside it, as agent::observation::TlsSeen and FileSeen in JSON.
+-- gone: since when no certificate is there any more; then certificate is NULL. touched: as above, but for last_seen.
 CREATE TABLE places(
     id INTEGER PRIMARY KEY,
     place TEXT NOT NULL,
@@ -81,6 +99,7 @@ CREATE TABLE places(
     outcome TEXT NOT NULL,
     detail TEXT NOT NULL,
     tls TEXT,
+    file TEXT,
     first_seen INTEGER NOT NULL,
     last_seen INTEGER NOT NULL,
     changed_at INTEGER NOT NULL,
@@ -94,7 +113,7 @@ CREATE INDEX places_ip ON places(ip, port) WHERE ip IS NOT NULL;
 CREATE INDEX places_segment ON places(segment, certificate) WHERE segment IS NOT NULL;
 CREATE INDEX places_touched ON places(touched);
 
--- Which certificate was where, from when to when: a row ends when another takes its place (R52).
+-- Which certificate was where, from when to when: a row ends when another takes its place, or none (R52).
 CREATE TABLE place_history(
     place INTEGER NOT NULL,
     certificate INTEGER NOT NULL,
