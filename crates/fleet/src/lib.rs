@@ -1,5 +1,5 @@
 //! What exists and what it holds: the asset register (R08), holdings, retirement (R11), imports from the asset system,
-//! spares (R24).
+//! spares (R24), segments of the network and what a scan of each may do (R17).
 //!
 //! # Invariants
 //! - An asset is one record whose versions are kept; the table `assets` only finds it and is written with it.
@@ -22,6 +22,7 @@ mod register;
 mod retire;
 pub mod risk;
 mod schema;
+mod segment;
 mod spare;
 pub mod udi;
 
@@ -44,6 +45,10 @@ pub use import::{
 pub use register::{AssetFilter, AssetPage, StoredAsset};
 pub use retire::{Retire, Retired};
 pub use schema::MIGRATIONS;
+pub use segment::{
+    Hours, HoursError, LimitsNow, Open, SEGMENT_RECORDS, SIGNED_LIMITS, Segment, SignOff,
+    SignedLimits, SignedLimitsError, StoredSegment, Unplaced,
+};
 pub use spare::{NewSpare, ReleasedSpare, Spare, SpareState, is_release};
 pub use udi::Udi;
 
