@@ -2,8 +2,8 @@
 //! segment later.
 //!
 //! Two things: proving that somebody controls an identifier ([`control`]), and finding certificates
-//! ([`observation`], [`tls`], [`scan`], [`capture`], [`files`]). No database, no policy: what is allowed comes in as a value,
-//! what was found goes out as one.
+//! ([`observation`], [`tls`], [`scan`], [`capture`], [`files`]), also where only a [`relay`] can look. No database, no
+//! policy: what is allowed comes in as a value, what was found goes out as one.
 
 pub mod capture;
 pub mod control;
@@ -11,5 +11,6 @@ mod deadline;
 mod dns;
 pub mod files;
 pub mod observation;
+pub mod relay;
 pub mod scan;
 pub mod tls;
