@@ -6,6 +6,7 @@
 pub mod acme;
 pub mod devices;
 pub mod http;
+pub mod inventory;
 pub mod load;
 pub mod process;
 pub mod responder;

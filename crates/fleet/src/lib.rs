@@ -6,6 +6,7 @@
 //! - No certificate becomes an asset's after its retirement: both change the same row.
 //! - What has to be revoked stands in the database before anybody starts to revoke it, so that a crash forgets none.
 
+pub mod alert;
 mod asset;
 pub mod bundle;
 mod check;
@@ -13,6 +14,7 @@ mod ending;
 mod error;
 #[doc(hidden)]
 pub mod exercise;
+pub mod finding;
 pub mod flow;
 mod holdings;
 mod identity;

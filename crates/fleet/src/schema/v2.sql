@@ -225,3 +225,15 @@ CREATE TABLE map_places(
     PRIMARY KEY(kind, name, place, side)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX map_places_place ON map_places(place);
+
+-- What somebody must learn at once: written with the event that it tells of, kept until it has been told (R25).
+CREATE TABLE alerts(
+    id INTEGER PRIMARY KEY,
+    action TEXT NOT NULL,
+    body TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    sent INTEGER,
+    attempts INTEGER NOT NULL,
+    said TEXT NOT NULL
+) STRICT;
+CREATE INDEX alerts_due ON alerts(id) WHERE sent IS NULL;

@@ -1,0 +1,52 @@
+//! `inventorygen`: an inventory of any size in an empty database, and how fast it was taken in; one line of JSON.
+
+use bench::inventory::House;
+use clap::Parser;
+use std::path::PathBuf;
+
+/// Certificates with places, through the same door as a scan's.
+#[derive(Parser)]
+struct Arguments {
+    /// sqlite:/path/ward.db or postgres://…; its tables are made.
+    database: String,
+    /// A directory of one's own, for a keyring.
+    #[arg(long)]
+    directory: PathBuf,
+    #[arg(long, default_value_t = 1_000_000)]
+    certificates: u64,
+    /// Places of each.
+    #[arg(long, default_value_t = 3)]
+    places: u64,
+    /// Certificates in one batch.
+    #[arg(long, default_value_t = 5_000)]
+    batch: u64,
+    /// Number of the first certificate.
+    #[arg(long, default_value_t = 0)]
+    first: u64,
+    /// Then give them owners, segments and the rest, straight into the columns.
+    #[arg(long)]
+    assign: bool,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments = Arguments::parse();
+    let house = House::open(&arguments.database, &arguments.directory).await?;
+    let numbers = arguments.first..arguments.first + arguments.certificates;
+    let (done, spent) = house
+        .fill(numbers, arguments.places, arguments.batch)
+        .await?;
+    if arguments.assign {
+        house.assign().await?;
+    }
+    let seconds = spent.as_secs_f64();
+    let told = serde_json::json!({
+        "certificates": done.certificates_new,
+        "places": done.places_new,
+        "seconds": seconds,
+        "certificates_per_second": done.certificates_new as f64 / seconds,
+        "observations_per_second": done.observations as f64 / seconds,
+    });
+    println!("{told}");
+    Ok(())
+}

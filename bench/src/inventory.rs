@@ -1,0 +1,247 @@
+//! A hospital's inventory of any size, the same every time: certificates that differ in everything that an index looks
+//! at, each in so many places. Nothing here is signed by anybody: taking in looks at no signature but a self-signed one's,
+//! and a hundred seconds of signing would only measure the signer.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+
+use access::{Access, Action, Permit, Target};
+use agent::observation::{Der, How, Observation, Outcome, Place};
+use audit::Timestamp;
+use ca::Ca;
+use fleet::Fleet;
+use fleet::inventory::{Ingested, Source};
+use keys::{Keyring, KeyringConfig};
+use store::{Store, Write, params};
+use x509::ext::{AuthorityKeyId, BasicConstraints, ExtensionValue, SubjectAltName, SubjectKeyId};
+use x509::{
+    GeneralName, Name, SignatureAlgorithm, StringKind, TbsCertificate, Time, assemble, oids,
+};
+
+/// 22 November 2026, 12:00 UTC.
+pub const NOW: Timestamp = Timestamp(1_795_348_800_000);
+const DAY: i64 = 86_400;
+/// Distinct issuers.
+const ISSUERS: u64 = 40;
+
+/// A well-mixed number of a number (splitmix64's finaliser, by Vigna).
+pub fn mixed(number: u64) -> u64 {
+    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Certificate number `number`: about 700 bytes, P-256, valid for up to two years around [`NOW`].
+pub fn certificate(number: u64) -> Result<Vec<u8>, x509::Error> {
+    let chance = mixed(number);
+    let name = format!("dev-{number}.{}.hospital.example", area(number));
+    let begins = NOW.seconds() - (chance % 365) as i64 * DAY;
+    let tbs = TbsCertificate {
+        serial: [
+            &[0x01],
+            &chance.to_be_bytes()[..],
+            &number.to_be_bytes()[..],
+        ]
+        .concat(),
+        signature: SignatureAlgorithm::EcdsaSha256,
+        issuer: issuer(mixed(number ^ 7) % ISSUERS)?,
+        not_before: Time(begins),
+        not_after: Time(
+            begins + (30 + (chance >> 20) % 700) as i64 * DAY + (chance % 86_400) as i64,
+        ),
+        subject: Name::builder()
+            .push(oids::ORGANIZATION, "Example Hospital", StringKind::Utf8)?
+            .push(oids::COMMON_NAME, &name, StringKind::Utf8)?
+            .build(),
+        spki_der: spki(number),
+        extensions: vec![
+            BasicConstraints {
+                ca: false,
+                path_len: None,
+            }
+            .encode(),
+            SubjectKeyId(chance.to_be_bytes().to_vec()).encode(),
+            AuthorityKeyId::from_key_id(&(chance % ISSUERS).to_be_bytes()).encode(),
+            SubjectAltName(vec![GeneralName::Dns(name)]).encode(),
+        ],
+    };
+    let mut signature = vec![0x30, 0x44, 0x02, 0x20];
+    signature.extend(octets(number ^ 11));
+    signature.extend([0x02, 0x20]);
+    signature.extend(octets(number ^ 13));
+    let tbs = tbs.encode();
+    Ok(assemble(&tbs, SignatureAlgorithm::EcdsaSha256, &signature))
+}
+
+fn issuer(number: u64) -> Result<Name, x509::Error> {
+    let name = format!("Issuing CA {number}");
+    let name = Name::builder().push(oids::COMMON_NAME, &name, StringKind::Utf8)?;
+    Ok(name.build())
+}
+
+/// Thirty-two positive octets.
+fn octets(number: u64) -> Vec<u8> {
+    let parts = (0..4).flat_map(|part| mixed(number.wrapping_mul(5) + part).to_be_bytes());
+    let mut octets: Vec<u8> = parts.collect();
+    octets[0] = octets[0] & 0x3f | 0x40;
+    octets
+}
+
+/// A P-256 key as it is written; that the point is on no curve is nobody's business here.
+fn spki(number: u64) -> Vec<u8> {
+    // RFC 5480 §2: SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING of an uncompressed point }.
+    let mut spki = vec![
+        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08,
+        0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
+    ];
+    // One key of fifty is another certificate's too.
+    let key = if number % 50 == 49 {
+        number - 1
+    } else {
+        number
+    };
+    spki.extend(octets(key ^ 17));
+    spki.extend(octets(key ^ 19));
+    spki
+}
+
+fn area(number: u64) -> &'static str {
+    [
+        "icu",
+        "or",
+        "lab",
+        "radiology",
+        "pharmacy",
+        "wards",
+        "office",
+        "guest",
+    ][(number % 8) as usize]
+}
+
+/// What is seen of certificate `number`: it is served on two ports of an address, and lies in a file.
+pub fn observations(number: u64, places: u64) -> Result<Vec<Observation>, x509::Error> {
+    let der = Der::from(certificate(number)?);
+    let address = IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + (number % 0x00ff_ffff) as u32));
+    let place = |place: u64| match place {
+        0 => Place::Network {
+            address,
+            port: 443,
+            sni: None,
+            starttls: None,
+        },
+        2 => Place::File {
+            host: format!("host-{}", number / 4),
+            path: format!("/etc/pki/tls/{number}.pem"),
+            alias: None,
+        },
+        other => Place::Network {
+            address,
+            port: 8000 + other as u16,
+            sni: None,
+            starttls: None,
+        },
+    };
+    let seen = |at: u64| {
+        let how = if at == 2 { How::File } else { How::Scan };
+        let mut seen = Observation::new(
+            NOW.0 - 1000,
+            "generator",
+            how,
+            place(at),
+            Outcome::Certificate,
+        );
+        seen.chain = vec![der.clone()];
+        seen
+    };
+    Ok((0..places).map(seen).collect())
+}
+
+/// An empty hospital's database.
+pub struct House {
+    pub fleet: Fleet,
+    pub store: Store,
+    access: Access,
+}
+
+impl House {
+    /// Opens `url`; `directory` is for a keyring that nobody uses.
+    pub async fn open(
+        url: &str,
+        directory: &std::path::Path,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        let migrations = [ca::MIGRATIONS, fleet::MIGRATIONS].concat();
+        let store = Store::open(url, &migrations).await?;
+        let keyring = Keyring::open(KeyringConfig::new(directory))?;
+        let access = Access::open(store.clone());
+        let ca = Ca::open(store.clone(), keyring, access.clone(), NOW).await?;
+        Ok(House {
+            fleet: Fleet::open(ca)?,
+            store,
+            access,
+        })
+    }
+
+    pub fn permit(&self, action: Action) -> Result<Permit, Box<dyn std::error::Error>> {
+        let principal = self.access.local_principal("bench");
+        Ok(self.access.decide(&principal, action, &Target::default())?)
+    }
+
+    /// Takes in certificates `numbers`, each in `places` places, `batch` of them at a time. Says what became of them
+    /// and how long taking in took; making them does not count.
+    pub async fn fill(
+        &self,
+        numbers: std::ops::Range<u64>,
+        places: u64,
+        batch: u64,
+    ) -> Result<(Ingested, Duration), Box<dyn std::error::Error>> {
+        let permit = self.permit(Action::RunDiscovery)?;
+        let source = Source {
+            name: "generator".to_owned(),
+            scan: None,
+        };
+        let (mut sum, mut spent) = (Ingested::default(), Duration::ZERO);
+        let mut from = numbers.start;
+        while from < numbers.end {
+            let to = numbers.end.min(from + batch);
+            let mut seen = Vec::new();
+            for number in from..to {
+                seen.extend(observations(number, places)?);
+            }
+            let started = Instant::now();
+            sum += self.fleet.ingest(&permit, &source, &seen, NOW).await?;
+            spent += started.elapsed();
+            from = to;
+        }
+        Ok((sum, spent))
+    }
+
+    /// Owners, segments, PHI and the rest as a hospital may have them, written straight into the columns: what settling
+    /// would work out from rules, for measuring what comes after it.
+    pub async fn assign(&self) -> Result<(), Box<dyn std::error::Error>> {
+        const NEWEST: &str = "SELECT certificates, places FROM inventory_head";
+        const ASSIGN: &str = "UPDATE inventory SET places = 3, \
+            owner = CASE WHEN id % 20 = 0 THEN NULL ELSE 'team-' || CAST(id % 40 AS TEXT) END, \
+            owner_by = CASE WHEN id % 20 = 0 THEN NULL ELSE 'rule teams' END, \
+            segment = 'segment-' || CAST(id % 64 AS TEXT), site = 'site-' || CAST(id % 6 AS TEXT), \
+            vendor = 'Vendor ' || CAST(id % 30 AS TEXT), environment = 'production', \
+            tags = CASE WHEN id % 10 = 0 THEN 'ehr' ELSE '' END, criticality = id % 4, \
+            phi = CASE WHEN id % 5 = 0 THEN 1 ELSE 0 END, patient_facing = CASE WHEN id % 7 = 0 THEN 1 ELSE 0 END, \
+            risk = 1 + id % 4, findings = id % 3 WHERE id > $1 AND id <= $2";
+        const PLACE: &str = "UPDATE places SET segment = 'segment-' || CAST(certificate % 64 AS TEXT) \
+            WHERE id > $1 AND id <= $2 AND kind = 'network'";
+        let newest = self.store.query(NEWEST, vec![]).await?;
+        let Some(newest) = newest.first() else {
+            return Ok(());
+        };
+        for (sql, last) in [(ASSIGN, newest.int(0)?), (PLACE, newest.int(1)?)] {
+            let mut from = 0;
+            while from < last {
+                let write = Write::derived().run(sql, params![from, from + 20_000]);
+                self.store.commit(write).await?;
+                from += 20_000;
+            }
+        }
+        Ok(())
+    }
+}
