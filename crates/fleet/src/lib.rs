@@ -10,6 +10,7 @@ pub mod alert;
 mod asset;
 pub mod bundle;
 mod check;
+mod coverage;
 mod ending;
 mod error;
 #[doc(hidden)]
@@ -23,6 +24,7 @@ pub mod inventory;
 mod register;
 mod retire;
 pub mod risk;
+pub mod scan;
 mod schema;
 mod segment;
 mod spare;
@@ -38,6 +40,7 @@ use store::Store;
 pub use asset::{
     ASSET_RECORDS, Asset, AssetState, ClockQuality, Criticality, Kind, RenewalMethod, UnknownWord,
 };
+pub use coverage::{Coverage, CoverageReport, Looked};
 pub use error::{FleetError, Result};
 pub use holdings::{Holding, NewHolding, Previous};
 pub use import::{

@@ -144,7 +144,8 @@ CREATE TABLE view_state(
     members INTEGER NOT NULL
 ) STRICT;
 
--- Scans: which targets within which segment, how far, by whom. plan and cursor are what agent::scan takes.
+-- Scans: which targets within which segment, how far, by whom. plan: what was asked for, cursor: how far it is, as
+-- fleet::scan::Plan and Progress in JSON. state: queued, running, stopping, paused, stopped, done. scanner: who sends.
 CREATE TABLE scans(
     id TEXT NOT NULL PRIMARY KEY,
     segment TEXT NOT NULL,

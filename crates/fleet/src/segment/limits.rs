@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use access::Refusal;
 use agent::scan::{Exclusion, Limits, ModelAt, Range, Service, resolve};
-use audit::Timestamp;
+use audit::{Actor, Timestamp};
 use futures_util::StreamExt;
 use serde::Serialize;
 use store::params;
@@ -62,10 +62,36 @@ impl Fleet {
             .find(|stored| stored.segment.name == name)
             .ok_or_else(|| crate::FleetError::not_found("segment", name))?;
         let signed = stored.signature().ok_or_else(|| unsigned(stored))?.clone();
+        self.limits_of(stored, signed, &all).await
+    }
+
+    /// What the limits of a segment will come to once they are signed as they stand: for a dry run.
+    pub async fn limits_unsigned(&self, name: &str) -> Result<LimitsNow> {
+        let all = self.segments().await?;
+        let stored = all
+            .iter()
+            .find(|stored| stored.segment.name == name)
+            .ok_or_else(|| crate::FleetError::not_found("segment", name))?;
+        let signed = stored.signed.clone().unwrap_or_else(|| SignOff {
+            by: Actor::system("nobody"),
+            at: 0,
+            digest: String::new(),
+            within: Vec::new(),
+            note: String::new(),
+        });
+        self.limits_of(stored, signed, &all).await
+    }
+
+    async fn limits_of(
+        &self,
+        stored: &StoredSegment,
+        signed: SignOff,
+        all: &[StoredSegment],
+    ) -> Result<LimitsNow> {
         let segment = &stored.segment;
         let mut exclude = segment.exclude.clone();
         // Those of now, and those of then: whoever signed did not sign for addresses that had limits of their own.
-        exclude.extend(sign::within(segment, &all));
+        exclude.extend(sign::within(segment, all));
         for out in &signed.within {
             if !exclude.contains(out) {
                 exclude.push(out.clone());

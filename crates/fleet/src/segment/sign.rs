@@ -12,7 +12,8 @@ use super::check::{SOURCE, inside};
 use super::{HANDS, Hands, Hours, Open, SEGMENT_RECORDS, Segment, StoredSegment, body, hours};
 use crate::{Fleet, Result, refused};
 
-/// First line of limits that were carried away: nothing else that Ward's log key signs begins with it.
+/// First line of what is signed of limits that are carried away; the second is the SHA-256 of their line. Nothing else that
+/// the log's key signs begins with it.
 pub const SIGNED_LIMITS: &str = "ward scan limits v1";
 /// Longest file of signed limits: those of a segment with ten thousand devices of known models.
 const LONGEST: usize = 4 << 20;
@@ -137,14 +138,15 @@ impl Fleet {
         };
         let text = serde_json::to_string(&limits)
             .map_err(|error| store::StoreError::Value(format!("limits: {error}")))?;
-        let text = format!("{SIGNED_LIMITS}\n{text}\n");
-        let note = self.ca.notary().await?.sign_note(&text)?;
+        let digest = audit::merkle::sha256(text.as_bytes());
+        let signed = format!("{SIGNED_LIMITS}\n{}\n", hex::encode(digest));
+        let note = self.ca.notary().await?.sign_note(&signed)?;
         let event = Event::new(now, permit.actor().clone(), action, object)
-            .digest(audit::merkle::sha256(text.as_bytes()))
+            .digest(digest)
             .after(json!({ "version": limits.version, "until": until.0 }));
         let write = Write::new(permit.joined(event))?;
         self.store().commit(write).await?;
-        Ok(note)
+        Ok(format!("{text}\n{note}"))
     }
 }
 
@@ -236,17 +238,19 @@ pub enum SignedLimitsError {
 
 impl SignedLimits {
     /// Reads what [`Fleet::export_limits`] wrote, if the key signed it.
-    pub fn open(note: &str, key: &VerifierKey) -> Result<Self, SignedLimitsError> {
-        if note.len() > LONGEST {
-            return Err(SignedLimitsError::TooLong(note.len()));
+    pub fn open(file: &str, key: &VerifierKey) -> Result<Self, SignedLimitsError> {
+        if file.len() > LONGEST {
+            return Err(SignedLimitsError::TooLong(file.len()));
         }
+        let form = |what: &str| SignedLimitsError::Form(what.to_owned());
+        let (body, note) = file.split_once('\n').ok_or_else(|| form("one line"))?;
         let text = key
             .open(note)
             .map_err(|error| SignedLimitsError::Signature(error.to_string()))?;
-        let body = text
-            .strip_prefix(SIGNED_LIMITS)
-            .and_then(|rest| rest.strip_prefix('\n'))
-            .ok_or_else(|| SignedLimitsError::Form("another first line".to_owned()))?;
+        let digest = hex::encode(audit::merkle::sha256(body.as_bytes()));
+        if text != format!("{SIGNED_LIMITS}\n{digest}\n") {
+            return Err(SignedLimitsError::Signature("of something else".to_owned()));
+        }
         serde_json::from_str(body).map_err(|error| SignedLimitsError::Form(error.to_string()))
     }
 
