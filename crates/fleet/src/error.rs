@@ -38,6 +38,12 @@ pub enum FleetError {
 /// A result of the fleet.
 pub type Result<T, E = FleetError> = std::result::Result<T, E>;
 
+impl From<crate::search::SearchError> for FleetError {
+    fn from(error: crate::search::SearchError) -> Self {
+        FleetError::Refused(error.into())
+    }
+}
+
 impl From<Refusal> for FleetError {
     fn from(refusal: Refusal) -> Self {
         FleetError::Refused(refusal)

@@ -21,3 +21,8 @@ pub fn udi(data: &[u8]) {
 pub fn table(data: &[u8]) {
     import::exercise(data);
 }
+
+/// A search: read, printed and read again, and made into statements for either database.
+pub fn search(text: &str) {
+    crate::search::exercise(text);
+}

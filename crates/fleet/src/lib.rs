@@ -26,6 +26,7 @@ mod retire;
 pub mod risk;
 pub mod scan;
 mod schema;
+pub mod search;
 mod segment;
 mod spare;
 pub mod udi;

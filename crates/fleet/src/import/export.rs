@@ -50,7 +50,7 @@ pub(super) fn is_formula(text: &str) -> bool {
     text.trim_start_matches('\'').starts_with(FORMULA)
 }
 
-fn guarded(mut text: String) -> String {
+pub(crate) fn guarded(mut text: String) -> String {
     if is_formula(&text) {
         text.insert(0, '\'');
     }

@@ -6,6 +6,7 @@ mod apply;
 mod columns;
 mod edit;
 mod export;
+pub(crate) use export::guarded;
 mod known;
 mod row;
 mod table;

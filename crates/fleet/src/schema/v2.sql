@@ -134,12 +134,14 @@ CREATE TABLE view_members(
 CREATE INDEX view_members_certificate ON view_members(view, certificate);
 
 -- How far view_members is: what of the inventory (touched) and of time (Unix milliseconds) has been looked at under which
--- version of the view. cursor: the certificate up to which a walk over everything has come; NULL when it is done.
+-- version of the view. walked_at: when everything was asked last, 0 if never. cursor: the certificate up to which a walk over
+-- everything has come; NULL when none is under way.
 CREATE TABLE view_state(
     view TEXT NOT NULL PRIMARY KEY,
     definition TEXT NOT NULL,
     touched INTEGER NOT NULL,
     looked_at INTEGER NOT NULL,
+    walked_at INTEGER NOT NULL,
     cursor INTEGER,
     members INTEGER NOT NULL
 ) STRICT;

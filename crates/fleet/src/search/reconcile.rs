@@ -1,0 +1,383 @@
+//! Keeps `view_members` as the views say. What changed is asked again: certificates by their `touched`, those whose end has
+//! come nearer by their end; everything is walked over when a view is new, and from time to time, for what leaves no trace.
+//! Only differences are written, so that a view never is empty or half filled while it is looked through again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use audit::Timestamp;
+use store::{Value, Write, params};
+
+use super::compile::{Compiler, Rows};
+use super::language::Query;
+use super::view::{Moves, State, View, moves};
+use crate::{Fleet, Result};
+
+/// Certificates that are asked at once: some tens of milliseconds.
+const AT_ONCE: usize = 5000;
+/// Views that one statement asks for.
+const TOGETHER: usize = 16;
+/// Rows that one write changes: the log waits for no longer than that.
+const WRITTEN: usize = 2000;
+/// Statements of one round, so that a lease outlives it.
+const ROUND: usize = 40;
+/// More than so many that ended meanwhile are found by a walk.
+const MOST_MOVED: i64 = 100_000;
+
+/// How often everything is walked over: where changes leave no trace, and anyway.
+const HOURLY_MS: i64 = 3_600_000;
+const DAILY_MS: i64 = 24 * HOURLY_MS;
+
+/// One statement's patience.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const NEWEST: &str = "SELECT COALESCE(MAX(touched), 0) FROM inventory";
+const TOUCHED: &str = "SELECT id, touched FROM inventory WHERE (touched, id) > ($1, $2) ORDER BY touched, id LIMIT $3";
+const ENDING: &str = "SELECT id FROM inventory WHERE not_after >= $1 AND not_after <= $2 LIMIT $3";
+/// The last of the next so many; none if there are fewer.
+const SPAN: &str = "SELECT id FROM inventory WHERE id > $1 ORDER BY id LIMIT 1 OFFSET $2";
+const HELD: &str = "SELECT COUNT(*) FROM view_members WHERE view = $1";
+const ANY: &str = "SELECT certificate FROM view_members WHERE view = $1 LIMIT 1";
+
+const ADD: &str = "INSERT INTO view_members(view, position, certificate) VALUES($1, $2, $3) ON CONFLICT DO NOTHING";
+const DROP: &str =
+    "DELETE FROM view_members WHERE view = $1 AND position = $2 AND certificate = $3";
+const EMPTY: &str = "DELETE FROM view_members WHERE view = $1 AND certificate IN \
+    (SELECT certificate FROM view_members WHERE view = $1 LIMIT 2000)";
+const FORGET: &str = "DELETE FROM view_state WHERE view = $1";
+const REMEMBER: &str = "INSERT INTO view_state(view, definition, touched, looked_at, walked_at, cursor, members) \
+    VALUES($1, $2, $3, $4, $5, $6, $7) ON CONFLICT(view) DO UPDATE SET definition = excluded.definition, \
+    touched = excluded.touched, looked_at = excluded.looked_at, walked_at = excluded.walked_at, \
+    cursor = excluded.cursor, members = excluded.members";
+
+/// A view at work.
+struct Kept {
+    view: View,
+    query: Query,
+    moves: Moves,
+    state: State,
+}
+
+/// Which certificates are asked.
+enum Asked {
+    These(Vec<i64>),
+    /// After the first, up to and with the second.
+    Range(i64, i64),
+}
+
+/// Who is in a view, and at which position: (view, certificate).
+type Members = HashMap<(usize, i64), i64>;
+
+impl Kept {
+    /// It has been walked over from end to end, so that only changes are left to look at.
+    fn is_whole(&self) -> bool {
+        self.state.walked_at > 0
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        let each = if self.moves.unseen {
+            HOURLY_MS
+        } else {
+            DAILY_MS
+        };
+        now.0.saturating_sub(self.state.walked_at) >= each
+    }
+}
+
+impl Fleet {
+    /// Does what there is to do, up to a budget; says whether there is more.
+    pub async fn reconcile_views(&self, now: Timestamp) -> Result<bool> {
+        let newest = self.store().query(NEWEST, params![]).await?;
+        let newest = newest.first().map_or(Ok(0), |row| row.int(0))?;
+        let mut kept = self.kept(newest, now).await?;
+        let mut budget = ROUND;
+        self.follow(&mut kept, newest, now, &mut budget).await?;
+        self.walk(&mut kept, now, &mut budget).await?;
+        Ok(budget == 0 || kept.iter().any(|one| one.state.cursor.is_some()))
+    }
+
+    /// The views with their states; those that are gone are emptied.
+    async fn kept(&self, newest: i64, now: Timestamp) -> Result<Vec<Kept>> {
+        let mut states = self.view_states().await?;
+        let mut kept = Vec::new();
+        for (view, _) in self.all_views().await? {
+            let known = states.remove(&view.name);
+            // A view of another Ward may use a field that is not known here: it stays as it is and fails when it is shown.
+            let Ok(query) = view.parsed() else {
+                continue;
+            };
+            let definition = view.definition();
+            let state = match known {
+                Some(state) if state.definition == definition => state,
+                other => State {
+                    definition,
+                    touched: newest,
+                    looked_at: now.0,
+                    walked_at: 0,
+                    cursor: Some(0),
+                    members: other.map_or(0, |state| state.members),
+                },
+            };
+            kept.push(Kept {
+                moves: moves(&query),
+                view,
+                query,
+                state,
+            });
+        }
+        for name in states.keys() {
+            self.forget(name).await?;
+        }
+        Ok(kept)
+    }
+
+    async fn forget(&self, name: &str) -> Result<()> {
+        while !self.store().query(ANY, params![name]).await?.is_empty() {
+            let write = Write::derived().run(EMPTY, params![name]);
+            self.store().commit(write).await?;
+        }
+        let write = Write::derived().run(FORGET, params![name]);
+        self.store().commit(write).await?;
+        Ok(())
+    }
+
+    /// What has changed or come nearer to its end since it was looked at.
+    async fn follow(
+        &self,
+        kept: &mut [Kept],
+        newest: i64,
+        now: Timestamp,
+        budget: &mut usize,
+    ) -> Result<()> {
+        let whole: Vec<usize> = (0..kept.len()).filter(|at| kept[*at].is_whole()).collect();
+        let Some(oldest) = whole.iter().map(|at| kept[*at].state.touched).min() else {
+            return Ok(());
+        };
+        let ended = self.ended(kept, &whole, now).await?;
+        for part in ended.chunks(AT_ONCE) {
+            self.ask(kept, &whole, &Asked::These(part.to_vec()), now)
+                .await?;
+        }
+        let (mut touched, mut id) = (oldest, i64::MAX);
+        loop {
+            let rows = params![touched, id, AT_ONCE as i64];
+            let rows = self.store().query(TOUCHED, rows).await?;
+            if let Some(row) = rows.last() {
+                (id, touched) = (row.int(0)?, row.int(1)?);
+            }
+            let ids: Vec<i64> = rows
+                .iter()
+                .map(|row| row.int(0))
+                .collect::<Result<_, _>>()?;
+            let full = ids.len() == AT_ONCE;
+            if !ids.is_empty() {
+                *budget = budget.saturating_sub(1);
+                self.ask(kept, &whole, &Asked::These(ids), now).await?;
+            }
+            // One write touches many: behind a full page there may be more of the same number.
+            let so_far = if full {
+                touched - 1
+            } else {
+                touched.max(newest)
+            };
+            for at in &whole {
+                let state = &mut kept[*at].state;
+                (state.touched, state.looked_at) = (so_far.max(state.touched), now.0);
+            }
+            if !full || *budget == 0 {
+                break;
+            }
+        }
+        for at in &whole {
+            let one = &mut kept[*at];
+            if one.state.cursor.is_none() && one.is_due(now) {
+                one.state.cursor = Some(0);
+            }
+        }
+        self.remember(kept, &whole).await
+    }
+
+    /// Certificates whose end came nearer than some view says, while nobody looked.
+    async fn ended(&self, kept: &mut [Kept], whole: &[usize], now: Timestamp) -> Result<Vec<i64>> {
+        let mut ended = BTreeSet::new();
+        for at in whole {
+            let Kept { moves, state, .. } = &mut kept[*at];
+            for offset in &moves.expiry {
+                let from = state.looked_at.div_euclid(1000).saturating_add(*offset);
+                let to = now.0.div_euclid(1000).saturating_add(*offset);
+                let rows = params![from.min(to), to.max(from), MOST_MOVED];
+                let rows = self.store().query(ENDING, rows).await?;
+                if rows.len() as i64 == MOST_MOVED {
+                    state.cursor = Some(0);
+                    continue;
+                }
+                for row in rows {
+                    ended.insert(row.int(0)?);
+                }
+            }
+        }
+        Ok(ended.into_iter().collect())
+    }
+
+    /// Everything, for the views that ask for it: those that are least far first, so that they meet and go on together.
+    async fn walk(&self, kept: &mut [Kept], now: Timestamp, budget: &mut usize) -> Result<()> {
+        while *budget > 0 {
+            let cursors = kept.iter().filter_map(|one| one.state.cursor);
+            let Some(from) = cursors.min() else {
+                return Ok(());
+            };
+            *budget -= 1;
+            let here: Vec<usize> = (0..kept.len())
+                .filter(|at| kept[*at].state.cursor == Some(from))
+                .collect();
+            let last = self
+                .store()
+                .query(SPAN, params![from, AT_ONCE as i64])
+                .await?;
+            let last = last.first().map_or(Ok(None), |row| row.opt_int(0))?;
+            let to = last.unwrap_or(i64::MAX);
+            self.ask(kept, &here, &Asked::Range(from, to), now).await?;
+            for at in &here {
+                let Kept { view, state, .. } = &mut kept[*at];
+                state.cursor = last;
+                if last.is_none() {
+                    let held = self.store().query(HELD, params![&view.name]).await?;
+                    state.members = held.first().map_or(Ok(0), |row| row.int(0))?;
+                    state.walked_at = now.0;
+                }
+            }
+            self.remember(kept, &here).await?;
+        }
+        Ok(())
+    }
+
+    async fn remember(&self, kept: &[Kept], which: &[usize]) -> Result<()> {
+        let mut write = Write::derived();
+        for at in which {
+            let Kept { view, state, .. } = &kept[*at];
+            let row = params![
+                &view.name,
+                &state.definition,
+                state.touched,
+                state.looked_at,
+                state.walked_at,
+                state.cursor,
+                state.members
+            ];
+            write = write.run(REMEMBER, row);
+        }
+        self.store().commit(write).await?;
+        Ok(())
+    }
+
+    /// Asks views about certificates, and writes what is not as it was.
+    async fn ask(
+        &self,
+        kept: &mut [Kept],
+        which: &[usize],
+        asked: &Asked,
+        now: Timestamp,
+    ) -> Result<()> {
+        for together in which.chunks(TOGETHER) {
+            let wanted = self.wanted(kept, together, asked, now).await?;
+            let held = self.shown(kept, together, asked).await?;
+            let mut changes = Vec::new();
+            for ((view, certificate), position) in &held {
+                if wanted.get(&(*view, *certificate)) != Some(position) {
+                    kept[*view].state.members -= 1;
+                    changes.push((DROP, *view, *position, *certificate));
+                }
+            }
+            for ((view, certificate), position) in &wanted {
+                if held.get(&(*view, *certificate)) != Some(position) {
+                    kept[*view].state.members += 1;
+                    changes.push((ADD, *view, *position, *certificate));
+                }
+            }
+            // In the order of the key: neighbours in the tree, and what goes before what comes.
+            changes.sort_unstable_by_key(|(sql, view, at, id)| (*sql == ADD, *view, *at, *id));
+            for part in changes.chunks(WRITTEN) {
+                let mut write = Write::derived();
+                for (sql, view, position, certificate) in part {
+                    let name = kept[*view].view.name.as_str();
+                    write = write.run(sql, params![name, *position, *certificate]);
+                }
+                self.store().commit(write).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Who is to be in these views, all in one statement: where a certificate is in one, its position.
+    async fn wanted(
+        &self,
+        kept: &[Kept],
+        which: &[usize],
+        asked: &Asked,
+        now: Timestamp,
+    ) -> Result<Members> {
+        let target = self.target(&Query::default(), Rows::Certificates, true, now);
+        let mut compiler = Compiler::new(target);
+        let columns: Vec<String> = which
+            .iter()
+            .map(|at| {
+                let one = &kept[*at];
+                let condition = compiler.whole(one.query.condition.as_ref());
+                let position = one.view.sort.position();
+                format!("CASE WHEN {condition} THEN {position} END")
+            })
+            .collect();
+        let sql = format!(
+            "SELECT i.id, {} FROM inventory i WHERE {}",
+            columns.join(", "),
+            asked.condition("i.id")
+        );
+        let store = self.store();
+        let rows = store.search(&sql, compiler.params, PATIENCE).await?;
+        let mut members = Members::new();
+        for row in &rows {
+            let id = row.int(0)?;
+            for (column, at) in which.iter().enumerate() {
+                if let Some(position) = row.opt_int(column + 1)? {
+                    members.insert((*at, id), position);
+                }
+            }
+        }
+        Ok(members)
+    }
+
+    /// Who is in these views now.
+    async fn shown(&self, kept: &[Kept], which: &[usize], asked: &Asked) -> Result<Members> {
+        let names: BTreeMap<&str, usize> = which
+            .iter()
+            .map(|at| (kept[*at].view.name.as_str(), *at))
+            .collect();
+        let marks: Vec<String> = (1..=names.len()).map(|at| format!("${at}")).collect();
+        let sql = format!(
+            "SELECT m.view, m.certificate, m.position FROM view_members m WHERE m.view IN ({}) AND {}",
+            marks.join(", "),
+            asked.condition("m.certificate")
+        );
+        let params: Vec<Value> = names.keys().map(|name| Value::from(*name)).collect();
+        let rows = self.store().search(&sql, params, PATIENCE).await?;
+        let mut members = Members::new();
+        for row in &rows {
+            if let Some(at) = names.get(row.text(0)?) {
+                members.insert((*at, row.int(1)?), row.int(2)?);
+            }
+        }
+        Ok(members)
+    }
+}
+
+impl Asked {
+    fn condition(&self, id: &str) -> String {
+        match self {
+            Asked::These(ids) => {
+                let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+                format!("{id} IN ({})", ids.join(", "))
+            }
+            Asked::Range(from, to) => format!("{id} > {from} AND {id} <= {to}"),
+        }
+    }
+}
