@@ -98,6 +98,8 @@ macro_rules! words {
     };
 }
 
+pub(crate) use words;
+
 words! {
     /// What sort of thing it is.
     Kind, "kind of asset" {

@@ -2,7 +2,7 @@
 
 mod certificate;
 mod facts;
-mod head;
+pub(crate) mod head;
 mod ingest;
 mod place;
 mod spot;

@@ -56,8 +56,31 @@ pub fn assess(facts: &Facts, now: Timestamp) -> Assessment {
     }
 }
 
+/// What the columns of a certificate hold of its risk, with what passes along the map of flows: what searches, views and the
+/// risk of everything at once read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    pub phi: bool,
+    pub patient_facing: bool,
+    pub ehr: bool,
+    pub criticality: Criticality,
+    pub level: Level,
+}
+
+/// The columns of a certificate at `now`.
+pub fn settled(facts: &Facts, now: Timestamp) -> Settled {
+    let light = light(facts, now);
+    Settled {
+        phi: light.phi,
+        patient_facing: light.patient_facing,
+        ehr: light.ehr,
+        criticality: criticality(facts),
+        level: light.level(),
+    }
+}
+
 /// What of the facts the level depends on: its own, and what passes along the map of flows (R16).
-pub(crate) fn light(facts: &Facts, now: Timestamp) -> Light {
+fn light(facts: &Facts, now: Timestamp) -> Light {
     let assigned = &facts.assigned;
     let any = |is: fn(&Protects) -> bool| facts.flows.iter().any(is);
     Light {
@@ -73,7 +96,7 @@ pub(crate) fn light(facts: &Facts, now: Timestamp) -> Light {
 }
 
 /// What depends on it most: the asset's or rule's word, or what passes along the flows. The first is the highest.
-pub(crate) fn criticality(facts: &Facts) -> Criticality {
+fn criticality(facts: &Facts) -> Criticality {
     let passed = facts.flows.iter().map(|one| one.criticality);
     passed.fold(facts.assigned.criticality, Criticality::min)
 }

@@ -9,8 +9,10 @@
 
 mod assets;
 mod bundles;
+mod flows;
 mod holdings;
 mod imports;
 mod retirement;
+mod risks;
 mod spares;
 mod support;
