@@ -9,6 +9,7 @@
 pub mod alert;
 mod asset;
 pub mod bundle;
+pub mod cbom;
 mod check;
 mod coverage;
 mod ending;

@@ -2,6 +2,7 @@
 //!
 //! Every key has a default, an unknown key is an error, and relative paths are relative to the data directory.
 
+mod alerts;
 mod legacy;
 
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use alerts::Alerts;
 pub use legacy::{Legacy, LegacyTls};
 
 /// The whole configuration, validated.
@@ -31,6 +33,8 @@ pub struct Config {
     /// Authority that issues the listener's certificate.
     pub listener_authority: String,
     pub keys: keys::KeyringConfig,
+    /// Who is told at once what cannot wait; `None`: the log and the metrics alone.
+    pub alerts: Option<Alerts>,
     pub limits: Limits,
 }
 
@@ -69,6 +73,7 @@ struct Raw {
     database: RawDatabase,
     listen: RawListen,
     keys: RawKeys,
+    alerts: Option<alerts::Raw>,
     limits: RawLimits,
 }
 
@@ -213,6 +218,11 @@ impl Config {
             names: raw.listen.names,
             listener_authority: raw.listen.authority,
             keys: keyring(data, raw.keys),
+            alerts: raw
+                .alerts
+                .map(|raw| alerts::check(data, raw))
+                .transpose()
+                .map_err(|(found, expected)| value("alerts.url", &found, expected))?,
             limits: Limits {
                 connections: raw.limits.connections.max(1),
                 head_seconds: raw.limits.head_seconds.max(1),

@@ -3,6 +3,7 @@
 pub mod config;
 
 mod acme;
+mod alerts;
 mod api;
 mod bundles;
 mod client_certificate;

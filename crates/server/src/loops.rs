@@ -136,6 +136,27 @@ pub(crate) fn start(
             Duration::from_secs(600),
             |services| async move { services.devices.prune(services.now()).await.map(drop) },
         ),
+        leased(
+            services,
+            &stop,
+            ("alerts", &holder),
+            Duration::from_secs(2),
+            |services| async move { crate::alerts::tell(&services).await },
+        ),
+        leased(
+            services,
+            &stop,
+            ("waivers whose time is over", &holder),
+            Duration::from_secs(60),
+            |services| async move { services.fleet.end_waivers(services.now()).await.map(drop) },
+        ),
+        every(
+            services,
+            &stop,
+            "metrics of findings",
+            Duration::from_secs(60),
+            |services| async move { crate::api::findings::record_gauges(&services).await },
+        ),
         every(
             services,
             &stop,

@@ -1,5 +1,6 @@
-//! Asks the programs that decide about enrolments (`enroll::device::Webhook`): one POST over HTTPS or HTTP, signed, within
-//! its time. No redirect is followed, nothing is tried twice: the device asks again.
+//! Asks the programs that decide about enrolments (`enroll::device::Webhook`), and tells others what they must know: one
+//! POST over HTTPS or HTTP, signed, within its time. No redirect is followed, nothing is tried twice here: the device asks
+//! again, an alert is kept.
 //!
 //! Over HTTPS the program is known by a certificate from the system's trust store or from one of Ward's own roots.
 
@@ -24,6 +25,9 @@ const ANSWER: usize = 64 * 1024;
 /// Where Debian, and most others, keep the system's trust store.
 const SYSTEM_STORE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
+/// What a program over HTTPS is known by, as it was at the first question.
+pub(crate) type Trust = OnceLock<Arc<ClientConfig>>;
+
 /// A caller of webhooks.
 pub(crate) fn caller(ca: &Ca) -> Ask {
     let ca = ca.clone();
@@ -42,11 +46,12 @@ pub(crate) fn caller(ca: &Ca) -> Ask {
     })
 }
 
-async fn exchange(
-    ca: &Ca,
-    trust: &OnceLock<Arc<ClientConfig>>,
-    call: &Call,
-) -> Result<Answer, String> {
+async fn exchange(ca: &Ca, trust: &Trust, call: &Call) -> Result<Answer, String> {
+    answer(send(ca, trust, call).await?)
+}
+
+/// Status and body of what came back.
+pub(crate) async fn send(ca: &Ca, trust: &Trust, call: &Call) -> Result<(u16, Bytes), String> {
     let uri: Uri = call.url.parse().map_err(|error| text(&error))?;
     let host = uri.host().ok_or("the URL names no host")?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -64,7 +69,7 @@ async fn exchange(
     post(tls.map_err(|error| text(&error))?, &uri, call).await
 }
 
-async fn post<S>(stream: S, uri: &Uri, call: &Call) -> Result<Answer, String>
+async fn post<S>(stream: S, uri: &Uri, call: &Call) -> Result<(u16, Bytes), String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -98,16 +103,18 @@ where
         let status = response.status();
         let body = Limited::new(response.into_body(), ANSWER).collect().await;
         let body = body.map_err(|error| error.to_string())?.to_bytes();
-        match status.as_u16() {
-            200 => {
-                serde_json::from_slice(&body).map_err(|error| format!("not understood: {error}"))
-            }
-            other => Err(format!("status {other}")),
-        }
+        Ok((status.as_u16(), body))
     };
     let answer = answered.await;
     connection.abort();
     answer
+}
+
+fn answer((status, body): (u16, Bytes)) -> Result<Answer, String> {
+    match status {
+        200 => serde_json::from_slice(&body).map_err(|error| format!("not understood: {error}")),
+        other => Err(format!("status {other}")),
+    }
 }
 
 /// The system's trust store and Ward's own roots, as they are at the first question.
@@ -183,7 +190,7 @@ mod tests {
         let uri: Uri = url.parse().unwrap();
         let address = uri.authority().unwrap().as_str().to_owned();
         let stream = TcpStream::connect(address).await.unwrap();
-        post(stream, &uri, &call(url)).await
+        answer(post(stream, &uri, &call(url)).await?)
     }
 
     #[tokio::test]

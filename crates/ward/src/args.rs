@@ -98,6 +98,9 @@ pub(crate) enum Command {
     /// Certificates that nobody told Ward about: in captured traffic, in files on hosts.
     #[command(subcommand)]
     Discover(crate::discover::Discover),
+    /// What is wrong with what was found: findings, waivers, incidents.
+    #[command(subcommand)]
+    Finding(crate::finding::Command),
     /// The audit log: show, prove, export, verify.
     #[command(subcommand)]
     Audit(Audit),

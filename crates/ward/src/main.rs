@@ -15,6 +15,7 @@ mod context;
 mod crl;
 mod discover;
 mod enrol;
+mod finding;
 mod init;
 mod issue;
 mod key;
@@ -83,6 +84,7 @@ async fn act(place: &Place, command: Command) -> Done {
         Command::Spare(command) => asset::run_spare(place, command).await,
         Command::Enrol(command) => enrol::run(place, command).await,
         Command::Bundle(command) => bundle::run(place, command).await,
+        Command::Finding(command) => finding::run(place, command).await,
         Command::Audit(command) => audit_log::run(place, command).await,
         Command::Backup { file } => backup::backup(place, &file).await,
         Command::Restore { file, replace, yes } => {

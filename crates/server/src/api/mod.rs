@@ -10,6 +10,7 @@ mod caller;
 mod certificates;
 mod enrolment;
 mod error;
+pub(crate) mod findings;
 mod openapi;
 mod profiles;
 mod requests;
@@ -60,6 +61,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .merge(enrolment_routes())
         .merge(asset_routes())
         .merge(bundle_routes())
+        .merge(findings::routes())
         .route("/api/v1/audit/events", get(audit_log::events))
         .route("/api/v1/audit/proofs/{seq}", get(audit_log::prove))
         .route("/api/v1/status", get(status::show))

@@ -5,8 +5,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    acme, assets, audit_log, authorities, bundles, certificates, enrolment, profiles, requests,
-    status, tokens,
+    acme, assets, audit_log, authorities, bundles, certificates, enrolment, findings, profiles,
+    requests, status, tokens,
 };
 use crate::problem::Problem;
 
@@ -27,6 +27,8 @@ use crate::problem::Problem;
         assets::import, assets::export, assets::spares, assets::prepare_spare, assets::spare, assets::request_spare,
         assets::release_spare, assets::revoke_spare,
         bundles::list, bundles::show, bundles::versions, bundles::create, bundles::put, bundles::remove,
+        findings::list, findings::rules, findings::show, findings::waive, findings::unwaive, findings::close,
+        findings::waivers, findings::waive_segment, findings::remove_waiver, findings::cbom,
         audit_log::events, audit_log::prove, status::show,
     ),
     components(schemas(Problem)),
