@@ -125,6 +125,16 @@ pub(crate) fn start(
         leased(
             services,
             &stop,
+            ("inventory", &holder),
+            Duration::from_secs(2),
+            |services| async move {
+                let now = services.now();
+                services.fleet.keep_inventory(now).await.map(drop)
+            },
+        ),
+        leased(
+            services,
+            &stop,
             ("ACME pruning", &holder),
             Duration::from_secs(600),
             |services| async move { services.acme.prune(services.now()).await.map(drop) },

@@ -89,6 +89,8 @@ pub(crate) struct Intake<'a> {
     pub(crate) certificates: BTreeMap<[u8; 32], Wanted<'a>>,
     pub(crate) moments: Vec<Moment>,
     pub(crate) counts: Ingested,
+    /// Up to which row of the CA's certificates this brings the inventory.
+    pub(crate) issued: Option<i64>,
 }
 
 impl Fleet {
@@ -118,31 +120,31 @@ impl Fleet {
             return Err(refused(self.access(), permit, action, &object, refusal, now).await);
         }
         let (intake, sha256) = read(batch, now).await;
-        let event = |counts: &Ingested| {
+        let begin = |counts: &Ingested| {
             let after = json!({"scan": source.scan, "counts": counts});
             let event = Event::new(now, permit.actor().clone(), action, object.clone());
-            permit.joined(event.digest(sha256).after(after))
+            let event = permit.joined(event.digest(sha256).after(after));
+            beside(Write::new(event)?.routine())
         };
-        self.take_in(intake, &event, beside).await
+        self.take_in(intake, &begin).await
     }
 
-    /// Writes what a batch says. Whoever is slower than another reads again.
+    /// Writes what a batch says into a write that `begin` makes. Whoever is slower than another reads again.
     pub(crate) async fn take_in(
         &self,
         intake: Intake<'_>,
-        event: &(dyn Fn(&Ingested) -> Event + Send + Sync),
-        beside: Beside<'_>,
+        begin: &(dyn Fn(&Ingested) -> store::Result<Write> + Send + Sync),
     ) -> Result<Ingested> {
         let zones = self.zones().await?;
         let _turn = self.inventory.writing.lock().await;
         let mut described = HashMap::new();
         for attempt in 0.. {
             let before = Head::read(self.store()).await?;
-            let mut plan = Plan::new(before, intake.counts);
+            let mut plan = Plan::new(before, &intake);
             plan.certificates(self, &intake, &mut described).await?;
             plan.places(self, &intake, &zones).await?;
             let counts = plan.counts;
-            let write = beside(plan.write(&intake, &described, event(&counts))?)?;
+            let write = plan.write(&intake, &described, begin(&counts)?);
             match self.store().commit(write).await {
                 Ok(_) => return Ok(counts),
                 Err(error) if again(&error, attempt).await => {}
@@ -262,11 +264,13 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(before: Head, counts: Ingested) -> Self {
+    fn new(before: Head, intake: &Intake<'_>) -> Self {
+        let mut head = before.next();
+        head.issued = intake.issued.unwrap_or(before.issued);
         Plan {
             before,
-            head: before.next(),
-            counts,
+            head,
+            counts: intake.counts,
             known: HashMap::new(),
             new: BTreeMap::new(),
             spots: Vec::new(),
@@ -383,10 +387,9 @@ impl Plan {
         &self,
         intake: &Intake<'_>,
         described: &HashMap<[u8; 32], Read>,
-        event: Event,
-    ) -> store::Result<Write> {
+        mut write: Write,
+    ) -> Write {
         let touched = self.head.touched;
-        let mut write = Write::new(event)?.routine();
         for (sha256, id) in &self.new {
             let (Some(wanted), Some(Ok(described))) =
                 (intake.certificates.get(sha256), described.get(sha256))
@@ -426,7 +429,7 @@ impl Plan {
             }
         }
         write = self.write_spots(write);
-        Ok(self.head.moved(self.before, write))
+        self.head.moved(self.before, write)
     }
 
     fn write_spots(&self, mut write: Write) -> Write {
@@ -513,5 +516,6 @@ fn new_row(
         0,
         0,
         touched,
+        0,
     ]
 }

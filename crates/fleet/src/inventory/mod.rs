@@ -1,10 +1,17 @@
 //! The inventory: every certificate that anybody issued, where it lives, whose it is (R16, R17, R21).
 
+mod belong;
 mod certificate;
+mod events;
 mod facts;
 pub(crate) mod head;
 mod ingest;
+mod issued;
+mod link;
+mod load;
 mod place;
+pub mod rule;
+mod settle;
 mod spot;
 mod stored;
 mod text;
@@ -12,10 +19,13 @@ mod zone;
 
 pub use facts::{Assigned, Environment, Facts, PlaceFacts};
 pub use ingest::{Beside, Ingested, MOST_OBSERVATIONS, Source};
+pub use settle::Settled;
 
 /// What the clones of a fleet share.
 #[derive(Default)]
 pub(crate) struct Shared {
     /// Whoever writes the inventory in this process waits for its turn; those of other processes meet at its head.
     pub(crate) writing: tokio::sync::Mutex<()>,
+    /// The asset register as it was read last.
+    register: parking_lot::Mutex<Option<std::sync::Arc<belong::Register>>>,
 }

@@ -11,9 +11,9 @@ use crate::Result;
 
 pub(crate) const ADD_CERTIFICATE: &str = "INSERT INTO inventory(id, sha256, der, spki, subject, issuer, serial, names, \
     key, key_bits, signature, not_before, not_after, is_ca, self_signed, public, authority, recorded, revoked, first_seen, \
-    last_seen, how, places, tags, criticality, phi, patient_facing, risk, findings, touched) \
+    last_seen, how, places, tags, criticality, phi, patient_facing, risk, findings, touched, settled) \
     VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, \
-    $24, $25, $26, $27, $28, $29, $30)";
+    $24, $25, $26, $27, $28, $29, $30, $31)";
 pub(crate) const CHANGE_CERTIFICATE: &str = "UPDATE inventory SET first_seen = $2, last_seen = $3, how = $4, \
     recorded = $5, authority = $6, revoked = $7, touched = $8 WHERE id = $1";
 pub(crate) const SEE_CERTIFICATE: &str = "UPDATE inventory SET last_seen = $2 WHERE id = $1";
@@ -40,7 +40,7 @@ pub(crate) const CLOSE_HISTORY: &str = "UPDATE place_history SET last_seen = $2,
 const AT_ONCE: usize = 256;
 
 /// `$1, $2, …` up to [`AT_ONCE`].
-fn keys() -> String {
+pub(crate) fn keys() -> String {
     let keys: Vec<String> = (1..=AT_ONCE).map(|at| format!("${at}")).collect();
     keys.join(", ")
 }

@@ -12,6 +12,8 @@
 -- risk: 0 none, 1 low, 2 medium, 3 high, 4 critical (R18). places: where it is served or lies now.
 -- how: scan, capture, file, import, issued; several with commas.
 -- touched: inventory_head.touched of the last change of anything here but last_seen, so that who follows finds what is new.
+-- settled: the touched up to which the second part is worked out; 0 for what is new. Whoever has changed what something
+-- depends on counts its touched up.
 CREATE TABLE inventory(
     id INTEGER PRIMARY KEY,
     sha256 BLOB NOT NULL,
@@ -52,17 +54,22 @@ CREATE TABLE inventory(
     ehr INTEGER NOT NULL DEFAULT 0,
     risk INTEGER NOT NULL,
     findings INTEGER NOT NULL,
-    touched INTEGER NOT NULL
+    touched INTEGER NOT NULL,
+    settled INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE UNIQUE INDEX inventory_sha256 ON inventory(sha256);
 CREATE INDEX inventory_spki ON inventory(spki);
 CREATE INDEX inventory_not_after ON inventory(not_after, id);
 CREATE INDEX inventory_touched ON inventory(touched);
 CREATE INDEX inventory_issuer ON inventory(issuer, id);
+CREATE INDEX inventory_subject ON inventory(subject) WHERE is_ca = 1;
+CREATE INDEX inventory_asset ON inventory(asset) WHERE asset IS NOT NULL;
+CREATE INDEX inventory_unsettled ON inventory(id) WHERE settled < touched;
 
 -- One row: how often the inventory was changed, the newest number of a certificate and of a place, and how far the
--- reconcilers are: settled in changes, issued in rows of the CA's certificates, log in events. Every write of the
--- inventory moves it from where it was read.
+-- reconcilers are: settled in time (Unix milliseconds; ends of certificates have been looked at up to there), issued in
+-- rows of the CA's certificates, log in events; again: the certificate up to which everything is settled anew after a
+-- change of rules, NULL when it is done. Every write of the inventory moves it from where it was read.
 CREATE TABLE inventory_head(
     id INTEGER PRIMARY KEY CHECK (id = 1),
     touched INTEGER NOT NULL,
@@ -70,7 +77,8 @@ CREATE TABLE inventory_head(
     places INTEGER NOT NULL,
     settled INTEGER NOT NULL,
     issued INTEGER NOT NULL,
-    log INTEGER NOT NULL
+    log INTEGER NOT NULL,
+    again INTEGER
 ) STRICT;
 INSERT INTO inventory_head(id, touched, certificates, places, settled, issued, log) VALUES(1, 0, 0, 0, 0, 0, 0);
 

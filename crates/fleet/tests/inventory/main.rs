@@ -13,3 +13,4 @@ mod support;
 
 mod ingest;
 mod lab;
+mod settle;

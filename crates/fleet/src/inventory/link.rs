@@ -1,0 +1,165 @@
+//! Who signed what (R20): the issuer of a certificate within the inventory, and the authority of ours whose key it was.
+//! Only a signature counts, never a name. One is verified once; what was found stands in the row.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use store::{Store, params};
+use x509::Certificate;
+use x509::ext::{AuthorityKeyId, SubjectKeyId};
+
+use super::text::clean;
+use crate::{Fleet, Result};
+
+/// Certificates of one name that are tried: cross-certificates and generations, not whatever somebody has put there.
+const MOST_TRIED: i64 = 16;
+/// Issuers above one that are told.
+const MOST_ABOVE: usize = 10;
+
+const BY_SUBJECT: &str =
+    "SELECT id, der FROM inventory WHERE subject = $1 AND is_ca = 1 ORDER BY id LIMIT $2";
+const BY_ID: &str = "SELECT der, issuer_id FROM inventory WHERE id = $1";
+
+/// An authority of ours with a certificate of its key.
+struct Own {
+    authority: String,
+    certificate: Certificate,
+}
+
+/// What was read about issuers, for one run.
+pub(crate) struct Linker {
+    ours: Vec<Own>,
+    /// Certificates of our authorities themselves.
+    known: HashSet<[u8; 32]>,
+    by_name: HashMap<String, Vec<(i64, Arc<Certificate>)>>,
+    by_id: HashMap<i64, (Arc<Certificate>, Option<i64>)>,
+}
+
+/// What signs a certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) issuer: Option<i64>,
+    pub(crate) authority: Option<String>,
+}
+
+impl Linker {
+    pub(crate) fn new(fleet: &Fleet) -> Self {
+        let mut linker = Linker {
+            ours: Vec::new(),
+            known: HashSet::new(),
+            by_name: HashMap::new(),
+            by_id: HashMap::new(),
+        };
+        for issuer in fleet.ca.issuers() {
+            let record = issuer.record();
+            let own = std::iter::once(&record.certificate).chain(&record.cross);
+            linker.known.extend(own.map(Certificate::fingerprint));
+            linker.ours.push(Own {
+                authority: record.authority.clone(),
+                certificate: record.certificate.clone(),
+            });
+        }
+        linker
+    }
+
+    /// Whether it is the certificate of an authority of ours, which is accounted for by its record.
+    pub(crate) fn is_our_authority(&self, sha256: &[u8; 32]) -> bool {
+        self.known.contains(sha256)
+    }
+
+    /// Who signed a certificate, where its row does not say so yet.
+    pub(crate) async fn link(
+        &mut self,
+        store: &Store,
+        id: i64,
+        certificate: &Certificate,
+        known: Link,
+    ) -> Result<Link> {
+        let mut link = known;
+        if link.authority.is_none() {
+            let own = self
+                .ours
+                .iter()
+                .find(|own| signs(&own.certificate, certificate));
+            link.authority = own.map(|own| own.authority.clone());
+        }
+        if link.issuer.is_none() {
+            let candidates = self.named(store, certificate).await?;
+            let found = candidates
+                .iter()
+                .find(|(other, issuer)| *other != id && signs(issuer, certificate));
+            link.issuer = found.map(|(issuer, _)| *issuer);
+        }
+        Ok(link)
+    }
+
+    async fn named(
+        &mut self,
+        store: &Store,
+        certificate: &Certificate,
+    ) -> Result<&[(i64, Arc<Certificate>)]> {
+        let name = clean(&certificate.issuer().to_string());
+        if !self.by_name.contains_key(&name) {
+            let rows = store
+                .look_up(BY_SUBJECT, params![name.as_str(), MOST_TRIED])
+                .await?;
+            let mut found = Vec::new();
+            for row in &rows {
+                if let Ok(certificate) = Certificate::from_der(row.blob(1)?) {
+                    found.push((row.int(0)?, Arc::new(certificate)));
+                }
+            }
+            self.by_name.insert(name.clone(), found);
+        }
+        Ok(self.by_name.get(&name).map_or(&[], Vec::as_slice))
+    }
+
+    /// The certificates above one, the nearest first; a circle ends where it closes.
+    pub(crate) async fn above(
+        &mut self,
+        store: &Store,
+        first: Option<i64>,
+    ) -> Result<Vec<Arc<Certificate>>> {
+        let (mut above, mut passed, mut next) = (Vec::new(), Vec::new(), first);
+        while let Some(id) = next {
+            if passed.contains(&id) || above.len() >= MOST_ABOVE {
+                break;
+            }
+            passed.push(id);
+            let (certificate, issuer) = match self.by_id.entry(id) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(free) => {
+                    let rows = store.look_up(BY_ID, params![id]).await?;
+                    let Some(row) = rows.first() else { break };
+                    let Ok(certificate) = Certificate::from_der(row.blob(0)?) else {
+                        break;
+                    };
+                    free.insert((Arc::new(certificate), row.opt_int(1)?))
+                }
+            };
+            above.push(Arc::clone(certificate));
+            next = *issuer;
+        }
+        Ok(above)
+    }
+}
+
+/// Whether the key of `issuer` made the signature of `certificate`, whatever the algorithm is worth today: SHA-1 is a
+/// finding, not an excuse for whoever used our key. Key identifiers that contradict each other save the work.
+fn signs(issuer: &Certificate, certificate: &Certificate) -> bool {
+    if !issuer.subject().canonical_eq(certificate.issuer()) {
+        return false;
+    }
+    let wanted = certificate.ext::<AuthorityKeyId>().ok().flatten();
+    let wanted = wanted.and_then(|id| id.key_id);
+    let own = issuer.ext::<SubjectKeyId>().ok().flatten();
+    if let (Some(wanted), Some(own)) = (wanted, own)
+        && wanted != own.0
+    {
+        return false;
+    }
+    issuer
+        .public_key()
+        .is_ok_and(|key| certificate.verify_signed_by_legacy(&key).is_ok())
+}
