@@ -146,7 +146,7 @@ impl Fleet {
             }
         }
         wanted.remove("");
-        self.walk(NAMES, |row| {
+        self.touch_where(NAMES, |row| {
             let mut names = row.text(1)?.lines();
             let named = names.any(|name| {
                 name.split_once(':')
@@ -158,7 +158,7 @@ impl Fleet {
     }
 
     /// Touches the certificates of a walk that `is` says are concerned. The first column is the id.
-    async fn walk(
+    async fn touch_where(
         &self,
         sql: &'static str,
         is: impl Fn(&Row) -> store::Result<bool>,
