@@ -100,18 +100,44 @@ def eventually(seconds, condition):
         time.sleep(0.05)
 
 
-class Hospital:
+class Folder:
+    """A temporary directory, and the processes that end with it."""
+
+    def __init__(self, name):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"ward-{name}-"))
+        self.folder.chmod(0o755)
+        self.processes = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        if not os.environ.get("KEEP_WORK"):
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def spawn(self, command, **options):
+        process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, **options)
+        self.processes.append(process)
+        return process
+
+
+class Hospital(Folder):
     """`ward init` with its defaults, and a running `ward serve`."""
 
     def __init__(self, name, *init):
+        super().__init__(name)
         self.binary = os.environ["WARD_BIN"]
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"ward-{name}-"))
-        self.folder.chmod(0o755)
         self.data = self.folder / "ward"
         self.port, self.http_port = free_port(), free_port()
         self.url, self.public_url = f"https://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.http_port}"
         self.init = init
-        self.processes = []
 
     def __enter__(self):
         try:
@@ -126,27 +152,11 @@ class Hospital:
             raise
         return self
 
-    def __exit__(self, *_):
-        for process in self.processes:
-            process.terminate()
-        for process in self.processes:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        if not os.environ.get("KEEP_WORK"):
-            shutil.rmtree(self.folder, ignore_errors=True)
-
     def start(self):
         log = open(self.folder / "ward.log", "ab")
         self.server = self.spawn([self.binary, "serve", "--data", self.data], stdout=log, stderr=log)
         if not eventually(START_SECONDS, self.ready):
             raise SystemExit(f"Ward did not start:\n{(self.folder / 'ward.log').read_text()[-3000:]}")
-
-    def spawn(self, command, **options):
-        process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, **options)
-        self.processes.append(process)
-        return process
 
     def ready(self):
         try:

