@@ -142,7 +142,7 @@ impl Fleet {
     /// What an asset holds that is neither revoked nor expired, the newest first.
     pub async fn live_holdings(&self, asset: &str, now: Timestamp) -> Result<Vec<Holding>> {
         let params = params![asset, now.seconds()];
-        let rows = self.store().query(LIVE, params).await?;
+        let rows = self.store().look_up(LIVE, params).await?;
         rows.iter().map(read).collect()
     }
 
