@@ -34,4 +34,10 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("schema/v5.sql"),
         postgres: None,
     },
+    Migration {
+        room: "enroll",
+        version: 6,
+        sql: include_str!("schema/v6.sql"),
+        postgres: None,
+    },
 ];

@@ -18,7 +18,7 @@ pub(crate) enum Enrol {
     List(List),
     /// Show one registration.
     Show {
-        /// A registration's id, `g` and sixteen digits.
+        /// A registration's id, `g` and twenty-four digits.
         id: String,
     },
 }

@@ -31,6 +31,7 @@ use access::{Evidence, Scope};
 use audit::{Object, Timestamp};
 use ca::Ca;
 use parking_lot::RwLock;
+use tokio::sync::MutexGuard;
 use x509::PublicKey;
 use zeroize::Zeroizing;
 
@@ -42,7 +43,6 @@ pub(crate) use rows::{by_id, page, prune};
 use super::guard::Guard;
 use super::right::{self, Credential, Right};
 use super::{Approval, Ask, Chain, DeviceError, Endpoint, RightId};
-use crate::random::random;
 use asset::Found;
 use issue::{Entry, Key, Order};
 use names::Names;
@@ -234,29 +234,35 @@ impl Registration {
             Some(spki) => Some(self.turns.take_key(&spki).await),
             None => None,
         };
-        let _use = match who.right() {
-            Some(right) if self.is_scarce(right).await? => {
-                Some(self.turns.take_right(&right.id).await)
-            }
-            _ => None,
+        let (_use, uses) = match who.right() {
+            Some(right) => self.turn_of(right).await?,
+            None => (None, Uses::Uncounted),
         };
         match self.earlier(claim, &who, now).await? {
             Earlier::Decided(decision) => Ok(*decision),
-            Earlier::New(claim, follows) => self.first(*claim, &who, follows, now).await,
+            Earlier::New(claim, follows) => self.first(*claim, &who, (follows, uses), now).await,
         }
     }
 
-    /// Whether so few uses of a right are left that two requests at once may both want the last one. A right for a whole
-    /// ward is used by many devices at once until then.
-    async fn is_scarce(&self, right: &Right) -> Result<bool, DeviceError> {
+    /// What the count of a right says, and its turn where so few uses are left that two requests at once may both want
+    /// the last one. A right for a whole ward is used by many devices at once until then.
+    async fn turn_of(
+        &self,
+        right: &Right,
+    ) -> Result<(Option<MutexGuard<'_, ()>>, Uses), DeviceError> {
         let Some(most) = right.uses else {
-            return Ok(false);
+            return Ok((None, Uses::Uncounted));
         };
-        if most <= PLENTY {
-            return Ok(true);
+        let store = self.ca.store();
+        if most > PLENTY {
+            let used = right::used(store, &right.id).await?;
+            if most.saturating_sub(used) > PLENTY {
+                return Ok((None, Uses::of(used, most)));
+            }
         }
-        let used = right::used(self.ca.store(), &right.id).await?;
-        Ok(most.saturating_sub(used) <= PLENTY)
+        let turn = self.turns.take_right(&right.id).await;
+        let used = right::used(store, &right.id).await?;
+        Ok((Some(turn), Uses::of(used, most)))
     }
 
     /// What the same transaction has come to before.
@@ -301,13 +307,12 @@ impl Registration {
         &self,
         claim: Claim,
         who: &Who,
-        follows: Option<String>,
+        (follows, uses): (Option<String>, Uses),
         now: Timestamp,
     ) -> Result<Decision, Stop> {
-        let uses = match who.right() {
-            Some(right) => self.uses(right, now).await?,
-            None => Uses::Uncounted,
-        };
+        if let Some(right) = who.right() {
+            require_in_force(right, now)?;
+        }
         if let Who::Holder(holder) = who {
             renewal::check(&claim, holder, now)?;
         } else if matches!(claim.asked, Asked::Renew) {
@@ -338,8 +343,7 @@ impl Registration {
         let verdict = self.question(&claim, who, &found, &mut names, now).await?;
         let profile = verdict.profile.unwrap_or_else(|| endpoint.profile.clone());
         super::endpoint::check_profile(&self.ca, &profile)?;
-        let id = format!("g{}", hex::encode(random::<8>()?));
-        let mut new = New::of(&claim, id, found.serial.clone());
+        let mut new = New::of(&claim, rows::new_id(now)?, found.serial.clone());
         new.follows = follows;
         new.right = who.right().map(|right| right.id.clone());
         new.asset = found.asset.as_ref().map(|asset| asset.id.clone());
@@ -421,24 +425,6 @@ impl Registration {
         )?)
     }
 
-    /// Whether a right is in force, and what its count says.
-    async fn uses(&self, right: &Right, now: Timestamp) -> Result<Uses, Stop> {
-        if let Some(fault) = right.fault(now) {
-            return Err(Stop::Unknown(format!(
-                "enrolment right {} {fault}",
-                right.id
-            )));
-        }
-        let Some(most) = right.uses else {
-            return Ok(Uses::Uncounted);
-        };
-        Ok(match right::used(self.ca.store(), &right.id).await? {
-            0 => Uses::Unused,
-            used if used < most => Uses::Begun,
-            _ => Uses::Over,
-        })
-    }
-
     /// Records what a claim was stopped by, and says what its sender learns of it.
     async fn stopped(
         &self,
@@ -492,6 +478,26 @@ enum Uses {
     Unused,
     Begun,
     Over,
+}
+
+impl Uses {
+    fn of(used: u32, most: u32) -> Self {
+        match used {
+            0 => Uses::Unused,
+            used if used < most => Uses::Begun,
+            _ => Uses::Over,
+        }
+    }
+}
+
+fn require_in_force(right: &Right, now: Timestamp) -> Result<(), Stop> {
+    match right.fault(now) {
+        None => Ok(()),
+        Some(fault) => Err(Stop::Unknown(format!(
+            "enrolment right {} {fault}",
+            right.id
+        ))),
+    }
 }
 
 fn used_up(right: &Right) -> Stop {

@@ -7,11 +7,12 @@ use store::{Row, Store, Write, params};
 use super::claim::{Protocol, RegistrationState};
 use super::{Claim, Transaction};
 use crate::device::{DeviceError, RightId};
+use crate::random::{NoRandom, random};
 
 /// A registration as it is stored and shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Registered {
-    /// `g` and sixteen hexadecimal digits.
+    /// `g` and hexadecimal digits: the time, then random ones.
     pub id: String,
     pub endpoint: String,
     pub protocol: String,
@@ -216,6 +217,14 @@ pub(super) async fn waiting_after(
     let rows = store.query(WAITING_AFTER, params![*created, id.as_str()]);
     let rows = rows.await?;
     Ok(rows.iter().map(read).collect::<store::Result<_>>()?)
+}
+
+/// A new id: 48 bits of time, so that inserts stay local, and 48 random ones.
+pub(super) fn new_id(now: Timestamp) -> Result<String, NoRandom> {
+    let mut bytes: [u8; 12] = random()?;
+    let time = now.0.max(0).to_be_bytes();
+    bytes[..6].copy_from_slice(&time[2..]);
+    Ok(format!("g{}", hex::encode(bytes)))
 }
 
 /// A registration that is about to be written.
