@@ -114,7 +114,7 @@ macro_rules! page {
             $which,
             " AND (f.severity < $1 OR (f.severity = $1 AND f.id < $2)) AND f.severity >= $3 AND ($4 = '' OR f.rule = $4) \
              AND ($5 = '' OR f.owner = $5 OR ($5 = '-' AND f.owner IS NULL)) AND ($6 = '' OR i.segment = $6) \
-             AND ($7 = 0 OR f.certificate = $7) AND $8 = $8 ORDER BY f.severity DESC, f.id DESC LIMIT $9"
+             AND ($7 = 0 OR f.certificate = $7) AND CAST($8 AS BIGINT) IS NOT NULL ORDER BY f.severity DESC, f.id DESC LIMIT $9"
         )
     };
 }

@@ -8,5 +8,9 @@
 )]
 
 mod documents;
+mod kept;
 mod rules;
+#[path = "../register/support.rs"]
+#[allow(dead_code, reason = "the tests of the register use all of it")]
+mod support;
 mod world;
