@@ -18,6 +18,7 @@ mod prompt;
 mod public;
 mod reply;
 mod request_body;
+mod scans;
 mod sockets;
 mod tls;
 mod webhook;

@@ -29,6 +29,7 @@ pub(crate) fn start(
     vec![
         tokio::spawn(follow_log(Arc::clone(services), stop.clone())),
         tokio::spawn(publish(Arc::clone(services), stop.clone())),
+        tokio::spawn(crate::scans::run(Arc::clone(services), stop.clone())),
         every(
             services,
             &stop,
@@ -166,6 +167,13 @@ pub(crate) fn start(
             "metrics of findings",
             Duration::from_secs(60),
             |services| async move { crate::api::findings::record_gauges(&services).await },
+        ),
+        leased(
+            services,
+            &stop,
+            ("scans that segments ask for", &holder),
+            Duration::from_secs(60),
+            crate::scans::schedule,
         ),
         every(
             services,

@@ -95,12 +95,15 @@ pub(crate) enum Command {
     /// Trust bundles: which anchors an audience is given, in every format.
     #[command(subcommand)]
     Bundle(crate::bundle::Bundle),
-    /// Certificates that nobody told Ward about: in captured traffic, in files on hosts.
+    /// Certificates that nobody told Ward about: on the network, in captured traffic, in files.
     #[command(subcommand)]
     Discover(crate::discover::Discover),
     /// What is wrong with what was found: findings, waivers, incidents.
     #[command(subcommand)]
     Finding(crate::finding::Command),
+    /// Segments of the network: what a scan may do there, signed off.
+    #[command(subcommand)]
+    Segment(crate::segment::Segment),
     /// The audit log: show, prove, export, verify.
     #[command(subcommand)]
     Audit(Audit),

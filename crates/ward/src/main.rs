@@ -23,6 +23,7 @@ mod output;
 mod profile;
 mod progress;
 mod request;
+mod segment;
 mod serve;
 mod settings;
 mod status;
@@ -61,7 +62,7 @@ fn run(cli: Cli) -> Done {
     } = cli;
     match command {
         Command::X509(command) => x509::run(command),
-        Command::Discover(command) => discover::run(command),
+        Command::Discover(command) => discover::run(&place, command),
         Command::Serve(options) => serve::run(&place, &options, json),
         command => runtime()?.block_on(act(&place, command)),
     }
@@ -85,6 +86,7 @@ async fn act(place: &Place, command: Command) -> Done {
         Command::Enrol(command) => enrol::run(place, command).await,
         Command::Bundle(command) => bundle::run(place, command).await,
         Command::Finding(command) => finding::run(place, command).await,
+        Command::Segment(command) => segment::run(place, command).await,
         Command::Audit(command) => audit_log::run(place, command).await,
         Command::Backup { file } => backup::backup(place, &file).await,
         Command::Restore { file, replace, yes } => {
@@ -97,7 +99,7 @@ async fn act(place: &Place, command: Command) -> Done {
 }
 
 /// One command needs few threads: one that works, and one for what must not wait.
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -22,11 +22,14 @@ pub use run::{GUARD, Running};
 use crate::{Fleet, FleetError, Result, random, refused};
 
 pub(crate) const SOURCE: &str = "docs/discovery-active.md";
+/// What the server calls itself as a scanner. It goes on with its own scans and takes those of the queue; what somebody runs
+/// from a machine of his own is not continued from another place of the network.
+pub const SERVER: &str = "ward server";
 /// Addresses that were not looked at for another reason than a standing rule. Beyond that a scan proves no coverage.
 const MOST_MISSED: usize = 100_000;
 
 const ADD: &str = "INSERT INTO scans(id, segment, state, plan, cursor, started_by, scanner, started_at, ended_at, probed, \
-    excluded, stopped, note) VALUES($1, $2, 'queued', $3, $4, $5, '', $6, NULL, 0, 0, 0, '')";
+    excluded, stopped, note) VALUES($1, $2, 'queued', $3, $4, $5, $7, $6, NULL, 0, 0, 0, '')";
 const COLUMNS: &str = "SELECT id, segment, state, plan, cursor, started_by, scanner, started_at, ended_at, probed, excluded, stopped, \
     note FROM scans WHERE id = $1";
 const LIST: &str = "SELECT id, segment, state, plan, cursor, started_by, scanner, started_at, ended_at, probed, excluded, stopped, \
@@ -37,6 +40,7 @@ const OPEN: &str = "SELECT id, segment, state, plan, cursor, started_by, scanner
 const NEWEST: &str = "SELECT MAX(started_at) FROM scans WHERE segment = $1";
 const TAKE: &str = "UPDATE scans SET state = 'running', scanner = $2, note = '' \
     WHERE id = $1 AND state IN ('queued', 'running', 'paused')";
+const LEAVE_TO: &str = "UPDATE scans SET state = 'queued', note = '', ended_at = NULL, scanner = $3 WHERE id = $1 AND state = $2";
 const TO: &str =
     "UPDATE scans SET state = $3, note = $4, ended_at = $5 WHERE id = $1 AND state = $2";
 const NOT_SO: &str = "the scan is in another state by now";
@@ -190,6 +194,7 @@ impl Fleet {
             text(&progress)?,
             permit.actor().id.as_str(),
             now,
+            new.here.clone().unwrap_or_default(),
         ];
         let write = Write::new(permit.joined(event))?.run(ADD, row);
         self.store().commit(write).await?;
@@ -245,6 +250,69 @@ impl Fleet {
             .flatten())
     }
 
+    /// What a scanner of this Ward may run now: signed limits, open hours, no agent, nobody at work.
+    pub async fn scans_due(&self, now: Timestamp) -> Result<Vec<Scan>> {
+        let mut due: Vec<Scan> = Vec::new();
+        for scan in self.open_scans().await? {
+            if scan.state == ScanState::Stopping
+                || due.iter().any(|one| one.segment == scan.segment)
+            {
+                continue;
+            }
+            let stored = match self.segment(&scan.segment).await {
+                Ok(stored) => stored,
+                Err(FleetError::NotFound { .. }) => continue,
+                Err(other) => return Err(other),
+            };
+            let open = stored.open_until(now).is_ok_and(|end| {
+                let left = end.0.saturating_sub(now.0).unsigned_abs();
+                u128::from(left) > GUARD.as_millis()
+            });
+            let left_to_us = scan.scanner.is_empty() || scan.scanner.starts_with(SERVER);
+            let ours = left_to_us && stored.segment.relay.is_none() && stored.signature().is_some();
+            if open && ours && !self.store().lease_runs(&lease(&scan.segment), now).await? {
+                due.push(scan);
+            }
+        }
+        Ok(due)
+    }
+
+    /// Segments that want to be looked at again by now, and could be. Those whose limits do not hold are passed over: nobody
+    /// asked, so nobody is refused.
+    pub async fn scans_wanted(&self, now: Timestamp) -> Result<Vec<String>> {
+        let open = self.open_scans().await?;
+        let mut wanted = Vec::new();
+        for stored in self.segments().await? {
+            let name = &stored.segment.name;
+            let Some(hours) = stored.segment.every_hours else {
+                continue;
+            };
+            if stored.signature().is_none() || open.iter().any(|scan| scan.segment == *name) {
+                continue;
+            }
+            let again = |last: i64| last.saturating_add(i64::from(hours) * 3_600_000);
+            if self
+                .last_scan(name)
+                .await?
+                .is_some_and(|last| now.0 < again(last))
+            {
+                continue;
+            }
+            let new = NewScan {
+                segment: name.clone(),
+                ..NewScan::default()
+            };
+            match self.prepare_scan(&new).await {
+                Ok(_) => wanted.push(name.clone()),
+                Err(FleetError::Refused(refusal)) => {
+                    tracing::warn!(segment = name, %refusal, "the segment cannot be looked at");
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(wanted)
+    }
+
     /// Ends a scan. What it saw stays; it can go on later.
     pub async fn stop_scan(
         &self,
@@ -294,7 +362,14 @@ impl Fleet {
     }
 
     /// Has a scan that was stopped, or whose scanner died, go on where it was: within the limits of now.
-    pub async fn resume_scan(&self, permit: &Permit, id: &str, now: Timestamp) -> Result<Scan> {
+    /// `here`: by the caller itself, under that name, and not by the server.
+    pub async fn resume_scan(
+        &self,
+        permit: &Permit,
+        id: &str,
+        here: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Scan> {
         let object = Object::new("scan", id.chars().take(63).collect::<String>());
         let action = "scan.resume";
         self.checked(
@@ -322,9 +397,13 @@ impl Fleet {
         if let Some(refusal) = refusal {
             return Err(refused(self.access(), permit, action, &object, refusal, now).await);
         }
-        let event = Event::new(now, permit.actor().clone(), action, object);
-        self.change(permit.joined(event), &scan, ScanState::Queued, "", now)
-            .await?;
+        let scanner = format!("{} resumed", here.unwrap_or(SERVER));
+        let event = Event::new(now, permit.actor().clone(), action, object)
+            .before(json!({ "state": scan.state }))
+            .after(json!({ "scanner": scanner, "done": scan.done, "total": scan.total }));
+        let row = params![scan.id.as_str(), scan.state.name(), scanner];
+        let write = Write::new(permit.joined(event))?.run_expecting(1, LEAVE_TO, row, NOT_SO);
+        self.store().commit(write).await?;
         self.scan(id).await
     }
 

@@ -43,6 +43,9 @@ pub struct NewScan {
     /// From which the order of targets and every hello follow; random if absent.
     #[serde(skip)]
     pub seed: Option<[u8; 32]>,
+    /// The caller itself looks, under this name; absent: the server does, or the segment's agent.
+    #[serde(skip)]
+    pub here: Option<String>,
 }
 
 /// A scan that its segment allows.

@@ -114,7 +114,7 @@ impl Fleet {
         running: &mut Running<'_>,
     ) -> Result<()> {
         let id = scan.id.clone();
-        let ran_before = !scan.scanner.is_empty();
+        let ran_before = scan.done > 0 || scan.scanner.contains(' ');
         let event = Event::new(
             running.now(),
             permit.actor().clone(),
@@ -260,6 +260,9 @@ impl Fleet {
         let leg = left.min(LONGEST_LEG);
         limits.window = Some(leg.saturating_sub(GUARD).saturating_sub(gap));
         let mut progress = scan.progress.clone();
+        if progress.cursor.check(&targets, &plan.seed).is_err() {
+            return Err(FleetError::Damaged("a scan's cursor"));
+        }
         for range in plan.kept_out(&limits) {
             if !progress.excluded.contains(&range) {
                 progress.excluded.push(range);
@@ -300,7 +303,7 @@ impl Fleet {
                     }
                 },
                 () = sleep_until(began + leg) => break Some(Leg::Again),
-                _ = leaving.wait_for(|stop| *stop) => break Some(Leg::Leaving),
+                () = left_behind(&mut leaving) => break Some(Leg::Leaving),
             }
         };
         let Some(end) = end else {
@@ -367,6 +370,12 @@ impl Fleet {
             .map(|row| Ok((row.text(0)?.to_owned(), row.int(1)?)));
         versions.collect()
     }
+}
+
+/// Returns when this process ends.
+async fn left_behind(stop: &mut watch::Receiver<bool>) {
+    // Whoever could say so is gone: that is an end, too.
+    stop.wait_for(|stop| *stop).await.map(drop).ok();
 }
 
 /// The scanner at work; dropped, it sends nothing more.

@@ -136,7 +136,7 @@ impl Fleet {
             known.insert(&asset.id);
             keep(&mut at, address, asset, segment);
         }
-        let mut names: Vec<(&Asset, String)> = Vec::new();
+        let mut names: Vec<(String, String)> = Vec::new();
         let mut others = 0;
         for asset in assets.values() {
             let elsewhere = asset
@@ -153,13 +153,21 @@ impl Fleet {
                     continue;
                 }
             }
-            names.extend(asset.host_names.iter().map(|name| (asset, name.clone())));
+            names.extend(
+                asset
+                    .host_names
+                    .iter()
+                    .map(|name| (asset.id.clone(), name.clone())),
+            );
         }
         let lookups = names
             .into_iter()
-            .map(|(asset, name)| async move { (asset, resolve(&[name], PATIENCE).await) });
+            .map(|(id, name)| async move { (id, resolve(&[name], PATIENCE).await) });
         let mut lookups = futures_util::stream::iter(lookups).buffer_unordered(AT_ONCE);
-        while let Some((asset, found)) = lookups.next().await {
+        while let Some((id, found)) = lookups.next().await {
+            let Some(asset) = assets.get(&id) else {
+                continue;
+            };
             for address in found
                 .into_iter()
                 .filter_map(|(_, found)| found.ok())

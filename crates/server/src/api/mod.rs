@@ -14,6 +14,7 @@ pub(crate) mod findings;
 mod openapi;
 mod profiles;
 mod requests;
+mod scans;
 pub(crate) mod status;
 mod tokens;
 
@@ -62,6 +63,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .merge(asset_routes())
         .merge(bundle_routes())
         .merge(findings::routes())
+        .merge(scans::routes())
         .route("/api/v1/audit/events", get(audit_log::events))
         .route("/api/v1/audit/proofs/{seq}", get(audit_log::prove))
         .route("/api/v1/status", get(status::show))

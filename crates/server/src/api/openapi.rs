@@ -6,7 +6,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
     acme, assets, audit_log, authorities, bundles, certificates, enrolment, findings, profiles,
-    requests, status, tokens,
+    requests, scans, status, tokens,
 };
 use crate::problem::Problem;
 
@@ -29,6 +29,9 @@ use crate::problem::Problem;
         bundles::list, bundles::show, bundles::versions, bundles::create, bundles::put, bundles::remove,
         findings::list, findings::rules, findings::show, findings::waive, findings::unwaive, findings::close,
         findings::waivers, findings::waive_segment, findings::remove_waiver, findings::cbom,
+        scans::segments, scans::create_segment, scans::segment, scans::segment_history, scans::put_segment,
+        scans::remove_segment, scans::sign_segment, scans::scans, scans::start_scan, scans::scan, scans::stop_scan,
+        scans::resume_scan, scans::coverage,
         audit_log::events, audit_log::prove, status::show,
     ),
     components(schemas(Problem)),

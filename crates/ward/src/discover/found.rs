@@ -1,7 +1,7 @@
 //! What was found by looking, whichever way: kept for the report as far as it is shown, and written as it comes.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
@@ -42,9 +42,19 @@ struct Seen {
 
 impl Found {
     pub(super) fn new(out: &Out) -> Result<Self, Failure> {
-        let out = match &out.out {
+        Self::open(out.out.as_ref(), false)
+    }
+
+    /// With a file, written anew or from its end on.
+    pub(super) fn open(out: Option<&PathBuf>, append: bool) -> Result<Self, Failure> {
+        let out = match out {
             Some(path) => {
-                let file = File::create(path);
+                let mut options = OpenOptions::new();
+                options.create(true).append(append);
+                if !append {
+                    options.write(true).truncate(true);
+                }
+                let file = options.open(path);
                 let file =
                     file.map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
                 Some((path.clone(), BufWriter::new(file)))

@@ -1,11 +1,17 @@
 //! `ward discover`: certificates that nobody told Ward about, from captured traffic, from files on hosts and from scans (R16, R17, R53).
 
+mod active;
 mod found;
+mod offline;
 mod passive;
+
+use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use crate::args::Place;
 use crate::output::Done;
+use crate::runtime;
 
 #[derive(Subcommand)]
 pub(crate) enum Discover {
@@ -19,11 +25,65 @@ pub(crate) enum Discover {
         after_help = "Reads PEM, DER, PKCS #7, PKCS #12 and JKS, and the configuration of nginx, Apache and HAProxy. Of private keys it says where they lie and whose they are.\n\nExample:\n  ward discover files /etc /opt/engine --passwords passwords.txt --out engine-1.jsonl"
     )]
     Files(passive::Files),
+    /// Look at the TLS services of a segment, within the limits that are signed off for it.
+    #[command(
+        after_help = "Nothing is sent unless the segment's limits are signed and these are its hours. Interrupted, it goes on with `ward discover resume`.\n\nExample:\n  ward discover scan icu --dry-run\n  ward discover scan icu --port 443,2762 --out icu.jsonl"
+    )]
+    Scan(active::ScanArgs),
+    /// List scans, the newest first.
+    #[command(after_help = "Example:\n  ward discover scans --segment icu --json")]
+    Scans {
+        /// Those of one segment.
+        #[arg(long)]
+        segment: Option<String>,
+        /// Go on where the page before ended.
+        #[arg(long)]
+        after: Option<String>,
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
+    /// End a scan, wherever it runs. It can be resumed.
+    #[command(
+        after_help = "Example:\n  ward discover stop s0123456789abcdef --why 'theatre 2 reports trouble'"
+    )]
+    Stop {
+        id: String,
+        /// Goes into the log.
+        #[arg(long, default_value = "")]
+        why: String,
+    },
+    /// Have a scan go on where it was, within the limits of now.
+    #[command(after_help = "Example:\n  ward discover resume s0123456789abcdef")]
+    Resume {
+        id: String,
+        /// Leave it to the server.
+        #[arg(long)]
+        queue: bool,
+        /// Write every further observation to the end of this file, a line of JSON each.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Look at a segment where no Ward can be asked, within limits that were carried there.
+    #[command(
+        after_help = "Needs no data directory. The same command goes on where it was.\n\nExample:\n  ward discover offline icu.limits --key ward.vkey --out icu.jsonl"
+    )]
+    Offline(offline::Offline),
 }
 
-pub(crate) fn run(command: Discover) -> Done {
+pub(crate) fn run(place: &Place, command: Discover) -> Done {
     match command {
         Discover::Pcap(options) => passive::pcap(&options),
         Discover::Files(options) => passive::on_host(&options),
+        Discover::Scan(options) => runtime()?.block_on(active::scan(place, options)),
+        Discover::Scans {
+            segment,
+            after,
+            limit,
+        } => runtime()?.block_on(active::list(place, segment, after, limit)),
+        Discover::Stop { id, why } => runtime()?.block_on(active::stop(place, &id, &why)),
+        Discover::Resume { id, queue, out } => {
+            runtime()?.block_on(active::resume(place, &id, queue, out.as_ref()))
+        }
+        Discover::Offline(options) => runtime()?.block_on(offline::run(options)),
     }
 }
