@@ -136,6 +136,19 @@ pub(crate) fn start(
         leased(
             services,
             &stop,
+            ("saved views", &holder),
+            Duration::from_secs(2),
+            |services| async move {
+                services
+                    .fleet
+                    .reconcile_views(services.now())
+                    .await
+                    .map(drop)
+            },
+        ),
+        leased(
+            services,
+            &stop,
             ("ACME pruning", &holder),
             Duration::from_secs(600),
             |services| async move { services.acme.prune(services.now()).await.map(drop) },

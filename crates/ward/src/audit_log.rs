@@ -1,15 +1,16 @@
 //! `ward audit`: the log shown, proved, exported and verified.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use access::Action;
 use audit::note::VerifierKey;
 use audit::verify::Report as Verdict;
 use audit::{Event, export};
+use clap::Subcommand;
 use serde_json::{Value, json};
 use store::LogEntry;
 
-use crate::args::{Audit, Place};
+use crate::args::Place;
 use crate::clock;
 use crate::context::Context;
 use crate::output::{Done, Failure, Report, add, failed, read_text, table, word};
@@ -17,6 +18,46 @@ use crate::progress::Progress;
 
 /// Events read at a time while looking for those that were asked for.
 const PAGE: u64 = 1000;
+
+#[derive(Subcommand)]
+pub(crate) enum Audit {
+    /// Verify the database, an exported folder, or either against an earlier checkpoint.
+    #[command(
+        after_help = "Examples:\n  ward audit verify --since checkpoint-of-june\n  ward audit verify --folder ./log --vkey 'ward.mercy.example+1a2b3c4d+AU…'"
+    )]
+    Verify {
+        /// An exported folder; the live database when absent.
+        #[arg(long, value_name = "DIR")]
+        folder: Option<PathBuf>,
+        /// A checkpoint seen earlier: the log must be its continuation.
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+        /// Verifier key, when it must not be taken from what is being verified.
+        #[arg(long, value_name = "VKEY")]
+        vkey: Option<String>,
+    },
+    /// Show events, newest last.
+    #[command(after_help = "Example:\n  ward audit show --action certificate.revoke --limit 10")]
+    Show {
+        /// Begin with this event instead of showing the newest.
+        #[arg(long, value_name = "SEQ")]
+        from: Option<u64>,
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10000))]
+        limit: u32,
+        /// Only actions that begin with this.
+        #[arg(long)]
+        action: Option<String>,
+        /// Only events about this object id.
+        #[arg(long)]
+        object: Option<String>,
+    },
+    /// Prove that an event is in the log that a signed checkpoint commits to (RFC 6962 §2.1.1).
+    Prove { seq: u64 },
+    /// Write the log as a static folder that anybody can verify, or bring such a folder up to date.
+    Export { folder: PathBuf },
+    /// Sign and print a checkpoint of the log as it is.
+    Checkpoint,
+}
 
 pub(crate) async fn run(place: &Place, command: Audit) -> Done {
     if let Audit::Verify {

@@ -17,6 +17,7 @@ mod discover;
 mod enrol;
 mod finding;
 mod init;
+mod inventory;
 mod issue;
 mod key;
 mod output;
@@ -87,6 +88,7 @@ async fn act(place: &Place, command: Command) -> Done {
         Command::Bundle(command) => bundle::run(place, command).await,
         Command::Finding(command) => finding::run(place, command).await,
         Command::Segment(command) => segment::run(place, command).await,
+        Command::Inventory(command) => inventory::run(place, command).await,
         Command::Audit(command) => audit_log::run(place, command).await,
         Command::Backup { file } => backup::backup(place, &file).await,
         Command::Restore { file, replace, yes } => {

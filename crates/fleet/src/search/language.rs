@@ -13,6 +13,7 @@ use access::Refusal;
 
 use super::field::{FIELDS, Field, Kind, field};
 use super::literal::{Literal, Moment, moment};
+use super::token::{Token, described, is_keyword, shown, tokens, wrong};
 
 /// Longest search that is read, in bytes: far more than anybody types, and little enough to work through at once.
 pub const LONGEST: usize = 4096;
@@ -127,7 +128,7 @@ impl From<SearchError> for Refusal {
     }
 }
 
-type Result<T> = std::result::Result<T, SearchError>;
+pub(super) type Result<T> = std::result::Result<T, SearchError>;
 
 impl std::str::FromStr for Query {
     type Err = SearchError;
@@ -142,110 +143,6 @@ impl std::str::FromStr for Query {
         };
         parser.query()
     }
-}
-
-/// Characters of a word; everything else separates.
-pub(super) fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || "-._:/*@+%&#;?$".contains(c)
-}
-
-/// Words that mean something by themselves.
-pub(super) fn is_keyword(text: &str) -> bool {
-    ["and", "or", "not", "in", "as", "of", "ago"]
-        .iter()
-        .any(|word| word.eq_ignore_ascii_case(text))
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Token {
-    Word(String),
-    Quoted(String),
-    Operator(Operator),
-    Open,
-    Close,
-    Comma,
-}
-
-fn wrong<T>(column: usize, message: impl Into<String>, accepted: impl Into<String>) -> Result<T> {
-    Err(SearchError {
-        column,
-        message: message.into(),
-        accepted: accepted.into(),
-    })
-}
-
-/// What stands there, shortened for a message and with nothing that acts on a terminal.
-fn shown(text: &str) -> String {
-    let short: String = text.chars().take(40).collect();
-    x509::describe::escape(&short)
-}
-
-fn tokens(text: &str) -> Result<Vec<(usize, Token)>> {
-    if text.len() > LONGEST {
-        let message = format!("the search has {} bytes", text.len());
-        return wrong(1, message, format!("at most {LONGEST}"));
-    }
-    let mut tokens = Vec::new();
-    let mut rest = text.chars().enumerate().peekable();
-    while let Some((at, first)) = rest.next() {
-        let column = at + 1;
-        let token = match first {
-            c if c.is_whitespace() => continue,
-            '(' => Token::Open,
-            ')' => Token::Close,
-            ',' => Token::Comma,
-            '=' => Token::Operator(Operator::Equal),
-            '~' => Token::Operator(Operator::Contains),
-            '<' | '>' | '!' => {
-                let equal = rest.next_if(|(_, c)| *c == '=').is_some();
-                Token::Operator(match (first, equal) {
-                    ('<', false) => Operator::Less,
-                    ('<', true) => Operator::AtMost,
-                    ('>', false) => Operator::More,
-                    ('>', true) => Operator::AtLeast,
-                    (_, true) => Operator::Unequal,
-                    (_, false) => return wrong(column, "`!` stands alone", "`!=`, or `not`"),
-                })
-            }
-            '"' => Token::Quoted(quoted(&mut rest, column)?),
-            c if is_word(c) => {
-                let mut word = String::from(c);
-                while let Some((_, c)) = rest.next_if(|(_, c)| is_word(*c)) {
-                    word.push(c);
-                }
-                Token::Word(word)
-            }
-            c => {
-                let message = format!("`{}` means nothing here", shown(&c.to_string()));
-                let accepted = "words, values, = != < <= > >= ~ ( ) , and texts in \"quotes\"";
-                return wrong(column, message, accepted);
-            }
-        };
-        tokens.push((column, token));
-    }
-    Ok(tokens)
-}
-
-fn quoted(rest: &mut impl Iterator<Item = (usize, char)>, column: usize) -> Result<String> {
-    let mut text = String::new();
-    while let Some((_, c)) = rest.next() {
-        match c {
-            '"' => return Ok(text),
-            '\\' => match rest.next() {
-                Some((_, c @ ('"' | '\\'))) => text.push(c),
-                Some((at, _)) => {
-                    return wrong(
-                        at + 1,
-                        "a backslash before something else",
-                        r#"\" or \\ inside quotes"#,
-                    );
-                }
-                None => break,
-            },
-            c => text.push(c),
-        }
-    }
-    wrong(column, "this quote does not end", "a closing \"")
 }
 
 struct Parser {
@@ -610,15 +507,4 @@ fn distance(one: &str, other: &str) -> usize {
         }
     }
     row.last().copied().unwrap_or_default()
-}
-
-fn described(token: &Token) -> String {
-    match token {
-        Token::Word(word) => format!("`{}`", shown(word)),
-        Token::Quoted(text) => format!("\"{}\"", shown(text)),
-        Token::Operator(operator) => format!("`{}`", operator.text()),
-        Token::Open => "`(`".to_owned(),
-        Token::Close => "`)`".to_owned(),
-        Token::Comma => "`,`".to_owned(),
-    }
 }

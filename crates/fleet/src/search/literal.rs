@@ -279,8 +279,8 @@ fn length(f: &mut fmt::Formatter<'_>, seconds: i64) -> fmt::Result {
 /// Plain where it reads back as one word, else in quotes.
 fn quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     let plain = !text.is_empty()
-        && text.chars().all(super::language::is_word)
-        && !super::language::is_keyword(text);
+        && text.chars().all(super::token::is_word)
+        && !super::token::is_keyword(text);
     if plain {
         return f.write_str(text);
     }

@@ -10,6 +10,7 @@ mod literal;
 mod page;
 mod reconcile;
 mod show;
+mod token;
 mod view;
 mod xlsx;
 

@@ -28,6 +28,9 @@ const MOST_MOVED: i64 = 100_000;
 const HOURLY_MS: i64 = 3_600_000;
 const DAILY_MS: i64 = 24 * HOURLY_MS;
 
+/// How often it is written down that nothing has changed.
+const SIGN_MS: i64 = 60_000;
+
 /// One statement's patience.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -85,6 +88,26 @@ impl Kept {
 }
 
 impl Fleet {
+    /// Brings views up to date where no server does it: for a command.
+    pub async fn refresh_views(&self, now: Timestamp) -> Result<()> {
+        let newest = self.store().query(NEWEST, params![]).await?;
+        let newest = newest.first().map_or(Ok(0), |row| row.int(0))?;
+        let states = self.view_states().await?;
+        let is_current = |state: &State| {
+            let lately = now.0.saturating_sub(state.looked_at) < 2 * SIGN_MS;
+            state.walked_at > 0 && state.touched >= newest && lately
+        };
+        let views = self.all_views().await?;
+        let known = views.iter().all(|(view, _)| {
+            let state = states.get(&view.name);
+            state.is_some_and(|state| state.definition == view.definition() && is_current(state))
+        });
+        if !known {
+            while self.reconcile_views(now).await? {}
+        }
+        Ok(())
+    }
+
     /// Does what there is to do, up to a budget; says whether there is more.
     pub async fn reconcile_views(&self, now: Timestamp) -> Result<bool> {
         let newest = self.store().query(NEWEST, params![]).await?;
@@ -158,6 +181,8 @@ impl Fleet {
             self.ask(kept, &whole, &Asked::These(part.to_vec()), now)
                 .await?;
         }
+        let mut quiet = ended.is_empty() && oldest >= newest;
+        let told = whole.iter().map(|at| kept[*at].state.looked_at).min();
         let (mut touched, mut id) = (oldest, i64::MAX);
         loop {
             let rows = params![touched, id, AT_ONCE as i64];
@@ -184,15 +209,29 @@ impl Fleet {
                 let state = &mut kept[*at].state;
                 (state.touched, state.looked_at) = (so_far.max(state.touched), now.0);
             }
-            if !full || *budget == 0 {
+            if !full {
+                break;
+            }
+            if *budget == 0 {
+                // One write touched more than a round can ask: a walk gets to its end in steps.
+                if so_far <= oldest {
+                    for at in &whole {
+                        let state = &mut kept[*at].state;
+                        (state.touched, state.cursor) = (newest, Some(0));
+                    }
+                }
                 break;
             }
         }
         for at in &whole {
             let one = &mut kept[*at];
             if one.state.cursor.is_none() && one.is_due(now) {
-                one.state.cursor = Some(0);
+                (one.state.cursor, quiet) = (Some(0), false);
             }
+        }
+        // Where nothing happens, nothing is written but a sign of life from time to time.
+        if quiet && told.is_some_and(|told| now.0.saturating_sub(told) < SIGN_MS) {
+            return Ok(());
         }
         self.remember(kept, &whole).await
     }

@@ -237,3 +237,46 @@ proptest! {
         fleet::exercise::search(&words.join(" "));
     }
 }
+
+/// The page's table is made from the fields.
+#[test]
+fn the_page_names_every_field() {
+    let mut table =
+        String::from("| Field | Values | As of | What it is |\n| --- | --- | --- | --- |\n");
+    for field in FIELDS {
+        let values = match field.kind {
+            Kind::Text => "text".to_owned(),
+            Kind::Lines | Kind::Names => "texts".to_owned(),
+            Kind::Prose => "text, with `~`".to_owned(),
+            Kind::Words(words) => words.join(", "),
+            Kind::Scale(_, words) => words.join(" < "),
+            Kind::Number => "number".to_owned(),
+            Kind::Flag => "yes or no".to_owned(),
+            Kind::Time { past: false, .. } => "time".to_owned(),
+            Kind::Time { past: true, .. } => "time that has passed".to_owned(),
+            Kind::Span => "length of time".to_owned(),
+            Kind::Hex => "hexadecimal digits".to_owned(),
+            Kind::Address => "addresses".to_owned(),
+            Kind::Version => "version of TLS".to_owned(),
+            Kind::Suite => "cipher suite".to_owned(),
+        };
+        let kept = if field.kept { "yes" } else { "" };
+        table.push_str(&format!(
+            "| `{}` | {values} | {kept} | {} |\n",
+            field.name, field.what
+        ));
+    }
+    let page =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/search-language.md");
+    let text = std::fs::read_to_string(&page).unwrap();
+    let (head, _) = text.split_once("-->\n").unwrap();
+    let wanted = format!("{head}-->\n{table}");
+    if std::env::var_os("WARD_BLESS").is_some() {
+        std::fs::write(&page, &wanted).unwrap();
+    }
+    let found = std::fs::read_to_string(&page).unwrap();
+    assert!(
+        found == wanted,
+        "docs/search-language.md differs; WARD_BLESS=1 writes it anew"
+    );
+}

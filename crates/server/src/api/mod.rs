@@ -11,6 +11,7 @@ mod certificates;
 mod enrolment;
 mod error;
 pub(crate) mod findings;
+mod inventory;
 mod openapi;
 mod profiles;
 mod requests;
@@ -64,6 +65,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .merge(bundle_routes())
         .merge(findings::routes())
         .merge(scans::routes())
+        .merge(inventory_routes())
         .route("/api/v1/audit/events", get(audit_log::events))
         .route("/api/v1/audit/proofs/{seq}", get(audit_log::prove))
         .route("/api/v1/status", get(status::show))
@@ -137,6 +139,24 @@ fn bundle_routes() -> Router<Arc<Services>> {
             get(bundles::show).put(bundles::put).delete(bundles::remove),
         )
         .route("/api/v1/bundles/{name}/versions", get(bundles::versions))
+}
+
+fn inventory_routes() -> Router<Arc<Services>> {
+    Router::new()
+        .route("/api/v1/inventory", get(inventory::list))
+        .route("/api/v1/inventory/{sha256}", get(inventory::show))
+        .route("/api/v1/inventory/keys", get(inventory::keys))
+        .route("/api/v1/inventory/issuers", get(inventory::issuers))
+        .route("/api/v1/inventory/export", get(inventory::export))
+        .route(
+            "/api/v1/inventory/views",
+            get(inventory::views).post(inventory::save_view),
+        )
+        .route(
+            "/api/v1/inventory/views/{name}",
+            get(inventory::view).delete(inventory::remove_view),
+        )
+        .route("/api/v1/places", get(inventory::places))
 }
 
 fn enrolment_routes() -> Router<Arc<Services>> {

@@ -5,8 +5,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    acme, assets, audit_log, authorities, bundles, certificates, enrolment, findings, profiles,
-    requests, scans, status, tokens,
+    acme, assets, audit_log, authorities, bundles, certificates, enrolment, findings, inventory,
+    profiles, requests, scans, status, tokens,
 };
 use crate::problem::Problem;
 
@@ -32,6 +32,8 @@ use crate::problem::Problem;
         scans::segments, scans::create_segment, scans::segment, scans::segment_history, scans::put_segment,
         scans::remove_segment, scans::sign_segment, scans::scans, scans::start_scan, scans::scan, scans::stop_scan,
         scans::resume_scan, scans::coverage,
+        inventory::list, inventory::show, inventory::places, inventory::keys, inventory::issuers, inventory::views,
+        inventory::view, inventory::save_view, inventory::remove_view, inventory::export,
         audit_log::events, audit_log::prove, status::show,
     ),
     components(schemas(Problem)),
