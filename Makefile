@@ -31,3 +31,4 @@ bench:
 	bench/acme
 	bench/devices
 	bench/devices --night
+	bench/discover

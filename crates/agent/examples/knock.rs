@@ -1,9 +1,10 @@
-//! How many targets a second, beside a loop that only connects and sends a hello (the ceiling on this machine).
+//! How many targets a second, beside a loop that only connects and sends a hello (the ceiling on this machine); `bench/discover` runs it.
 //!
-//!     cargo run --release -p agent --example knock -- 127.0.0.0/22 20443 512 [certificate|versions|suites]
+//!     cargo run --release -p agent --example knock -- 127.0.0.0/22 20443 512 [certificate|versions|suites] [ROUNDS]
 //!
 //! Addresses, port, targets at once. Something must listen there; `openssl s_server` takes one connection
-//! at a time, nginx takes many. Both loops run three times, in turns; only their ratio means anything.
+//! at a time, nginx takes many. Both loops run in turns, a line of JSON for each round; only their ratio means anything. With
+//! 0 rounds the scan runs once and alone.
 
 use agent::observation::Outcome;
 use agent::scan::{
@@ -43,19 +44,29 @@ async fn main() -> Result<(), Box<dyn Error>> {
         seed: [5; 32],
         clock: Arc::new(|| 0),
     };
-    for _ in 0..3 {
+    let rounds: u32 = rest.get(1).map_or(Ok(3), |rounds| rounds.parse())?;
+    for _ in 0..rounds.max(1) {
         let begun = Instant::now();
-        bare(&targets, &config).await;
-        let bare = targets.len() as f64 / begun.elapsed().as_secs_f64();
+        if rounds > 0 {
+            bare(&targets, &config).await;
+        }
+        let bare = begun.elapsed().as_secs_f64();
         let begun = Instant::now();
         let outcomes = scan(&targets, &config).await;
-        let scan = targets.len() as f64 / begun.elapsed().as_secs_f64();
-        println!(
-            "bare {bare:.0}/s, scan {scan:.0}/s, ratio {:.2}, {outcomes:?}",
-            scan / bare
-        );
+        let seconds = begun.elapsed().as_secs_f64();
+        let line = serde_json::json!({
+            "targets": targets.len(), "seconds": seconds, "bare_seconds": bare, "outcomes": outcomes, "peak_kib": peak(),
+        });
+        println!("{line}");
     }
     Ok(())
+}
+
+/// The most memory that was in use so far; Linux only.
+fn peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Connect, the same hello, the first bytes of an answer, and away.
