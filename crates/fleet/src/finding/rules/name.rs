@@ -45,7 +45,7 @@ fn mismatch(look: &Look<'_>, place: &PlaceFacts) -> Option<String> {
         return None;
     }
     let wanted = words::list(wanted.iter().map(ToString::to_string));
-    let shown = words::list(presented.iter().map(|name| bare(name)));
+    let shown = words::list(presented.iter().map(bare));
     Some(format!(
         "{} is reached as {wanted}; it presents {shown}",
         words::place(&place.place)
