@@ -109,7 +109,10 @@ pub(crate) async fn own(
     id: &str,
 ) -> Result<Authorization, Problem> {
     let account = call.account()?;
-    let found = orders::authorization(&acme.inner.store, id).await?;
+    let found = match acme.inner.lately.authorization(id) {
+        Some(found) => Some(found),
+        None => orders::authorization(&acme.inner.store, id).await?,
+    };
     match found {
         Some(found) if found.directory != call.directory.name => Err(unknown()),
         Some(found) if found.account != account.id => Err(Problem::unauthorized(
@@ -195,6 +198,7 @@ async fn deactivate(
         END_ORDER,
         params![authorization.batch.as_str(), given_up.text()],
     );
+    acme.inner.lately.forget(&authorization.batch);
     match acme.inner.store.commit(write).await {
         Ok(_) => {
             if authorization.status != Proven::Valid {

@@ -46,6 +46,7 @@ pub(crate) async fn post(
     let order = own(acme, call, id).await?;
     let (account, directory) = (call.account()?, &call.directory);
     require_ready(&order, now)?;
+    acme.inner.lately.forget(id);
     let peer = call.request.peer;
     acme.inner
         .limits

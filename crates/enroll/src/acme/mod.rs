@@ -25,6 +25,7 @@ mod json;
 mod jwk;
 mod jws;
 mod keychange;
+mod lately;
 mod limits;
 mod nonce;
 mod order;
@@ -94,6 +95,7 @@ pub(crate) struct Inner {
     pub(crate) recalls: recall::Recalls,
     pub(crate) validate: Validate,
     pub(crate) validations: validation::Validations,
+    pub(crate) lately: lately::Lately,
     /// No other server works on this database.
     pub(crate) alone: bool,
 }
@@ -212,6 +214,7 @@ impl Acme {
             recalls,
             validate,
             validations: validation::Validations::default(),
+            lately: lately::Lately::new(alone),
             alone,
         };
         Ok(Acme {

@@ -142,6 +142,7 @@ pub(crate) async fn create(
     };
     let made = insert(acme, call, &order, authorizations, now).await;
     if made.is_err() {
+        acme.inner.lately.forget(&order.id);
         let pending = pending(&order);
         acme.inner.limits.settled(directory, &account.id, pending);
     }
@@ -343,6 +344,8 @@ async fn insert(
         authorization.batch.clone_from(&order.id);
         authorization.position = position;
     }
+    // Before it is stored: from then on somebody may change it.
+    acme.inner.lately.made(order, authorizations.clone());
     let commit = async || -> Result<(), StoreError> {
         let write = creation(call, order, &authorizations, now)?;
         let write = order.insert(write, &authorizations).routine();
@@ -404,10 +407,14 @@ fn creation(
     Ok(write)
 }
 
-/// The caller's own order.
+/// The caller's own order, from the database.
 pub(crate) async fn own(acme: &Acme, call: &Verified<'_>, id: &str) -> Result<Order, Problem> {
+    owned(call, orders::order(&acme.inner.store, id).await?)
+}
+
+fn owned(call: &Verified<'_>, found: Option<Order>) -> Result<Order, Problem> {
     let account = call.account()?;
-    match orders::order(&acme.inner.store, id).await? {
+    match found {
         Some(order) if order.directory != call.directory.name => Err(unknown()),
         Some(order) if order.account != account.id => Err(Problem::unauthorized(
             "this order belongs to another account (RFC 8555 §7.4)",
@@ -428,7 +435,10 @@ pub(crate) async fn show(
     id: &str,
     now: Timestamp,
 ) -> Result<Reply, Problem> {
-    let order = own(acme, call, id).await?;
+    let order = match acme.inner.lately.order(id) {
+        Some(order) => owned(call, Some(order))?,
+        None => own(acme, call, id).await?,
+    };
     Ok(view(call, &order, 200, now))
 }
 

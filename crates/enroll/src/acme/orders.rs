@@ -487,7 +487,7 @@ pub(crate) fn authorization_id(batch: &str, position: i64) -> String {
     format!("{batch}-{position}")
 }
 
-fn parse_authorization_id(id: &str) -> Option<(&str, i64)> {
+pub(crate) fn parse_authorization_id(id: &str) -> Option<(&str, i64)> {
     let (batch, position) = id.split_once('-')?;
     let canonical = position == "0" || !position.starts_with(['0', '+', '-']);
     let position = position.parse().ok().filter(|_| canonical)?;

@@ -84,6 +84,7 @@ pub(crate) async fn free(
         params![order.id.as_str()],
         "the order is open no more",
     );
+    acme.inner.lately.forget(&order.id);
     match store.commit(write).await {
         Ok(_) | Err(StoreError::Conflict(_)) => Ok(true),
         Err(error) => Err(error.into()),

@@ -253,6 +253,7 @@ async fn begin(
         ],
         ELSEWHERE,
     );
+    acme.inner.lately.forget(&authorization.batch);
     match acme.inner.store.commit(write.routine()).await {
         Ok(_) => {
             authorization.status = Proven::Processing;
@@ -336,10 +337,18 @@ async fn settle(
         Ok(proof) => proven(&mut settled, validation, proof, now)?,
         Err(failure) => disproven(&mut settled, validation, failure, now)?,
     };
+    let lately = &acme.inner.lately;
     match acme.inner.store.commit(write.routine()).await {
-        Ok(_) => {}
-        Err(StoreError::Conflict(_)) => return Ok(None),
-        Err(error) => return Err(error.into()),
+        Ok(_) if outcome.is_ok() => lately.settled(&settled),
+        // A failure has ended the order as well.
+        Ok(_) => lately.forget(&settled.batch),
+        Err(error) => {
+            lately.forget(&settled.batch);
+            return match error {
+                StoreError::Conflict(_) => Ok(None),
+                error => Err(error.into()),
+            };
+        }
     }
     let kind = validation.check.kind.as_str();
     metrics::counter!("ward_acme_validations_total", "kind" => kind, "outcome" => settled.status.as_str())
