@@ -70,32 +70,67 @@ pub struct CoverageReport {
 }
 
 /// Adds what a scan has looked at to the write that ends it.
-pub(crate) fn looked_at(mut write: Write, scan: &Scan, now: Timestamp) -> Write {
-    let hosts = scan
+pub(crate) fn looked_at(write: Write, scan: &Scan, now: Timestamp) -> Write {
+    let hosts = scan.plan.hosts.iter().map(|(_, address)| *address);
+    let missed = scan.progress.missed.iter().copied();
+    let one = |address| Range::new(address, address);
+    let asked = scan
         .plan
-        .hosts
+        .ranges
         .iter()
-        .map(|(_, address)| (number(*address), number(*address)));
-    let asked = scan.plan.ranges.iter().map(span).chain(hosts).collect();
-    let missed = scan.progress.missed.iter();
-    let out = scan.progress.excluded.iter().map(span);
-    let out = out.chain(missed.map(|address| (number(*address), number(*address))));
-    let ports = scan.plan.services.join(",");
-    for (first, last) in without(&merged(asked), &merged(out.collect())) {
-        let row = params![
-            scan.segment.as_str(),
-            first.to_be_bytes(),
-            last.to_be_bytes(),
-            ports.as_str(),
-            now,
-            scan.id.as_str(),
-        ];
-        write = write.run(LOOKED_AT, row);
+        .copied()
+        .chain(hosts.filter_map(one));
+    let out = scan.progress.excluded.iter().copied();
+    Covered {
+        segment: &scan.segment,
+        scan: &scan.id,
+        ports: scan.plan.services.join(","),
+        asked: asked.collect(),
+        out: out.chain(missed.filter_map(one)).collect(),
     }
-    write
+    .write(write, now)
+}
+
+/// What was asked for by a scan, or by an order to an agent, that has come to its end; and what of it was left out.
+pub(crate) struct Covered<'a> {
+    pub(crate) segment: &'a str,
+    pub(crate) scan: &'a str,
+    pub(crate) ports: String,
+    pub(crate) asked: Vec<Range>,
+    pub(crate) out: Vec<Range>,
+}
+
+impl Covered<'_> {
+    pub(crate) fn write(self, mut write: Write, now: Timestamp) -> Write {
+        let asked = self.asked.iter().map(span).collect();
+        let out = self.out.iter().map(span).collect();
+        for (first, last) in without(&merged(asked), &merged(out)) {
+            let row = params![
+                self.segment,
+                first.to_be_bytes(),
+                last.to_be_bytes(),
+                self.ports.as_str(),
+                now,
+                self.scan,
+            ];
+            write = write.run(LOOKED_AT, row);
+        }
+        write
+    }
 }
 
 impl Fleet {
+    /// Who had a scan made, or ordered an agent to.
+    async fn asked_by(&self, id: &str) -> String {
+        match self.scan(id).await {
+            Ok(scan) => scan.started_by,
+            Err(_) => {
+                let order = self.agent_order(id).await;
+                order.map(|order| order.ordered_by).unwrap_or_default()
+            }
+        }
+    }
+
     /// Coverage of every segment, or of one. What was looked at before `since` is stale.
     pub async fn coverage(&self, only: Option<&str>, since: Timestamp) -> Result<CoverageReport> {
         let all = self.segments().await?;
@@ -164,11 +199,7 @@ impl Fleet {
                     ports: ports.to_owned(),
                     at,
                     scan: row.text(4)?.to_owned(),
-                    by: self
-                        .scan(row.text(4)?)
-                        .await
-                        .map(|scan| scan.started_by)
-                        .unwrap_or_default(),
+                    by: self.asked_by(row.text(4)?).await,
                 }),
                 _ => shortened = true,
             }

@@ -6,6 +6,7 @@
 //! - No certificate becomes an asset's after its retirement: both change the same row.
 //! - What has to be revoked stands in the database before anybody starts to revoke it, so that a crash forgets none.
 
+pub mod agents;
 pub mod alert;
 mod asset;
 pub mod bundle;

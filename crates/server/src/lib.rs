@@ -3,6 +3,7 @@
 pub mod config;
 
 mod acme;
+mod agents;
 mod alerts;
 mod api;
 mod bundles;
@@ -54,6 +55,8 @@ pub(crate) struct Services {
     pub(crate) fleet: fleet::Fleet,
     pub(crate) devices: enroll::device::Devices,
     pub(crate) bundles: fleet::bundle::Bundles,
+    /// Agents that have asked this server, and what they said of themselves last.
+    pub(crate) seen_agents: agents::Seen,
     /// No other server works on this database.
     pub(crate) alone: bool,
     metrics: PrometheusHandle,
@@ -136,6 +139,7 @@ pub async fn serve(
         fleet,
         devices,
         bundles,
+        seen_agents: agents::Seen::default(),
         alone,
         metrics,
     });
@@ -282,6 +286,10 @@ impl Door for Front {
             Err(request) => request,
         };
         let request = match devices::answer(&self.services, request, &peer).await {
+            Ok(response) => return response,
+            Err(request) => request,
+        };
+        let request = match agents::answer(&self.services, request, &peer).await {
             Ok(response) => return response,
             Err(request) => request,
         };

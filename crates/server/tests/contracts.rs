@@ -114,6 +114,8 @@ fn body_for(path: &str) -> Value {
         "certificates" => json!({ "profile": "nothing" }),
         "tokens" => json!({ "name": "spare", "roles": ["read-only"], "days": 1 }),
         "revoke" if path.contains("/eab-keys/") => json!({}),
+        "revoke" | "stop" if path.contains("/agent") => json!({}),
+        "agents" => json!({ "name": "", "segment": "", "expires": 0, "core": "" }),
         "revoke" => json!({ "reason": "superseded" }),
         "directories" => json!({ "name": "nothing" }),
         "eab-keys" => json!({ "directory": "nothing", "owner": "nobody" }),

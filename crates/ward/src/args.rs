@@ -68,14 +68,12 @@ pub(crate) enum Command {
     /// Requests that wait for a second person.
     #[command(subcommand)]
     Request(Request),
-    /// Certificate revocation lists.
-    #[command(subcommand)]
+    #[command(subcommand, about = "Certificate revocation lists")]
     Crl(Crl),
     /// Keys of authorities, responders and the log.
     #[command(subcommand)]
     Key(Key),
-    /// Bearer tokens for the REST API.
-    #[command(subcommand)]
+    #[command(subcommand, about = "Bearer tokens for the REST API")]
     Token(Token),
     /// ACME: directories, external account keys, accounts, recalls.
     #[command(subcommand)]
@@ -92,17 +90,14 @@ pub(crate) enum Command {
     /// Device enrolment by EST, SCEP and CMP: endpoints, rights, registrations.
     #[command(subcommand)]
     Enrol(crate::enrol::args::Enrol),
-    /// Trust bundles: which anchors an audience is given, in every format.
-    #[command(subcommand)]
+    #[command(subcommand, about = "Trust bundles: which anchors an audience gets")]
     Bundle(crate::bundle::Bundle),
     /// Certificates that nobody told Ward about: on the network, in captured traffic, in files.
     #[command(subcommand)]
     Discover(crate::discover::Discover),
-    /// What is wrong with what was found: findings, waivers, incidents.
-    #[command(subcommand)]
+    #[command(subcommand, about = "What is wrong: findings, waivers, incidents")]
     Finding(crate::finding::Command),
-    /// Segments of the network: what a scan may do there, signed off.
-    #[command(subcommand)]
+    #[command(subcommand, about = "Segments: what a scan may do, signed off")]
     Segment(crate::segment::Segment),
     /// Every certificate in the house, whoever issued it: search, views, export.
     #[command(subcommand)]
@@ -110,6 +105,9 @@ pub(crate) enum Command {
     /// The audit log: show, prove, export, verify.
     #[command(subcommand)]
     Audit(crate::audit_log::Audit),
+    /// Agents in segments that this Ward does not reach: invite, order, revoke; enrol and run there.
+    #[command(subcommand)]
+    Agent(crate::agent::Agent),
     /// Look at, check and convert anything that is DER or PEM.
     #[command(subcommand)]
     X509(X509),
@@ -129,8 +127,7 @@ pub(crate) enum Command {
         /// Put it in the place of a SQLite database, which is kept beside it under another name.
         #[arg(long)]
         replace: bool,
-        /// Do not ask.
-        #[arg(long)]
+        #[arg(long, help = "Do not ask")]
         yes: bool,
     },
 }
@@ -252,8 +249,7 @@ pub(crate) enum Ca {
         /// Goes into the log.
         #[arg(long)]
         why: String,
-        /// Do not ask.
-        #[arg(long)]
+        #[arg(long, help = "Do not ask")]
         yes: bool,
     },
     /// Stop issuing; status services go on until the last certificate has expired.

@@ -2,6 +2,7 @@
 //! directory, prints what came of it, and says with its exit status how it went.
 
 mod acme;
+mod agent;
 mod args;
 mod asset;
 mod audit_log;
@@ -81,6 +82,7 @@ async fn act(place: &Place, command: Command) -> Done {
         Command::Key(command) => key::run(place, command).await,
         Command::Token(command) => token::run(place, command).await,
         Command::Acme(command) => acme::run(place, command).await,
+        Command::Agent(command) => agent::run(place, command).await,
         Command::Asset(command) => asset::run(place, command, None).await,
         Command::Device(command) => asset::run(place, command, Some(fleet::Kind::Device)).await,
         Command::Spare(command) => asset::run_spare(place, command).await,

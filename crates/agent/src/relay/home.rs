@@ -21,6 +21,7 @@ const QUEUE: &str = "queue";
 const QUEUE_KEY: &str = "queue.key";
 const ORDERS: &str = "orders";
 const OFFSET: &str = "clock";
+const LOCK: &str = "lock";
 /// A key that is to be certified.
 const NEXT_KEY: &str = "next.p8";
 /// How the names of an order's file end while it is to be done, and afterwards.
@@ -39,6 +40,8 @@ pub enum HomeError {
         "{0} holds an agent already: give another folder, or remove it once nothing in its queue is wanted"
     )]
     Enrolled(String),
+    #[error("an agent runs in {0} already")]
+    Running(String),
     #[error("{file}: {why}")]
     Damaged { file: String, why: String },
     #[error("{file}: {source}")]
@@ -124,6 +127,20 @@ impl Home {
             return Err(HomeError::NotEnrolled(self.folder.display().to_string()));
         };
         serde_json::from_slice(&text).map_err(|error| damaged(IDENTITY, error))
+    }
+
+    /// Held by the one process that is this agent; gone with it, however it ends.
+    pub(super) fn lock(&self) -> Result<std::fs::File, HomeError> {
+        let file = self.at(LOCK, |path| {
+            std::fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+        })?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(_) => Err(HomeError::Running(self.folder.display().to_string())),
+        }
     }
 
     /// Makes the folder for an agent that is to be enrolled.

@@ -32,7 +32,6 @@ pub struct Order {
     pub id: String,
     pub agent: String,
     pub segment: String,
-    pub scan: String,
     /// Unix milliseconds by the core's clock.
     pub issued: i64,
     /// No new target is begun after it.
@@ -45,6 +44,8 @@ pub struct Order {
     pub names: Vec<String>,
     pub depth: Depth,
     pub concurrency: usize,
+    /// Rest between two connections to one device, in milliseconds.
+    pub pause_ms: u32,
     pub limits: Limits,
     /// 32 bytes in hex.
     pub seed: String,

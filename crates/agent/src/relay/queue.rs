@@ -92,16 +92,7 @@ impl Queue {
         limit: u64,
     ) -> Result<Self, QueueError> {
         disk::folder(folder)?;
-        let mut queue = Self {
-            folder: folder.to_owned(),
-            agent: agent.to_owned(),
-            key: hmac::Key::new(hmac::HMAC_SHA256, key),
-            limit: limit.max(LEAST_LIMIT),
-            waiting: VecDeque::new(),
-            bytes: 0,
-            taken: 0,
-            newest: None,
-        };
+        let mut queue = Self::closed(folder, agent, key, limit);
         let marks = queue.marks()?;
         let taken = marks.taken;
         queue.taken = taken;
@@ -138,6 +129,43 @@ impl Queue {
         }
         queue.tidy()?;
         Ok(queue)
+    }
+
+    /// Batches that wait, their bytes, and the number of the newest: without touching anything, beside an agent that runs.
+    pub fn look(
+        folder: &Path,
+        agent: &str,
+        key: &[u8; 32],
+    ) -> Result<(usize, u64, u64), QueueError> {
+        let queue = Self::closed(folder, agent, key, 0);
+        let taken = queue.marks()?.taken;
+        let (mut count, mut bytes, mut newest) = (0, 0, taken);
+        for path in files(folder)? {
+            let Some(number) = number(&path).filter(|number| *number > taken) else {
+                continue;
+            };
+            // It may have been handed over since it was listed.
+            let Ok(found) = std::fs::metadata(&path) else {
+                continue;
+            };
+            count += 1;
+            bytes += found.len().saturating_sub(SEAL as u64);
+            newest = newest.max(number);
+        }
+        Ok((count, bytes, newest))
+    }
+
+    fn closed(folder: &Path, agent: &str, key: &[u8; 32], limit: u64) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            agent: agent.to_owned(),
+            key: hmac::Key::new(hmac::HMAC_SHA256, key),
+            limit: limit.max(LEAST_LIMIT),
+            waiting: VecDeque::new(),
+            bytes: 0,
+            taken: 0,
+            newest: None,
+        }
     }
 
     /// Writes a batch. When this returns, it is on the disk.
@@ -225,22 +253,16 @@ impl Queue {
     /// Numbers of the batches that are there. What a crash left unfinished is removed, and what else lies there is not ours.
     fn numbers(&self) -> Result<Vec<u64>, QueueError> {
         let mut numbers = Vec::new();
-        for entry in std::fs::read_dir(&self.folder)? {
-            let path = entry?.path();
+        for path in files(&self.folder)? {
             let ending = path.extension().and_then(|ending| ending.to_str());
             match ending {
                 Some(disk::UNFINISHED) => disk::remove(&path)?,
                 Some(BATCH) => {
-                    let stem = path
-                        .file_stem()
-                        .and_then(|stem| stem.to_str())
-                        .unwrap_or_default();
-                    let number = stem
-                        .parse()
-                        .ok()
-                        .filter(|number| *number > 0 && name(*number) == format!("{stem}.{BATCH}"));
-                    numbers
-                        .push(number.ok_or_else(|| tampered(stem, "is no batch of this agent's"))?);
+                    let shown = path.file_name().unwrap_or_default().to_string_lossy();
+                    let number = number(&path);
+                    numbers.push(
+                        number.ok_or_else(|| tampered(&shown, "is no batch of this agent's"))?,
+                    );
                 }
                 _ => {}
             }
@@ -333,6 +355,23 @@ impl Newest {
 /// So that a listing of the folder is in order.
 fn name(sequence: u64) -> String {
     format!("{sequence:020}.{BATCH}")
+}
+
+/// The number that a file's name says, if it is one that [`name`] gives.
+fn number(path: &Path) -> Option<u64> {
+    let found = path.file_name()?.to_str()?;
+    let number: u64 = found.strip_suffix(BATCH)?.strip_suffix('.')?.parse().ok()?;
+    (number > 0 && name(number) == found).then_some(number)
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>, QueueError> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let paths = entries.map(|entry| Ok(entry?.path()));
+    paths.collect()
 }
 
 fn tampered(file: &str, what: &'static str) -> QueueError {

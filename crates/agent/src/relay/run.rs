@@ -49,6 +49,8 @@ pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 /// An agent that is enrolled.
 pub struct Relay {
     shared: Arc<Shared>,
+    /// While it is held, no other process is this agent.
+    _lock: std::fs::File,
 }
 
 /// How an agent stands.
@@ -65,6 +67,31 @@ pub struct Status {
     pub newest: u64,
     /// How far the core's clock was ahead when they last spoke, in milliseconds.
     pub clock: i64,
+    /// Until when its certificate is valid, Unix seconds.
+    pub not_after: i64,
+    /// A process is this agent now.
+    pub running: bool,
+}
+
+impl Status {
+    /// As the folder has it, whether an agent runs in it or not. Nothing is changed.
+    pub fn of(home: &Home) -> Result<Self, RelayError> {
+        let identity = home.identity()?;
+        let key = home.queue_key()?;
+        let (batches, bytes, newest) = Queue::look(&home.queue(), &identity.agent, &key)?;
+        Ok(Self {
+            orders: home.orders()?,
+            clock: home.offset(),
+            not_after: identity.certificate()?.not_after().0,
+            running: home.lock().is_err(),
+            agent: identity.agent,
+            segment: identity.segment,
+            core: identity.core,
+            batches,
+            bytes,
+            newest,
+        })
+    }
 }
 
 /// What the agent's tasks share.
@@ -130,9 +157,11 @@ impl Relay {
     /// Opens the agent in `home`, with a queue of at most `limit` bytes. Every batch in it is held against its code.
     pub fn open(home: Home, limit: u64, clock: Clock, tell: Tell) -> Result<Self, RelayError> {
         let identity = home.identity()?;
+        let lock = home.lock()?;
         let queue = Queue::open(&home.queue(), &identity.agent, &*home.queue_key()?, limit)?;
         let offset = AtomicI64::new(home.offset());
         Ok(Self {
+            _lock: lock,
             shared: Arc::new(Shared {
                 home,
                 identity,
@@ -145,22 +174,6 @@ impl Relay {
                 filled: Notify::new(),
                 emptied: Notify::new(),
             }),
-        })
-    }
-
-    pub fn status(&self) -> Result<Status, RelayError> {
-        let queue = self.shared.queue.lock();
-        let (batches, bytes) = queue.waiting();
-        let identity = &self.shared.identity;
-        Ok(Status {
-            agent: identity.agent.clone(),
-            segment: identity.segment.clone(),
-            core: identity.core.clone(),
-            orders: self.shared.home.orders()?,
-            batches,
-            bytes,
-            newest: queue.newest(),
-            clock: self.shared.offset.load(Ordering::Relaxed),
         })
     }
 

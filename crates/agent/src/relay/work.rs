@@ -54,7 +54,10 @@ pub(super) async fn carry_out<S: Scanner>(
         config: Config {
             from: format!("agent {}", order.agent),
             depth: order.depth,
-            timing: Timing::default(),
+            timing: Timing {
+                pause: Duration::from_millis(order.pause_ms.into()),
+                ..Timing::default()
+            },
             limits: order.limits(shared.now()),
             concurrency: order.concurrency.clamp(1, CONCURRENCY),
             seed,

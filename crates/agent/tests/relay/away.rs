@@ -4,8 +4,8 @@
 use crate::made::{NOW, ceiling, observation, order, public, signed};
 use agent::observation::{Form, Place};
 use agent::relay::{
-    Batch, Core, CoreError, Home, Identity, Look, Poll, Polled, Relay, RelayError, Said, Scanner,
-    Signed, Taken,
+    Batch, Core, CoreError, Home, HomeError, Identity, Look, Poll, Polled, Queue, QueueError,
+    Relay, RelayError, Said, Scanner, Signed, Taken,
 };
 use agent::scan::{Ended, Report, Summary};
 use std::collections::BTreeMap;
@@ -215,8 +215,11 @@ async fn r17_an_hour_without_the_core_and_two_kills_cost_nothing() {
     let last = stored.batches.values().rev().nth(1).unwrap();
     let at = last.observations().unwrap()[0].at;
     assert!((NOW + 3_500_000..NOW + 7_400_000).contains(&at), "{at}");
-    let status = relay(folder.path(), house.start).status().unwrap();
-    assert_eq!((status.batches, status.orders.len()), (0, 0));
+    let waiting = Queue::look(&folder.path().join("queue"), "icu-1", &[9; 32]).unwrap();
+    assert_eq!((waiting.0, waiting.1), (0, 0));
+    let orders = std::fs::read_dir(folder.path().join("orders")).unwrap();
+    let left: Vec<_> = orders.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["o1.done"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -254,8 +257,8 @@ async fn r17_a_queue_that_was_changed_is_not_handed_over() {
     timeout(Duration::from_secs(600), first.run(&house, &Slow))
         .await
         .ok();
-    assert!(first.status().unwrap().batches > 2);
     let queue = folder.path().join("queue");
+    assert!(Queue::look(&queue, "icu-1", &[9; 32]).unwrap().0 > 2);
     let mut names: Vec<_> = std::fs::read_dir(&queue)
         .unwrap()
         .map(|it| it.unwrap().path())
@@ -263,14 +266,13 @@ async fn r17_a_queue_that_was_changed_is_not_handed_over() {
     names.sort();
     let text = std::fs::read_to_string(&names[2]).unwrap();
     std::fs::write(&names[2], text.replacen("\"port\":443", "\"port\":444", 1)).unwrap();
-    let clock = || NOW;
-    let again = Relay::open(
-        Home::new(folder.path()),
-        0,
-        Arc::new(clock),
-        Arc::new(|_: &str| {}),
-    );
-    assert!(matches!(again, Err(RelayError::Queue(_))));
+    let again = Queue::open(&queue, "icu-1", &[9; 32], 0);
+    assert!(matches!(again, Err(QueueError::Tampered { .. })));
+    // Two processes are never one agent.
+    let home = Home::new(folder.path());
+    let second = Relay::open(home, 0, Arc::new(|| NOW), Arc::new(|_: &str| {}));
+    let second = second.err().unwrap();
+    assert!(matches!(second, RelayError::Home(HomeError::Running(_))));
     // The agent that runs sees it when the batch's turn comes.
     *house.away.lock().unwrap() = (Duration::ZERO, Duration::ZERO);
     let ended = timeout(Duration::from_secs(600), first.run(&house, &Slow)).await;

@@ -34,7 +34,6 @@ pub(crate) fn order(id: &str) -> Order {
         id: id.to_owned(),
         agent: "icu-1".to_owned(),
         segment: "icu".to_owned(),
-        scan: "s1".to_owned(),
         issued: NOW,
         expires: NOW + 86_400_000,
         ranges: vec!["10.30.4.0/23".parse().unwrap()],
@@ -42,6 +41,7 @@ pub(crate) fn order(id: &str) -> Order {
         names: Vec::new(),
         depth: Depth::Certificate,
         concurrency: 4,
+        pause_ms: 0,
         limits: Limits {
             ranges: vec!["10.30.4.0/23".parse().unwrap()],
             ..Limits::default()

@@ -185,15 +185,24 @@ CREATE TABLE coverage(
 ) STRICT, WITHOUT ROWID;
 
 -- Agents' orders and what they handed over. An order is signed and lives until it is done; a batch is taken once.
+-- version: of the segment whose limits are in it. done and total: targets.
 CREATE TABLE agent_orders(
     id TEXT NOT NULL PRIMARY KEY,
     agent TEXT NOT NULL,
-    scan TEXT NOT NULL,
+    segment TEXT NOT NULL,
+    version INTEGER NOT NULL,
     body TEXT NOT NULL,
     state TEXT NOT NULL,
+    ordered_by TEXT NOT NULL,
     created INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
     taken INTEGER,
-    ended INTEGER
+    ended INTEGER,
+    done INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    excluded INTEGER NOT NULL,
+    stopped INTEGER NOT NULL,
+    note TEXT NOT NULL
 ) STRICT;
 CREATE INDEX agent_orders_agent ON agent_orders(agent, created);
 CREATE TABLE agent_batches(

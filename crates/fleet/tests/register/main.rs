@@ -7,6 +7,7 @@
     reason = "helpers of tests are tests"
 )]
 
+mod agents;
 mod assets;
 mod bundles;
 mod flows;

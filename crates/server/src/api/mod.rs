@@ -1,6 +1,7 @@
 //! REST `/api/v1`: read the request, ask `access` for a permit, hand it to the room that acts, say what came of it.
 
 mod acme;
+mod agents;
 pub(crate) mod answer;
 mod assets;
 mod audit_log;
@@ -66,6 +67,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .merge(findings::routes())
         .merge(scans::routes())
         .merge(inventory_routes())
+        .merge(agent_routes())
         .route("/api/v1/audit/events", get(audit_log::events))
         .route("/api/v1/audit/proofs/{seq}", get(audit_log::prove))
         .route("/api/v1/status", get(status::show))
@@ -129,6 +131,18 @@ fn acme_routes() -> Router<Arc<Services>> {
             get(acme::recalls).post(acme::recall),
         )
         .route("/api/v1/acme/recalls/{id}", delete(acme::end_recall))
+}
+
+fn agent_routes() -> Router<Arc<Services>> {
+    Router::new()
+        .route("/api/v1/agents", get(agents::list).post(agents::invite))
+        .route("/api/v1/agents/{name}", get(agents::show))
+        .route("/api/v1/agents/{name}/revoke", post(agents::revoke))
+        .route(
+            "/api/v1/agents/{name}/orders",
+            get(agents::orders).post(agents::order),
+        )
+        .route("/api/v1/agent-orders/{id}/stop", post(agents::stop))
 }
 
 fn bundle_routes() -> Router<Arc<Services>> {

@@ -5,8 +5,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    acme, assets, audit_log, authorities, bundles, certificates, enrolment, findings, inventory,
-    profiles, requests, scans, status, tokens,
+    acme, agents, assets, audit_log, authorities, bundles, certificates, enrolment, findings,
+    inventory, profiles, requests, scans, status, tokens,
 };
 use crate::problem::Problem;
 
@@ -26,6 +26,7 @@ use crate::problem::Problem;
         assets::list, assets::create, assets::show, assets::change, assets::history, assets::holdings, assets::retire,
         assets::import, assets::export, assets::spares, assets::prepare_spare, assets::spare, assets::request_spare,
         assets::release_spare, assets::revoke_spare,
+        agents::list, agents::show, agents::invite, agents::revoke, agents::orders, agents::order, agents::stop,
         bundles::list, bundles::show, bundles::versions, bundles::create, bundles::put, bundles::remove,
         findings::list, findings::rules, findings::show, findings::waive, findings::unwaive, findings::close,
         findings::waivers, findings::waive_segment, findings::remove_waiver, findings::cbom,
