@@ -19,6 +19,7 @@ mod prompt;
 mod public;
 mod reply;
 mod request_body;
+mod risk;
 mod scans;
 mod sockets;
 mod tls;

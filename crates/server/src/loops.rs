@@ -7,12 +7,12 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 use crate::old_tls::OldTls;
 use crate::tls::CurrentCertificate;
-use crate::{ServeError, Services, old_tls, own_certificate};
+use crate::{ServeError, Services, old_tls, own_certificate, risk};
 
 /// How long this node may go on after another has taken its lease for dead.
 const LEASE: Duration = Duration::from_secs(15);
@@ -26,6 +26,8 @@ pub(crate) fn start(
 ) -> Vec<JoinHandle<()>> {
     let (own, old) = (Arc::clone(certificate), old.to_vec());
     let holder = holder(services);
+    let told = risk::Told::default();
+    let cursor = Arc::new(Mutex::new(fleet::flow::MapCursor::starting()));
     vec![
         tokio::spawn(follow_log(Arc::clone(services), stop.clone())),
         tokio::spawn(publish(Arc::clone(services), stop.clone())),
@@ -187,6 +189,41 @@ pub(crate) fn start(
             ("scans that segments ask for", &holder),
             Duration::from_secs(60),
             crate::scans::schedule,
+        ),
+        every(
+            services,
+            &stop,
+            "figures about certificates",
+            Duration::from_secs(60),
+            move |services| {
+                let told = told.clone();
+                async move { risk::record(&services, &told).await }
+            },
+        ),
+        leased(
+            services,
+            &stop,
+            ("data flows", &holder),
+            Duration::from_secs(10),
+            move |services| {
+                let cursor = Arc::clone(&cursor);
+                async move {
+                    let mut cursor = cursor.lock().await;
+                    let now = services.now();
+                    services
+                        .fleet
+                        .follow_flows(&mut cursor, now)
+                        .await
+                        .map(drop)
+                }
+            },
+        ),
+        leased(
+            services,
+            &stop,
+            ("risk of everything", &holder),
+            Duration::from_secs(3600),
+            |services| async move { services.fleet.assess_all(services.now()).await.map(drop) },
         ),
         every(
             services,

@@ -92,6 +92,9 @@ pub(crate) enum Command {
     Enrol(crate::enrol::args::Enrol),
     #[command(subcommand, about = "Trust bundles: which anchors an audience gets")]
     Bundle(crate::bundle::Bundle),
+    /// The PHI data-flow map: systems, who exchanges what with whom, and which certificate protects it.
+    #[command(subcommand)]
+    Flow(crate::flow::args::Flow),
     /// Certificates that nobody told Ward about: on the network, in captured traffic, in files.
     #[command(subcommand)]
     Discover(crate::discover::Discover),

@@ -53,6 +53,12 @@ pub(crate) enum Inventory {
         /// SHA-256 in hex, or as much of its beginning as is unambiguous.
         sha256: String,
     },
+    /// Say how bad it is if a certificate ends, why, and what to do.
+    #[command(after_help = "docs/risk.md explains it.\n\nExample:\n  ward inventory risk 4f0a91")]
+    Risk {
+        /// SHA-256 in hex, or as much of its beginning as is unambiguous.
+        sha256: String,
+    },
     /// List places: addresses and ports, files on hosts.
     #[command(
         after_help = "Tests of places (port, address, tls …) are about each place itself, the others about the certificate there.\n\nExample:\n  ward inventory places 'address in 10.20.0.0/16 and tls < 1.2'"
@@ -168,6 +174,7 @@ pub(crate) async fn run(place: &Place, command: Inventory) -> Done {
             certificates(fleet.view_page(&view, after, limit, now).await?)
         }
         Inventory::Show { sha256 } => show(&fleet, &sha256).await,
+        Inventory::Risk { sha256 } => risk(&fleet, &sha256).await,
         Inventory::Places { query, part } => places(&fleet, &parsed(&query)?, part).await,
         Inventory::Keys { part } => keys(&fleet, part).await,
         Inventory::Issuers { query, limit } => issuers(&fleet, &parsed(&query)?, limit).await,
@@ -230,6 +237,24 @@ fn more(said: &mut String, next: Option<&str>) {
     if let Some(next) = next {
         said.push_str(&format!("\nmore with --after {next}"));
     }
+}
+
+async fn risk(fleet: &Fleet, sha256: &str) -> Done {
+    let full = fleet
+        .inventory_certificate(sha256)
+        .await?
+        .certificate
+        .sha256;
+    let mut digest = [0; 32];
+    hex::decode_to_slice(&full, &mut digest).map_err(failed)?;
+    let explained = fleet.explain_risk(&digest, clock::now()).await?;
+    let text = format!(
+        "{}\n{}: {}",
+        escape(&explained.text),
+        explained.sha256,
+        explained.assessment.action
+    );
+    Ok(Report::new(json!(explained), text))
 }
 
 async fn show(fleet: &Fleet, sha256: &str) -> Done {

@@ -17,6 +17,7 @@ mod crl;
 mod discover;
 mod enrol;
 mod finding;
+mod flow;
 mod init;
 mod inventory;
 mod issue;
@@ -87,6 +88,7 @@ async fn act(place: &Place, command: Command) -> Done {
         Command::Device(command) => asset::run(place, command, Some(fleet::Kind::Device)).await,
         Command::Spare(command) => asset::run_spare(place, command).await,
         Command::Enrol(command) => enrol::run(place, command).await,
+        Command::Flow(command) => flow::run(place, command).await,
         Command::Bundle(command) => bundle::run(place, command).await,
         Command::Finding(command) => finding::run(place, command).await,
         Command::Segment(command) => segment::run(place, command).await,

@@ -4,6 +4,7 @@
 mod all;
 mod assess;
 mod count;
+mod explain;
 mod level;
 #[cfg(test)]
 mod tests;
@@ -11,4 +12,5 @@ mod tests;
 pub use all::Reassessed;
 pub use assess::{Assessment, Reason, Settled, assess, settled};
 pub use count::{RiskCount, RiskCounts, Within};
+pub use explain::Explained;
 pub use level::{Level, Light, SOON};

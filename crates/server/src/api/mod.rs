@@ -12,6 +12,7 @@ mod certificates;
 mod enrolment;
 mod error;
 pub(crate) mod findings;
+mod flows;
 mod inventory;
 mod openapi;
 mod profiles;
@@ -68,6 +69,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .merge(scans::routes())
         .merge(inventory_routes())
         .merge(agent_routes())
+        .merge(flows::routes())
         .route("/api/v1/audit/events", get(audit_log::events))
         .route("/api/v1/audit/proofs/{seq}", get(audit_log::prove))
         .route("/api/v1/status", get(status::show))
