@@ -107,6 +107,11 @@ pub(crate) enum Inventory {
         #[arg(long, short, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Write the inventory of cryptography: certificates, keys, algorithms and protocols as CycloneDX 1.6.
+    #[command(
+        after_help = "Example:\n  ward inventory cbom --segment imaging --out imaging.cdx.json"
+    )]
+    Cbom(crate::cbom::Cbom),
 }
 
 #[derive(Subcommand)]
@@ -185,6 +190,7 @@ pub(crate) async fn run(place: &Place, command: Inventory) -> Done {
             format,
             out,
         } => export(&fleet, query, view, format, out).await,
+        Inventory::Cbom(options) => crate::cbom::run(&fleet, options).await,
     }
 }
 

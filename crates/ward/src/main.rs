@@ -9,6 +9,7 @@ mod audit_log;
 mod backup;
 mod bundle;
 mod ca;
+mod cbom;
 mod cert;
 mod clock;
 mod confirm;
