@@ -30,9 +30,9 @@ PACKAGES=(
   "hexdump bsdextrautils"
   # TLS servers to be discovered, and who else looks at them.
   "haproxy haproxy" "slapd slapd" "postfix postfix" "dovecot dovecot-core" "- dovecot-imapd" "- dovecot-pop3d"
-  "vsftpd vsftpd" "xrdp xrdp" "prosody prosody" "mariadbd mariadb-server-core" "sslscan sslscan" "tcpdump tcpdump"
+  "vsftpd vsftpd" "xrdp xrdp" "prosody prosody" "mariadbd mariadb-server-core" "sslscan sslscan" "tcpdump tcpdump" "ip iproute2"
 )
-BENCH_PACKAGES=("wrk wrk" "nmap nmap" "ip iproute2")
+BENCH_PACKAGES=("wrk wrk" "nmap nmap")
 # Not in every Debian release, or too old there: tool, package, the suite it is taken from and, if an
 # older one is no use, the version that is needed at least.
 NEWER=("zlint zlint trixie" "scepclient scep trixie" "acme.sh acme.sh trixie" "pebble pebble sid 2.10" "lego lego sid 4.35"

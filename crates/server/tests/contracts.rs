@@ -111,6 +111,12 @@ fn body_for(path: &str) -> Value {
         }
         "bundles" => json!({ "bundle": { "name": "" } }),
         "nothing" if path.contains("/bundles/") => json!({ "bundle": {} }),
+        "segments" => json!({ "name": "" }),
+        "nothing" if path.contains("/segments/") => {
+            json!({ "version": 0, "segment": { "name": "nothing" } })
+        }
+        "sign" => json!({ "version": 0 }),
+        "scans" => json!({ "segment": "nothing" }),
         "certificates" => json!({ "profile": "nothing" }),
         "tokens" => json!({ "name": "spare", "roles": ["read-only"], "days": 1 }),
         "revoke" if path.contains("/eab-keys/") => json!({}),

@@ -409,6 +409,15 @@ fn help_of_what_is_not_obvious_has_an_example() {
         "x509 convert",
         "discover pcap",
         "discover files",
+        "discover scan",
+        "discover scans",
+        "discover stop",
+        "discover resume",
+        "discover offline",
+        "segment set",
+        "segment sign",
+        "segment coverage",
+        "segment export-limits",
     ] {
         let mut words: Vec<&str> = command.split_whitespace().collect();
         words.push("--help");

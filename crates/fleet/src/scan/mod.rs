@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use store::{Row, StoreError, Value, Write, params};
 
-pub use plan::{NewScan, Plan, Prepared, concurrency};
+pub use plan::{BELOW, NewScan, Plan, Prepared, concurrency};
 pub use run::{GUARD, Running};
 
 use crate::{Fleet, FleetError, Result, random, refused};

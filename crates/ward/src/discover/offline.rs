@@ -13,7 +13,7 @@ use agent::scan::{
 use audit::note::VerifierKey;
 use clap::Args;
 use fleet::SignedLimits;
-use fleet::scan::{GUARD, concurrency};
+use fleet::scan::{BELOW, GUARD, concurrency};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -151,6 +151,7 @@ fn config(signed: &SignedLimits, window: Duration, seed: [u8; 32]) -> Result<Con
         concurrency: concurrency(signed.limits.rate.unwrap_or(1.0)),
         limits: Limits {
             window: Some(window),
+            rate: Some(signed.limits.rate.unwrap_or(1.0) * BELOW),
             ..signed.limits.clone()
         },
         seed,
