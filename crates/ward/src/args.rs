@@ -98,6 +98,8 @@ pub(crate) enum Command {
     /// Certificates that nobody told Ward about: on the network, in captured traffic, in files.
     #[command(subcommand)]
     Discover(crate::discover::Discover),
+    #[command(subcommand, about = "Whose certificates are: rules and hands")]
+    Owner(crate::owner::Owner),
     #[command(subcommand, about = "What is wrong: findings, waivers, incidents")]
     Finding(crate::finding::Command),
     #[command(subcommand, about = "Segments: what a scan may do, signed off")]

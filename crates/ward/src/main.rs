@@ -24,6 +24,7 @@ mod inventory;
 mod issue;
 mod key;
 mod output;
+mod owner;
 mod profile;
 mod progress;
 mod request;
@@ -91,6 +92,7 @@ async fn act(place: &Place, command: Command) -> Done {
         Command::Enrol(command) => enrol::run(place, command).await,
         Command::Flow(command) => flow::run(place, command).await,
         Command::Bundle(command) => bundle::run(place, command).await,
+        Command::Owner(command) => owner::run(place, command).await,
         Command::Finding(command) => finding::run(place, command).await,
         Command::Segment(command) => segment::run(place, command).await,
         Command::Inventory(command) => inventory::run(place, command).await,

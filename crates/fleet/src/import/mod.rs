@@ -9,7 +9,7 @@ mod export;
 pub(crate) use export::guarded;
 mod known;
 mod row;
-mod table;
+pub(crate) mod table;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

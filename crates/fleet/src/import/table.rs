@@ -18,20 +18,20 @@ const MOST_PARTS: usize = 2000;
 /// Twenty times the devices of a large health system.
 const MOST_ROWS: u64 = 1_000_000;
 /// Columns that are looked at.
-pub(super) const MOST_COLUMNS: usize = 256;
+pub(crate) const MOST_COLUMNS: usize = 256;
 const LONGEST_CELL: usize = 8192;
 
 /// One row: its number as a spreadsheet shows it (the header is 1), and its cells or what is wrong with one.
-pub(super) struct Line {
-    pub(super) number: u64,
-    pub(super) cells: Result<Vec<String>, String>,
+pub(crate) struct Line {
+    pub(crate) number: u64,
+    pub(crate) cells: Result<Vec<String>, String>,
 }
 
 /// Cells of a row by their columns, as they come.
 type Scattered = HashMap<usize, Result<String, String>>;
 
 /// Calls `each` for every row that is not empty, in order, the header first.
-pub(super) fn read(
+pub(crate) fn read(
     bytes: Vec<u8>,
     sheet: Option<&str>,
     each: &mut dyn FnMut(Line) -> Result<(), Refusal>,

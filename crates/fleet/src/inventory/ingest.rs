@@ -129,6 +129,17 @@ impl Fleet {
         self.take_in(intake, &begin).await
     }
 
+    /// What taking in a batch would do, as things are now.
+    pub async fn weigh(&self, batch: &[Observation], now: Timestamp) -> Result<Ingested> {
+        let zones = self.zones().await?;
+        let (intake, _) = read(batch, now).await;
+        let mut plan = Plan::new(Head::read(self.store()).await?, &intake);
+        plan.certificates(self, &intake, &mut HashMap::new())
+            .await?;
+        plan.places(self, &intake, &zones).await?;
+        Ok(plan.counts)
+    }
+
     /// Writes what a batch says into a write that `begin` makes. Whoever is slower than another reads again.
     pub(crate) async fn take_in(
         &self,

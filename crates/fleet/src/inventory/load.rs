@@ -133,6 +133,12 @@ impl Fleet {
         Ok(self.facts_and_row(sha256).await?.0)
     }
 
+    /// As a rule looks at one certificate.
+    pub async fn candidate(&self, sha256: &[u8; 32]) -> Result<Candidate> {
+        let (facts, stored) = self.facts_and_row(sha256).await?;
+        Ok(Candidate::of(&facts, &stored.how))
+    }
+
     pub(crate) async fn facts_and_row(&self, sha256: &[u8; 32]) -> Result<(Facts, Stored)> {
         let mut world = self.world().await?;
         let rows = self.store().look_up(BY_SHA256, params![*sha256]).await?;

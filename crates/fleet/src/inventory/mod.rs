@@ -5,6 +5,7 @@ mod certificate;
 mod events;
 mod facts;
 pub(crate) mod head;
+pub mod import;
 mod ingest;
 mod issued;
 mod link;

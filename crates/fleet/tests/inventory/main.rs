@@ -11,6 +11,7 @@
 #[allow(dead_code, reason = "the register's tests need more of it")]
 mod support;
 
+mod import;
 mod ingest;
 mod lab;
 mod settle;

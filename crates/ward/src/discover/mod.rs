@@ -2,6 +2,7 @@
 
 mod active;
 mod found;
+mod import;
 mod offline;
 mod passive;
 
@@ -68,6 +69,11 @@ pub(crate) enum Discover {
         after_help = "Needs no data directory. The same command goes on where it was.\n\nExample:\n  ward discover offline icu.limits --key ward.vkey --out icu.jsonl"
     )]
     Offline(offline::Offline),
+    /// Take what was found elsewhere into the inventory: carried observations, key stores, tables of other tools.
+    #[command(
+        after_help = "Columns of a table are known by their headings (certificate, host, port, owner, tags, …) or named with --column.\n\nExample:\n  ward discover import icu.jsonl\n  ward discover import export.csv --source old-tool --column 'Raw data=certificate' --dry-run"
+    )]
+    Import(import::Import),
 }
 
 pub(crate) fn run(place: &Place, command: Discover) -> Done {
@@ -85,5 +91,6 @@ pub(crate) fn run(place: &Place, command: Discover) -> Done {
             runtime()?.block_on(active::resume(place, &id, queue, out.as_ref()))
         }
         Discover::Offline(options) => runtime()?.block_on(offline::run(options)),
+        Discover::Import(options) => runtime()?.block_on(import::run(place, options)),
     }
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use agent::observation::Place;
 use serde::Serialize;
+use x509::Certificate;
 
 use super::{OwnerRule, When};
 use crate::inventory::text::clean;
@@ -45,24 +46,32 @@ pub struct Verdict {
 impl Candidate {
     /// What is known of a certificate; `how` is how it was found, with commas.
     pub fn of(facts: &Facts, how: &str) -> Self {
-        let names = certificate::names(&facts.certificate);
-        let names = names
-            .iter()
-            .filter_map(|name| Some(name.split_once(':')?.1.to_owned()));
         let asset = facts.assigned.asset.as_ref();
         let vendors = asset.iter().flat_map(|asset| {
             let vendor = asset.vendor.iter().cloned();
             vendor.chain(std::iter::once(asset.manufacturer.clone()))
         });
         Candidate {
-            names: names.collect(),
-            issuer: clean(&facts.certificate.issuer().to_string()),
-            subject: clean(&facts.certificate.subject().to_string()),
             vendors: vendors.filter(|vendor| !vendor.is_empty()).collect(),
             how: how.split(',').map(str::to_owned).collect(),
             ours: facts.authority.is_some(),
             self_signed: facts.self_signed,
             places: facts.places.iter().map(Looked::of).collect(),
+            ..Candidate::of_certificate(&facts.certificate)
+        }
+    }
+
+    /// What a certificate says by itself.
+    pub fn of_certificate(certificate: &Certificate) -> Self {
+        let names = certificate::names(certificate);
+        let names = names
+            .iter()
+            .filter_map(|name| Some(name.split_once(':')?.1.to_owned()));
+        Candidate {
+            names: names.collect(),
+            issuer: clean(&certificate.issuer().to_string()),
+            subject: clean(&certificate.subject().to_string()),
+            ..Candidate::default()
         }
     }
 }
