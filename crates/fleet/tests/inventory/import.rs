@@ -36,15 +36,27 @@ fn r16_pem_and_base64_with_places_and_owners_are_read_from_a_table() {
     let bad: Vec<u64> = table.bad_rows.iter().map(|(row, _)| *row).collect();
     assert_eq!(bad, [5, 6, 7]);
     assert_eq!(table.ignored_columns, ["Colour"]);
-    let places: Vec<Place> = table.observations.iter().map(|seen| seen.place.clone()).collect();
-    let name = Place::Name { name: "pacs.example.org".to_owned(), port: 2762 };
+    let places: Vec<Place> = table
+        .observations
+        .iter()
+        .map(|seen| seen.place.clone())
+        .collect();
+    let name = Place::Name {
+        name: "pacs.example.org".to_owned(),
+        port: 2762,
+    };
     let row = Place::File {
         host: "tool".to_owned(),
         path: String::new(),
         alias: Some("row 4".to_owned()),
     };
     assert_eq!(places, [at("10.30.0.1", 8443), name, row]);
-    assert!(table.observations.iter().all(|seen| seen.chain[0].bytes() == leaf));
+    assert!(
+        table
+            .observations
+            .iter()
+            .all(|seen| seen.chain[0].bytes() == leaf)
+    );
     let said = &table.said[&audit::merkle::sha256(&leaf)];
     assert_eq!(said.owner.as_deref(), Some("radiology"));
     assert_eq!(said.tags, ["a", "b"]);
