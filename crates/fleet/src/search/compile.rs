@@ -260,6 +260,8 @@ impl Compiler {
                         .collect(),
                     _ => vec![format!("%\n{}\n%", escaped(&lower))],
                 };
+                // One look whether it is there at all, which settles nearly every row, before one for each kind.
+                let somewhere = self.param(format!("%{}%", escaped(&lower)));
                 let each: Vec<String> = patterns
                     .into_iter()
                     .map(|pattern| {
@@ -267,7 +269,10 @@ impl Compiler {
                         format!("('\n' || LOWER({sql}) || '\n') LIKE {pattern} ESCAPE '!'")
                     })
                     .collect();
-                format!("({})", each.join(" OR "))
+                format!(
+                    "(LOWER({sql}) LIKE {somewhere} ESCAPE '!' AND ({}))",
+                    each.join(" OR ")
+                )
             }
             _ if contains => {
                 let pattern = self.param(format!("%{}%", escaped(&lower)));
