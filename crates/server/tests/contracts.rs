@@ -121,8 +121,6 @@ fn body_for(path: &str) -> Value {
         "tokens" => json!({ "name": "spare", "roles": ["read-only"], "days": 1 }),
         "revoke" if path.contains("/eab-keys/") => json!({}),
         "revoke" | "stop" if path.contains("/agent") => json!({}),
-        "nothing" if path.contains("/segments/") => json!({ "version": 0, "segment": {} }),
-        "sign" => json!({ "version": 0 }),
         "agents" => json!({ "name": "", "segment": "", "expires": 0, "core": "" }),
         "revoke" => json!({ "reason": "superseded" }),
         "directories" => json!({ "name": "nothing" }),
