@@ -130,6 +130,8 @@ fn body_for(path: &str) -> Value {
         "spares" => json!({ "asset": "nothing", "profile": "nothing" }),
         "retire" => json!({ "dry_run": true }),
         "00000000" if path.contains("/assets/") => json!({ "version": 0, "asset": {} }),
+        "nothing" if path.contains("/systems/") => json!({ "version": 0, "system": {} }),
+        "nothing" if path.contains("/flows/") => json!({ "version": 0, "flow": {} }),
         "nothing" => json!({ "version": 0, "directory": { "name": "nothing" } }),
         _ => json!({}),
     }
