@@ -153,7 +153,7 @@ async fn r17_what_an_agent_sees_is_in_the_inventory_and_a_revoked_one_ends() {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut hello = [0; 16];
-            stream.read(&mut hello).await.ok();
+            let _ = stream.read(&mut hello).await;
         }
     });
     let ward = Ward::start().await;

@@ -357,7 +357,7 @@ fn r16_gaps() {
         gaps.into_iter().map(|gap| gap.rule).collect()
     };
     let good = guard("certificate", Some(90));
-    assert_eq!(rules(&phi, &[good.clone()]), [""; 0]);
+    assert_eq!(rules(&phi, std::slice::from_ref(&good)), [""; 0]);
     assert_eq!(rules(&phi, &[]), ["flow.unknown"]);
     assert_eq!(rules(&phi, &[guard("closed", None)]), ["flow.unknown"]);
     assert_eq!(rules(&phi, &[guard("not-tls", None)]), ["flow.plaintext"]);
@@ -398,7 +398,7 @@ fn r16_gaps() {
         ..phi.clone()
     };
     assert_eq!(
-        rules(&mutual, &[good.clone()]),
+        rules(&mutual, std::slice::from_ref(&good)),
         ["flow.no-client-certificate"]
     );
     let client = Guard {

@@ -265,7 +265,10 @@ async fn r17_orders_keep_to_what_is_signed(postgres: bool) {
         .put_segment(permit, slower, stored.version, NOW)
         .await
         .unwrap();
-    assert_eq!(ask(&[&given.id]).await.stop, [given.id.clone()]);
+    assert_eq!(
+        ask(&[&given.id]).await.stop,
+        std::slice::from_ref(&given.id)
+    );
     assert_eq!(fleet.agent_order(&given.id).await.unwrap().state, "stopped");
 }
 

@@ -253,8 +253,7 @@ async fn r17_more_than_the_limits_is_refused_by_the_limit(postgres: bool) {
                 .fleet
                 .start_scan(&permit, new, NOW)
                 .await
-                .map(|scan| panic!("{scan:?}"))
-                .map(|()| ()),
+                .map(|scan| -> () { panic!("{scan:?}") }),
         )
     };
     assert_eq!(start(|new| new.rate = Some(200.5)).await, "segment.rate");
@@ -293,9 +292,12 @@ async fn r17_more_than_the_limits_is_refused_by_the_limit(postgres: bool) {
     assert_eq!((scan.done, scan.total), (0, 256));
 }
 
+/// Makes limits wrong.
+type Spoil = fn(&mut Segment);
+
 async fn r17_what_is_no_limit_is_refused(postgres: bool) {
     let house = House::new(postgres).await;
-    let table: [(&str, fn(&mut Segment)); 10] = [
+    let table: [(&str, Spoil); 10] = [
         ("segment.name", |one| one.name = "ICU 1".to_owned()),
         ("segment.ranges", |one| one.ranges.clear()),
         ("segment.overlap", |one| {
