@@ -1,5 +1,5 @@
-//! What Ward does out in the network, from wherever it stands: in the server today, in a relay inside a
-//! segment later.
+//! What Ward does out in the network, from wherever it stands: in the server, in a command, or in an agent inside
+//! a segment.
 //!
 //! Two things: proving that somebody controls an identifier ([`control`]), and finding certificates
 //! ([`observation`], [`tls`], [`scan`], [`capture`], [`files`]), also where only a [`relay`] can look. No database, no

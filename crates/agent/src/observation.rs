@@ -137,7 +137,8 @@ pub enum Place {
         server: IpAddr,
         port: u16,
     },
-    /// A name that had no address when it was looked up; only with [`Outcome::NoAddress`].
+    /// A name of which no address is known: a scan found none ([`Outcome::NoAddress`]), or a table that was imported
+    /// says a host's name beside its certificate ([`Outcome::Certificate`]).
     Name { name: String, port: u16 },
     File {
         host: String,
