@@ -355,7 +355,7 @@ mod tests {
         let verdict = &tried(&[rule("dicom", when("10.30.0.0/16", 2762))], &pump())[0];
         assert_eq!(
             verdict.why,
-            ["none of its 2 places is within 10.30.0.0-10.30.255.255 and on port 2762"]
+            ["none of its 2 places is within 10.30.0.0/16 and on port 2762"]
         );
     }
 }
