@@ -1,5 +1,7 @@
 //! What exists and what it holds: the asset register (R08), holdings, retirement (R11), imports from the asset system,
-//! spares (R24), segments of the network and what a scan of each may do (R17).
+//! spares (R24). What was found, and what it means: the inventory with its search, owners, findings, risk and the map of
+//! health information (R16, R18, R19, R21). Looking for it: segments of the network with what a scan of each may do,
+//! scans, coverage, agents (R17).
 //!
 //! # Invariants
 //! - An asset is one record whose versions are kept; the table `assets` only finds it and is written with it.
