@@ -87,7 +87,8 @@ class Watch:
                 raise SystemExit("tcpdump does not start")
 
     def end(self):
-        time.sleep(0.5)
+        # tcpdump is handed packets up to a second after they came: what is still in the kernel at its end is not in the file.
+        time.sleep(2.5)
         self.process.send_signal(signal.SIGINT)
         said = self.process.communicate(timeout=20)[1]
         assert "0 packets dropped by kernel" in said, said
