@@ -129,6 +129,12 @@ fn body_for(path: &str) -> Value {
         "assets" => json!({ "serial": "" }),
         "spares" => json!({ "asset": "nothing", "profile": "nothing" }),
         "retire" => json!({ "dry_run": true }),
+        "views" => json!({ "name": "", "query": "" }),
+        "close" => json!({ "reason": "" }),
+        "waive" => json!({ "owner": "", "reason": "", "until": "2027-01-01T00:00:00Z" }),
+        "waivers" => {
+            json!({ "rule": "", "segment": "", "owner": "", "reason": "", "until": "2027-01-01T00:00:00Z" })
+        }
         "00000000" if path.contains("/assets/") => json!({ "version": 0, "asset": {} }),
         "nothing" if path.contains("/systems/") => json!({ "version": 0, "system": {} }),
         "nothing" if path.contains("/flows/") => json!({ "version": 0, "flow": {} }),

@@ -19,6 +19,7 @@ use store::{Row, StoreError, Value, Write, params};
 pub use plan::{BELOW, NewScan, Plan, Prepared, concurrency};
 pub use run::{GUARD, Running};
 
+use crate::segment::Segment;
 use crate::{Fleet, FleetError, Result, random, refused};
 
 pub(crate) const SOURCE: &str = "docs/discovery-active.md";
@@ -171,6 +172,8 @@ impl Fleet {
             now,
         )
         .await?;
+        let ours = not_an_agents(&self.segment(&new.segment).await?.segment);
+        self.checked(permit, action, &object, ours, now).await?;
         let prepared = match self.prepare_scan(&new).await {
             Err(FleetError::Refused(refusal)) => {
                 return Err(refused(self.access(), permit, action, &object, refusal, now).await);
@@ -287,7 +290,8 @@ impl Fleet {
             let Some(hours) = stored.segment.every_hours else {
                 continue;
             };
-            if stored.signature().is_none() || open.iter().any(|scan| scan.segment == *name) {
+            let ours = not_an_agents(&stored.segment).is_ok() && stored.signature().is_some();
+            if !ours || open.iter().any(|scan| scan.segment == *name) {
                 continue;
             }
             let again = |last: i64| last.saturating_add(i64::from(hours) * 3_600_000);
@@ -439,6 +443,16 @@ fn to_row(scan: &Scan, to: ScanState, note: &str, now: Timestamp) -> Vec<Value> 
 /// Who holds it scans the segment, alone.
 pub(crate) fn lease(segment: &str) -> String {
     format!("scan of segment {segment}")
+}
+
+/// A segment that an agent looks at is no one else's to scan: this server may not reach it, and two would be one too many.
+fn not_an_agents(segment: &Segment) -> std::result::Result<(), Refusal> {
+    let Some(relay) = &segment.relay else {
+        return Ok(());
+    };
+    let message = format!("segment {} is looked at by agent {relay}", segment.name);
+    Err(Refusal::new("segment.relay", SOURCE, message)
+        .accepted("`ward agent order`, or limits without an agent"))
 }
 
 pub(crate) fn busy(segment: &str) -> Refusal {

@@ -63,9 +63,6 @@ impl Fleet {
     /// Holds what is asked for against the limits that are signed, without regard to the hour.
     pub async fn prepare_scan(&self, new: &NewScan) -> Result<Prepared> {
         let limits = self.limits_now(&new.segment).await?;
-        if let Some(relay) = &limits.stored.segment.relay {
-            tracing::debug!(relay, segment = new.segment, "a scan for an agent");
-        }
         prepared(new, limits).await
     }
 

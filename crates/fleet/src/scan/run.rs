@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use access::{Action, Permit, Refusal};
+use access::{Action, Permit};
 use agent::observation::{Observation, Outcome, Place};
 use agent::scan::{self, Clock, Ended, Report, Summary};
 use audit::{Event, Object, Timestamp};
@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::{NOT_SO, Prepared, Scan, ScanState, TAKE, busy, lease, text};
+use super::{NOT_SO, Prepared, Scan, ScanState, TAKE, busy, lease, not_an_agents, text};
 use crate::alert;
 use crate::inventory::Source;
 use crate::segment::SEGMENT_RECORDS;
@@ -88,12 +88,8 @@ impl Fleet {
         )
         .await?;
         let scan = self.scan(id).await?;
-        if let Some(relay) = &self.segment(&scan.segment).await?.segment.relay {
-            let message = format!("segment {} is looked at by agent {relay}", scan.segment);
-            let refusal = Refusal::new("segment.relay", super::SOURCE, message)
-                .accepted("the agent, or limits without one");
-            return Err(refused(self.access(), permit, "scan.run", &object, refusal, now).await);
-        }
+        let ours = not_an_agents(&self.segment(&scan.segment).await?.segment);
+        self.checked(permit, "scan.run", &object, ours, now).await?;
         let holder = format!("{} {}", running.from, hex::encode(random::<4>()?));
         let name = lease(&scan.segment);
         if !self.store().lease(&name, &holder, LEASE, now).await? {

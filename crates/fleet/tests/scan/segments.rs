@@ -17,6 +17,7 @@ on_both!(
     r17_life_support_and_models_that_must_not_be_touched_are_not,
     r17_limits_that_are_carried_away_are_signed_and_end,
     r17_more_than_the_limits_is_refused_by_the_limit,
+    r17_a_segment_with_an_agent_is_left_to_it,
     r17_what_is_no_limit_is_refused,
 );
 
@@ -290,6 +291,22 @@ async fn r17_more_than_the_limits_is_refused_by_the_limit(postgres: bool) {
     };
     let scan = house.fleet.start_scan(&permit, new, NOW).await.unwrap();
     assert_eq!((scan.done, scan.total), (0, 256));
+}
+
+async fn r17_a_segment_with_an_agent_is_left_to_it(postgres: bool) {
+    let house = House::new(postgres).await;
+    let mut icu = segment("icu", "10.30.0.0/16", 443);
+    icu.relay = Some("icu-1".to_owned());
+    icu.every_hours = Some(24);
+    house.signed(icu).await;
+    let permit = house.permit(Action::RunDiscovery);
+    let new = NewScan {
+        segment: "icu".to_owned(),
+        ..NewScan::default()
+    };
+    let refused = house.fleet.start_scan(&permit, new, NOW).await;
+    assert_eq!(rule(refused.map(drop)), "segment.relay");
+    assert!(house.fleet.scans_wanted(NOW).await.unwrap().is_empty());
 }
 
 /// Makes limits wrong.
