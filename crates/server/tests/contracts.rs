@@ -109,6 +109,8 @@ fn body_for(path: &str) -> Value {
         "rights" => {
             json!({ "endpoint": "nothing", "for": "any", "credential": "one-time-password" })
         }
+        "nothing" if path.contains("/owner-rules/") => json!({ "version": 0, "rule": {} }),
+        "move" => json!({ "version": 0, "position": 5 }),
         "bundles" => json!({ "bundle": { "name": "" } }),
         "nothing" if path.contains("/bundles/") => json!({ "bundle": {} }),
         "segments" => json!({ "name": "" }),

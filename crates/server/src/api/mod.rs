@@ -15,6 +15,7 @@ pub(crate) mod findings;
 mod flows;
 mod inventory;
 mod openapi;
+mod owners;
 mod profiles;
 mod requests;
 mod scans;
@@ -68,6 +69,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .merge(findings::routes())
         .merge(scans::routes())
         .merge(inventory_routes())
+        .merge(owners::routes())
         .merge(agent_routes())
         .merge(flows::routes())
         .route("/api/v1/audit/events", get(audit_log::events))
