@@ -5,6 +5,7 @@ import json
 import pathlib
 import re
 import tempfile
+import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 
@@ -53,7 +54,12 @@ def openssl(place, *options):
     protocol = {"xmpp": ("xmpp", "-xmpphost", place.sni)}.get(place.starttls, (place.starttls,))
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{place.port}", "-showcerts", *(place.old or ("-tls1_2",)), *options,
                *(("-servername", place.sni) if place.sni else ("-noservername",)), *(("-starttls", *protocol) if place.starttls else ())]
-    done = run(command, timeout=30, env={"OPENSSL_CONF": "/dev/null", "PATH": "/usr/bin:/bin"})
+    for _ in range(5):
+        done = run(command, timeout=30, env={"OPENSSL_CONF": "/dev/null", "PATH": "/usr/bin:/bin"})
+        if PEM.search(done.stdout):
+            break
+        # Who has only just begun to listen may hang up on the first, FreeRADIUS does on a busy machine.
+        time.sleep(1)
     return Seen(chain=certificates(done.stdout), asks="Client Certificate Types" in done.stdout, said=done.stdout)
 
 
