@@ -13,19 +13,9 @@ pub(super) enum Origin {
     Flow(usize),
 }
 
-/// What a system has, of its own or from elsewhere.
+/// What a system or a flow has, of its own or from elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reached {
-    pub(super) phi: Option<Origin>,
-    pub(super) patients: Option<Origin>,
-    pub(super) criticality: Criticality,
-    pub(super) critical_from: Origin,
-    pub(super) ehr: bool,
-}
-
-/// What a flow has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Carried {
     pub(super) phi: Option<Origin>,
     pub(super) patients: Option<Origin>,
     pub(super) criticality: Criticality,
@@ -115,12 +105,12 @@ impl<'a> Graph<'a> {
     }
 
     /// What every flow has: health information from either end, the rest from whoever calls, who stops without it.
-    pub(super) fn flows(&self, reached: &[Reached]) -> Vec<Carried> {
+    pub(super) fn flows(&self, reached: &[Reached]) -> Vec<Reached> {
         let carried = self.flows.iter().zip(&self.ends).enumerate();
         carried
             .map(|(number, (flow, ends))| {
                 let own = Origin::Flow(number);
-                let lone = Carried {
+                let lone = Reached {
                     phi: flow.phi.unwrap_or_default().then_some(own),
                     patients: None,
                     criticality: flow.criticality.unwrap_or_default(),
@@ -130,7 +120,7 @@ impl<'a> Graph<'a> {
                 let Some((from, to)) = *ends else { return lone };
                 let (from, to) = (&reached[from], &reached[to]);
                 let higher = flow.criticality.filter(|own| *own < from.criticality);
-                Carried {
+                Reached {
                     phi: match flow.phi {
                         Some(_) => lone.phi,
                         None => from.phi.or(to.phi),

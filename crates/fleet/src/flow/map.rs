@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use agent::observation::Place;
 
 use super::end::{Ends, is_named};
-use super::graph::{Carried, Graph, Origin, Reached};
+use super::graph::{Graph, Origin, Reached};
 use super::{Flow, MapKind, Protects, Side, System};
 use crate::Criticality;
 use crate::inventory::PlaceFacts;
@@ -18,7 +18,7 @@ pub struct Map {
     by_name: HashMap<String, usize>,
     flow_by_name: HashMap<String, usize>,
     reached: Vec<Reached>,
-    carried: Vec<Carried>,
+    carried: Vec<Reached>,
     /// Flows by who answers.
     answered: HashMap<usize, Vec<usize>>,
     flow_ends: Vec<Option<(usize, usize)>>,
@@ -212,44 +212,17 @@ impl Map {
     }
 
     fn described(&self, at: At) -> Protects {
-        match at.kind {
-            MapKind::System => {
-                let reached = self.reached[at.number];
-                let own = Origin::System(at.number);
-                let known = (
-                    reached.phi,
-                    reached.patients,
-                    reached.criticality,
-                    reached.critical_from,
-                );
-                self.protection(at, own, known, reached.ehr)
-            }
-            MapKind::Flow => {
-                let carried = self.carried[at.number];
-                let own = Origin::Flow(at.number);
-                let known = (
-                    carried.phi,
-                    carried.patients,
-                    carried.criticality,
-                    carried.critical_from,
-                );
-                self.protection(at, own, known, carried.ehr)
-            }
-        }
-    }
-
-    fn protection(
-        &self,
-        at: At,
-        own: Origin,
-        (phi, patients, criticality, critical_from): (
-            Option<Origin>,
-            Option<Origin>,
-            Criticality,
-            Origin,
-        ),
-        ehr: bool,
-    ) -> Protects {
+        let (own, known) = match at.kind {
+            MapKind::System => (Origin::System(at.number), self.reached[at.number]),
+            MapKind::Flow => (Origin::Flow(at.number), self.carried[at.number]),
+        };
+        let Reached {
+            phi,
+            patients,
+            criticality,
+            critical_from,
+            ehr,
+        } = known;
         let from = |origin: Origin| match origin {
             Origin::System(number) => self.systems[number].name.as_str(),
             Origin::Flow(number) => self.flows[number].name.as_str(),
