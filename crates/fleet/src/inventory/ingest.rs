@@ -20,7 +20,7 @@ use super::spot::{Moment, Spot};
 use super::stored::{self, KnownCertificate};
 use super::text::clean;
 use super::zone::Zones;
-use crate::{Fleet, Result, refused};
+use crate::{Fleet, Result};
 
 /// Observations in one batch: what a transaction holds without making others wait for long.
 pub const MOST_OBSERVATIONS: usize = 20_000;
@@ -116,9 +116,8 @@ impl Fleet {
     ) -> Result<Ingested> {
         let action = "inventory.ingest";
         let object = Object::new("inventory", clean(&source.name));
-        if let Err(refusal) = may_ingest(permit).and_then(|()| fits(batch)) {
-            return Err(refused(self.access(), permit, action, &object, refusal, now).await);
-        }
+        let allowed = may_ingest(permit).and_then(|()| fits(batch));
+        self.checked(permit, action, &object, allowed, now).await?;
         let (intake, sha256) = read(batch, now).await;
         let begin = |counts: &Ingested| {
             let after = json!({"scan": source.scan, "counts": counts});

@@ -22,7 +22,7 @@ pub use hours::{Hours, HoursError, Open};
 pub use limits::{LimitsNow, Unplaced};
 pub use sign::{SIGNED_LIMITS, SignOff, SignedLimits, SignedLimitsError};
 
-use crate::{Fleet, FleetError, Result, refused};
+use crate::{Fleet, FleetError, Result};
 
 /// The kind under which segments are kept.
 pub const SEGMENT_RECORDS: &str = "segment";
@@ -216,9 +216,8 @@ impl Fleet {
         let stored = self.segment(name).await?;
         let object = Object::new("segment", name);
         let action = "segment.remove";
-        if let Err(refusal) = permit.require(Action::ManageSegments) {
-            return Err(refused(self.access(), &permit, action, &object, refusal, now).await);
-        }
+        let allowed = permit.require(Action::ManageSegments);
+        self.checked(&permit, action, &object, allowed, now).await?;
         let mut event =
             Event::new(now, permit.actor().clone(), action, object).before(json!(stored));
         if !why.is_empty() {

@@ -77,9 +77,7 @@ impl Fleet {
             .and_then(|()| second_person(&permit, &stored))
             .and_then(|()| as_read(&stored, version))
             .and_then(|()| note_fits(note));
-        if let Err(refusal) = checked {
-            return Err(refused(self.access(), &permit, action, &object, refusal, now).await);
-        }
+        self.checked(&permit, action, &object, checked, now).await?;
         let signed = SignOff {
             by: permit.actor().clone(),
             at: now.0,
@@ -112,9 +110,8 @@ impl Fleet {
     ) -> Result<String> {
         let action = "segment.export-limits";
         let object = Object::new("segment", name);
-        if let Err(refusal) = permit.require(Action::RunDiscovery) {
-            return Err(refused(self.access(), &permit, action, &object, refusal, now).await);
-        }
+        let allowed = permit.require(Action::RunDiscovery);
+        self.checked(&permit, action, &object, allowed, now).await?;
         let now_in_force = match self.limits_now(name).await {
             Err(crate::FleetError::Refused(refusal)) => {
                 return Err(refused(self.access(), &permit, action, &object, refusal, now).await);
