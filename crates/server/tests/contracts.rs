@@ -118,6 +118,7 @@ fn body_for(path: &str) -> Value {
             json!({ "version": 0, "segment": { "name": "nothing" } })
         }
         "sign" => json!({ "version": 0 }),
+        "test" => json!({ "sha256": "00" }),
         "scans" => json!({ "segment": "nothing" }),
         "certificates" => json!({ "profile": "nothing" }),
         "tokens" => json!({ "name": "spare", "roles": ["read-only"], "days": 1 }),

@@ -6,7 +6,7 @@ use access::Action;
 use agent::scan::Range;
 use clap::{Args, Subcommand};
 use fleet::inventory::Environment;
-use fleet::inventory::rule::{Candidate, Gift, OwnerRule, StoredRule, When, tried};
+use fleet::inventory::rule::{Gift, OwnerRule, StoredRule, Trial, When};
 use fleet::{Criticality, Fleet};
 use serde_json::json;
 use x509::Certificate;
@@ -298,39 +298,28 @@ fn hash(text: &str) -> Result<[u8; 32], Failure> {
 
 async fn test(context: &Context, fleet: &Fleet, what: &str) -> Done {
     context.permit(Action::ReadInventory).await?;
-    let rules = fleet.owner_rules().await?;
-    let rules: Vec<OwnerRule> = rules.into_iter().map(|stored| stored.rule).collect();
-    let candidate = match hash(what) {
-        Ok(hash) => fleet.candidate(&hash).await?,
-        Err(_) => of_file(Path::new(what), fleet).await?,
+    let trial = match hash(what) {
+        Ok(hash) => Trial::Known(hash),
+        Err(_) => Trial::Given(Box::new(of_file(Path::new(what))?)),
     };
-    let verdicts = tried(&rules, &candidate);
-    let found = verdicts.iter().find(|verdict| verdict.matches);
+    let tried = fleet.try_owner_rules(&trial).await?;
     let mut lines = Vec::new();
-    for verdict in &verdicts {
+    for verdict in &tried.tried {
         let mark = if verdict.matches { "MATCHES" } else { "no" };
         lines.push(format!("{}: {mark}", verdict.rule));
         lines.extend(verdict.why.iter().map(|why| format!("  {why}")));
     }
-    if found.is_none() {
+    if tried.rule.is_none() {
         lines.push("no rule matches".to_owned());
     }
-    let json = json!({ "rule": found.map(|verdict| &verdict.rule), "tried": verdicts });
-    Ok(Report::new(json, lines.join("\n")))
+    Ok(Report::new(json!(tried), lines.join("\n")))
 }
 
-/// A certificate in a file: as the inventory knows it, or as it would be if it were found now, nowhere in particular.
-async fn of_file(path: &Path, fleet: &Fleet) -> Result<Candidate, Failure> {
+fn of_file(path: &Path) -> Result<Certificate, Failure> {
     let bytes = read(path)?;
     let certificate = match x509::pem::is_pem(&bytes) {
         true => Certificate::from_pem(&bytes),
         false => Certificate::from_der(&bytes),
     };
-    let certificate =
-        certificate.map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
-    match fleet.candidate(&certificate.fingerprint()).await {
-        Ok(candidate) => Ok(candidate),
-        Err(fleet::FleetError::NotFound { .. }) => Ok(Candidate::of_certificate(&certificate)),
-        Err(error) => Err(error.into()),
-    }
+    certificate.map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
 }

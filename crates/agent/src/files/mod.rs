@@ -12,7 +12,8 @@
 //! # let _ = summary;
 //! ```
 
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -31,6 +32,7 @@ mod store;
 mod walk;
 
 pub use log::entries as log_entries;
+pub use store::is_log;
 
 /// What is looked for, and within which limits.
 pub struct Look {
@@ -146,5 +148,12 @@ pub fn look(roots: &[PathBuf], look: &Look, mut found: impl FnMut(Observation)) 
         reader.file(&file);
     }
     reader.finish();
+    summary
+}
+
+/// Reads one file that is in memory, under a name that means nothing here: no disk is looked at.
+pub fn read(name: &str, bytes: &[u8], look: &Look, mut found: impl FnMut(Observation)) -> Summary {
+    let mut summary = Summary::default();
+    read::Reader::new(look, HashMap::new(), &mut summary, &mut found).given(Path::new(name), bytes);
     summary
 }

@@ -31,6 +31,8 @@ pub(super) struct Reader<'a> {
     served: HashMap<PathBuf, Vec<Bound>>,
     summary: &'a mut Summary,
     found: &'a mut dyn FnMut(Observation),
+    /// Paths are those of this machine, and not names that somebody gave to bytes.
+    on_disk: bool,
     folder: PathBuf,
     waiting: Vec<Waiting>,
     keys: Vec<Lying>,
@@ -65,6 +67,7 @@ impl<'a> Reader<'a> {
             served,
             summary,
             found,
+            on_disk: true,
             folder: PathBuf::new(),
             waiting: Vec::new(),
             keys: Vec::new(),
@@ -82,31 +85,48 @@ impl<'a> Reader<'a> {
             return;
         }
         self.summary.files += 1;
-        let ended = match self.bytes(path) {
-            Ok(Some((kind, bytes))) => {
-                let held = match kind {
-                    FileFormat::CtEntries => return self.log(path, &bytes),
-                    kind => store::read(&bytes, kind, self.look),
-                };
-                return self.held(path, held);
-            }
-            Ok(None) => return self.held(path, Held::Nothing),
-            Err(Refused::TooLarge(kind)) => {
-                let limit = self.look.limits.file_bytes;
-                let what = "file".to_owned();
-                self.outcome(path, kind, None, Outcome::TooLarge { what, limit });
-                &mut self.summary.ended.too_large
-            }
+        match self.bytes(path) {
+            Ok(Some((kind, bytes))) => self.content(path, kind, &bytes),
+            Ok(None) => self.held(path, Held::Nothing),
+            Err(Refused::TooLarge(kind)) => self.too_large(path, kind),
             Err(Refused::Unreadable(error)) => {
                 // Named by a configuration, it is missed; otherwise it is one of many.
                 if self.served.contains_key(path) {
                     let why = error.to_string();
                     self.outcome(path, FileFormat::Unknown, None, Outcome::Failed { why });
                 }
-                &mut self.summary.ended.unreadable
+                self.summary.ended.unreadable += 1;
             }
-        };
-        *ended += 1;
+        }
+    }
+
+    /// Reads bytes under a name, and nothing of this machine's disks.
+    pub(super) fn given(mut self, name: &Path, bytes: &[u8]) {
+        self.on_disk = false;
+        self.summary.files += 1;
+        self.summary.bytes += bytes.len() as u64;
+        match store::kind(bytes.get(..HEAD).unwrap_or(bytes)) {
+            Some(kind) if bytes.len() as u64 > self.look.limits.file_bytes => {
+                self.too_large(name, kind);
+            }
+            Some(kind) => self.content(name, kind, bytes),
+            None => self.held(name, Held::Nothing),
+        }
+        self.settle();
+    }
+
+    fn content(&mut self, path: &Path, kind: FileFormat, bytes: &[u8]) {
+        match kind {
+            FileFormat::CtEntries => self.log(path, bytes),
+            kind => self.held(path, store::read(bytes, kind, self.look)),
+        }
+    }
+
+    fn too_large(&mut self, path: &Path, kind: FileFormat) {
+        let limit = self.look.limits.file_bytes;
+        let what = "file".to_owned();
+        self.outcome(path, kind, None, Outcome::TooLarge { what, limit });
+        self.summary.ended.too_large += 1;
     }
 
     /// Ends the walk: what is left of the last folder, then what configurations name and the walk did not meet.
@@ -232,7 +252,7 @@ impl<'a> Reader<'a> {
         let mut observation = self.observation(path, format, alias, outcome);
         if let (Some(file), Some((key, at))) = (observation.file.as_mut(), &own) {
             let matches = spki.as_ref().and_then(|spki| key.matches(spki));
-            file.key = Some(seen(at, key, matches));
+            file.key = Some(seen(at, key, matches, self.on_disk));
         }
         // A configuration that names a file means its first chain; a trust store, all of them.
         if !first && let Some(file) = &mut observation.file {
@@ -327,7 +347,12 @@ impl<'a> Reader<'a> {
             let key = match at.and_then(|at| keys.get_mut(at)) {
                 Some(lying) => {
                     lying.used = true;
-                    Some(seen(&lying.path, &lying.key, lying.key.matches(spki)))
+                    Some(seen(
+                        &lying.path,
+                        &lying.key,
+                        lying.key.matches(spki),
+                        self.on_disk,
+                    ))
                 }
                 None => configured().and_then(|path| elsewhere(path, spki, self.look)),
             };
@@ -344,7 +369,7 @@ impl<'a> Reader<'a> {
             let outcome = Outcome::NoCertificate { why };
             let mut observation = self.observation(&lying.path, FileFormat::Pem, alias, outcome);
             if let Some(file) = &mut observation.file {
-                file.key = Some(seen(&lying.path, &lying.key, None));
+                file.key = Some(seen(&lying.path, &lying.key, None, self.on_disk));
             }
             self.say(observation);
         }
@@ -396,15 +421,15 @@ fn elsewhere(path: &Path, spki: &[u8], look: &Look) -> Option<KeySeen> {
         _ => return None,
     };
     let key = keys.first()?;
-    Some(seen(path, key, key.matches(spki)))
+    Some(seen(path, key, key.matches(spki), true))
 }
 
-fn seen(path: &Path, key: &Key, matches: Option<bool>) -> KeySeen {
+fn seen(path: &Path, key: &Key, matches: Option<bool>, on_disk: bool) -> KeySeen {
     KeySeen {
         path: path.to_string_lossy().into_owned(),
         matches,
         encrypted: key.encrypted,
-        mode: mode(path),
+        mode: if on_disk { mode(path) } else { None },
     }
 }
 

@@ -62,8 +62,8 @@ pub(super) fn kind(head: &[u8]) -> Option<FileFormat> {
     }
 }
 
-/// `{"entries":[{"leaf_input":` with any white space (RFC 6962 §4.6).
-fn is_log(head: &[u8]) -> bool {
+/// Whether a file begins as entries of a log do: `{"entries":[{"leaf_input":` with any white space (RFC 6962 §4.6).
+pub fn is_log(head: &[u8]) -> bool {
     let start = head.iter().filter(|b| !b.is_ascii_whitespace()).take(25);
     start
         .copied()

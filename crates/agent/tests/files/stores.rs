@@ -368,3 +368,26 @@ proptest! {
         exercise::configuration(words.join(" ").as_bytes());
     }
 }
+
+#[test]
+fn bytes_in_memory_are_read_as_the_file_is_and_no_disk_is_looked_at() {
+    let folder = Folder::new();
+    folder.certificate("pacs");
+    let both = [folder.read("pacs.crt"), folder.read("pacs.key")].concat();
+    folder.write("both.pem", &both);
+    // A name that is there on the disk, with a mode that a look would tell.
+    let name = folder.text("both.pem");
+    let mut found = Vec::new();
+    let summary = agent::files::read(&name, &both, &Look::new("rest", 7), |one| found.push(one));
+    assert_eq!((summary.files, summary.ended.stores), (1, 1));
+    let [one] = found.as_slice() else {
+        panic!("{found:?}")
+    };
+    assert_eq!(fingerprints(one), [folder.fingerprint("pacs.crt")]);
+    let key = one.file.as_ref().unwrap().key.as_ref().unwrap();
+    assert_eq!((key.matches, key.mode), (Some(true), None));
+    let mut look = Look::new("rest", 7);
+    look.limits.file_bytes = 100;
+    let summary = agent::files::read(&name, &both, &look, |_| ());
+    assert_eq!(summary.ended.too_large, 1);
+}

@@ -18,7 +18,7 @@ use crate::import::table::{self, Line};
 
 /// Rows that are told one by one; all are counted.
 const MOST_TOLD: usize = 100;
-const SOURCE: &str = "docs/importing-certificates.md";
+pub(super) const SOURCE: &str = "docs/importing-certificates.md";
 
 /// What a column may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

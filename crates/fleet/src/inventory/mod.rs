@@ -2,6 +2,7 @@
 
 mod belong;
 mod certificate;
+mod desk;
 mod events;
 mod facts;
 pub(crate) mod head;
@@ -18,6 +19,7 @@ mod stored;
 mod text;
 mod zone;
 
+pub use desk::{Carried, Desk, Imported};
 pub use facts::{Assigned, Environment, Facts, PlaceFacts};
 pub use ingest::{Beside, Ingested, MOST_OBSERVATIONS, Source};
 pub use settle::Settled;

@@ -13,6 +13,7 @@ mod enrolment;
 mod error;
 pub(crate) mod findings;
 mod flows;
+mod imports;
 mod inventory;
 mod openapi;
 mod owners;
@@ -70,6 +71,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .merge(scans::routes())
         .merge(inventory_routes())
         .merge(owners::routes())
+        .merge(imports::routes())
         .merge(agent_routes())
         .merge(flows::routes())
         .route("/api/v1/audit/events", get(audit_log::events))

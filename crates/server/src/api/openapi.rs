@@ -6,7 +6,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
     acme, agents, assets, audit_log, authorities, bundles, certificates, enrolment, findings,
-    flows, inventory, owners, profiles, requests, scans, status, tokens,
+    flows, imports, inventory, owners, profiles, requests, scans, status, tokens,
 };
 use crate::problem::Problem;
 
@@ -36,7 +36,7 @@ use crate::problem::Problem;
         inventory::list, inventory::show, inventory::places, inventory::keys, inventory::issuers, inventory::views,
         inventory::view, inventory::save_view, inventory::remove_view, inventory::export,
         owners::rules, owners::rule, owners::create_rule, owners::put_rule, owners::move_rule, owners::remove_rule,
-        owners::set_owner, owners::observations,
+        owners::set_owner, owners::test_rules, imports::observations, imports::import,
         flows::systems, flows::create_system, flows::system, flows::put_system, flows::remove_system, flows::flows,
         flows::create_flow, flows::flow, flows::put_flow, flows::remove_flow, flows::gaps, flows::calls, flows::export,
         flows::import, flows::risk, flows::explain,

@@ -1,43 +1,27 @@
-//! Whose a certificate is, over REST (R21): ordered rules, what is said by hand; and observations carried here (R17).
+//! Whose a certificate is, over REST (R21): ordered rules, what is said by hand.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use access::{Action, Permit, Target};
-use agent::observation::{LINE_LIMIT, Observation};
-use axum::body::Body;
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
-use fleet::inventory::rule::{Gift, OwnerRule, StoredHand, StoredRule};
-use fleet::inventory::{Ingested, Source};
-use futures_util::StreamExt;
+use fleet::inventory::rule::{Gift, OwnerRule, StoredHand, StoredRule, Trial, Tried};
 use hyper::StatusCode;
-use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, timeout_at};
+use serde::Deserialize;
 
 use crate::Services;
-use crate::api::caller::{Asked, At, Caller, Sent};
+use crate::api::caller::{At, Caller, Sent};
 use crate::problem::Problem;
-
-/// What one request may bring, and how long it may take over it.
-const MOST_BYTES: usize = 256 << 20;
-const PATIENCE: Duration = Duration::from_secs(600);
-/// Observations that are taken in at once, and bytes of their lines.
-const BATCH: usize = 2_000;
-const BATCH_BYTES: usize = 8 << 20;
-/// Bad lines that are told one by one.
-const TOLD: usize = 20;
 
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()
         .route("/api/v1/owner-rules", get(rules).post(create_rule))
         .route(
             "/api/v1/owner-rules/{name}",
-            get(rule).put(put_rule).delete(remove_rule),
+            get(rule).put(put_rule).delete(remove_rule).post(test_rules),
         )
         .route("/api/v1/owner-rules/{name}/move", post(move_rule))
         .route("/api/v1/inventory/{sha256}/owner", put(set_owner))
-        .route("/api/v1/inventory/observations", post(observations))
 }
 
 async fn manages(caller: &Caller) -> Result<Permit, Problem> {
@@ -163,144 +147,52 @@ pub(crate) async fn set_owner(
     Sent(gift): Sent<Gift>,
 ) -> Result<Json<StoredHand>, Problem> {
     let permit = manages(&caller).await?;
-    let bytes = hex::decode(&sha256).ok();
-    let hash: Option<[u8; 32]> = bytes.and_then(|bytes| bytes.try_into().ok());
-    let hash = hash.ok_or_else(|| Problem::malformed("sha256: send all 64 hex digits"))?;
+    let hash = hash(&sha256)?;
     let fleet = &caller.services.fleet;
     fleet.set_by_hand(&permit, &hash, gift, caller.now).await?;
     Ok(Json(fleet.hand_set(&hash).await?))
 }
 
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Carried {
-    /// Where they come from, as the inventory will say; `rest` if absent.
-    source: Option<String>,
-    /// Only says what would happen.
-    #[serde(default)]
-    dry_run: bool,
+/// What rules are tried on: one of both.
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct TryRules {
+    /// Of a certificate in the inventory, all 64 hex digits.
+    sha256: Option<String>,
+    /// Any certificate, as PEM.
+    certificate: Option<String>,
 }
 
-/// What became of the lines: the counts, and the lines that are no observations.
-#[derive(Default, Serialize)]
-pub(crate) struct TakenIn {
-    #[serde(flatten)]
-    counts: Ingested,
-    bad: u64,
-    /// The first twenty of them.
-    bad_lines: Vec<String>,
-}
-
-/// Takes in observations, a line of JSON each, as `ward discover … --out` writes them: at most 256 MiB, 4 MiB a line,
-/// ten minutes. They are taken in as they come: what breaks off leaves the batches before it, and may be sent again.
-#[utoipa::path(post, path = "/api/v1/inventory/observations", tag = "inventory", params(Carried),
-    request_body(content = String, content_type = "application/x-ndjson"),
-    responses((status = 200, body = Object), (status = 403, body = Problem), (status = 408, body = Problem),
-        (status = 413, body = Problem), (status = 422, body = Problem)))]
-pub(crate) async fn observations(
+/// Which owner rule matches a certificate, and why not those before it. Nothing is changed.
+#[utoipa::path(post, path = "/api/v1/owner-rules/test", tag = "inventory", request_body = TryRules,
+    responses((status = 200, body = Object), (status = 400, body = Problem), (status = 404, body = Problem)))]
+pub(crate) async fn test_rules(
     caller: Caller,
-    Asked(carried): Asked<Carried>,
-    body: Body,
-) -> Result<Json<TakenIn>, Problem> {
-    let mut desk = Desk {
-        permit: manages(&caller).await?,
-        source: Source {
-            name: carried.source.unwrap_or_else(|| "rest".to_owned()),
-            scan: None,
-        },
-        dry_run: carried.dry_run,
-        caller,
-        batch: Vec::new(),
-        bytes: 0,
-        number: 0,
-        taken: TakenIn::default(),
+    At(name): At<String>,
+    Sent(wanted): Sent<TryRules>,
+) -> Result<Json<Tried>, Problem> {
+    caller.may_read(Action::ReadInventory)?;
+    // A rule may have any name, `test` too: it is read, changed and ended under the same path.
+    if name != "test" {
+        return Err(Problem::method(
+            "rules are tried by POST to /api/v1/owner-rules/test",
+        ));
+    }
+    let trial = match (wanted.sha256, wanted.certificate) {
+        (Some(sha256), None) => Trial::Known(hash(&sha256)?),
+        (None, Some(pem)) => {
+            let certificate = x509::Certificate::from_pem(pem.as_bytes());
+            let certificate =
+                certificate.map_err(|error| Problem::malformed(format!("certificate: {error}")))?;
+            Trial::Given(Box::new(certificate))
+        }
+        _ => return Err(Problem::malformed("send either `sha256` or `certificate`")),
     };
-    let late = || Problem::too_slow(format!("it did not come within {} s", PATIENCE.as_secs()));
-    let deadline = Instant::now() + PATIENCE;
-    let (mut pieces, mut rest, mut total) = (body.into_data_stream(), Vec::new(), 0_usize);
-    while let Some(piece) = timeout_at(deadline, pieces.next())
-        .await
-        .map_err(|_| late())?
-    {
-        let piece = piece.map_err(|error| Problem::malformed(error.to_string()))?;
-        total = total.saturating_add(piece.len());
-        if total > MOST_BYTES {
-            return Err(Problem::too_large(format!(
-                "a request has at most {MOST_BYTES} bytes"
-            )));
-        }
-        for part in piece.split_inclusive(|byte| *byte == b'\n') {
-            rest.extend_from_slice(part);
-            if rest.len() > LINE_LIMIT {
-                return Err(Problem::too_large(format!(
-                    "line {}: lines have at most {LINE_LIMIT} bytes",
-                    desk.number + 1
-                )));
-            }
-            if part.ends_with(b"\n") {
-                desk.line(&rest).await?;
-                rest.clear();
-            }
-        }
-    }
-    desk.line(&rest).await?;
-    desk.take_in().await?;
-    Ok(Json(desk.taken))
+    Ok(Json(caller.services.fleet.try_owner_rules(&trial).await?))
 }
 
-/// Collects lines to batches.
-struct Desk {
-    caller: Caller,
-    permit: Permit,
-    source: Source,
-    dry_run: bool,
-    batch: Vec<Observation>,
-    bytes: usize,
-    number: u64,
-    taken: TakenIn,
-}
-
-impl Desk {
-    async fn line(&mut self, line: &[u8]) -> Result<(), Problem> {
-        self.number += 1;
-        let text = String::from_utf8_lossy(line);
-        if text.trim().is_empty() {
-            return Ok(());
-        }
-        match Observation::read(text.trim()) {
-            Ok(seen) => self.batch.push(seen),
-            Err(error) => {
-                self.taken.bad += 1;
-                if self.taken.bad_lines.len() < TOLD {
-                    let told = format!("line {}: {error}", self.number);
-                    // An error may quote what was sent.
-                    self.taken.bad_lines.push(told.chars().take(300).collect());
-                }
-            }
-        }
-        self.bytes += line.len();
-        if self.batch.len() >= BATCH || self.bytes >= BATCH_BYTES {
-            self.take_in().await?;
-        }
-        Ok(())
-    }
-
-    async fn take_in(&mut self) -> Result<(), Problem> {
-        let batch = std::mem::take(&mut self.batch);
-        self.bytes = 0;
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let fleet = &self.caller.services.fleet;
-        let now = self.caller.now;
-        self.taken.counts += match self.dry_run {
-            true => fleet.weigh(&batch, now).await?,
-            false => {
-                fleet
-                    .ingest(&self.permit, &self.source, &batch, now)
-                    .await?
-            }
-        };
-        Ok(())
-    }
+fn hash(sha256: &str) -> Result<[u8; 32], Problem> {
+    let bytes = hex::decode(sha256).ok();
+    let hash = bytes.and_then(|bytes| bytes.try_into().ok());
+    hash.ok_or_else(|| Problem::malformed("sha256: send all 64 hex digits"))
 }

@@ -7,8 +7,9 @@ use audit::{Event, Object, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 use store::{Record, Write, params};
+use x509::Certificate;
 
-use super::{Gift, HAND_RECORDS, OwnerRule, RULE_RECORDS, When};
+use super::{Candidate, Gift, HAND_RECORDS, OwnerRule, RULE_RECORDS, Verdict, When, tried};
 use crate::inventory::stored;
 use crate::inventory::text::clean;
 use crate::{Fleet, FleetError, Result};
@@ -45,7 +46,44 @@ pub struct StoredHand {
     pub gift: Gift,
 }
 
+/// Which certificate rules are tried on.
+#[derive(Clone, Debug)]
+pub enum Trial {
+    /// One of the inventory, by its SHA-256.
+    Known([u8; 32]),
+    /// Any: as the inventory knows it, or as it would be if it were found now, nowhere in particular.
+    Given(Box<Certificate>),
+}
+
+/// What came of trying the rules.
+#[derive(Clone, Debug, Serialize)]
+pub struct Tried {
+    /// The one that matches.
+    pub rule: Option<String>,
+    /// Every rule up to that one.
+    pub tried: Vec<Verdict>,
+}
+
 impl Fleet {
+    /// Tries the rules on a certificate: which would match, and why not those before it.
+    pub async fn try_owner_rules(&self, trial: &Trial) -> Result<Tried> {
+        let rules = self.owner_rules().await?;
+        let rules: Vec<OwnerRule> = rules.into_iter().map(|stored| stored.rule).collect();
+        let candidate = match trial {
+            Trial::Known(sha256) => self.candidate(sha256).await?,
+            Trial::Given(certificate) => match self.candidate(&certificate.fingerprint()).await {
+                Err(FleetError::NotFound { .. }) => Candidate::of_certificate(certificate),
+                known => known?,
+            },
+        };
+        let tried = tried(&rules, &candidate);
+        let found = tried.iter().find(|verdict| verdict.matches);
+        Ok(Tried {
+            rule: found.map(|verdict| verdict.rule.clone()),
+            tried,
+        })
+    }
+
     /// Every rule, in the order in which they are tried.
     pub async fn owner_rules(&self) -> Result<Vec<StoredRule>> {
         let records = self.store().records(RULE_RECORDS).await?;

@@ -12,7 +12,7 @@ use super::Environment;
 use crate::Criticality;
 
 pub(crate) use assign::{assigned, environment_name};
-pub use keep::{StoredHand, StoredRule};
+pub use keep::{StoredHand, StoredRule, Trial, Tried};
 pub use matching::{Candidate, Looked, Verdict, first, tried};
 
 /// The kind under which rules are kept, and the kind of what was set by hand.
