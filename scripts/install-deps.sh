@@ -18,6 +18,8 @@ PACKAGES=(
   "certtool gnutls-bin" "keytool default-jre-headless" "softhsm2-util softhsm2" "pkcs11-tool opensc"
   "nginx nginx-light" "storescp dcmtk" "mosquitto mosquitto" "mosquitto_pub mosquitto-clients"
   "- postgresql" "psql postgresql-client"
+  # What the console is tried in.
+  "chromium chromium"
   # Devices: an EST client with its TLS, 802.1X from both sides.
   "pki strongswan-pki" "- libstrongswan-standard-plugins" "- libstrongswan-extra-plugins"
   "freeradius freeradius" "eapol_test eapoltest"
@@ -36,7 +38,7 @@ BENCH_PACKAGES=("wrk wrk" "nmap nmap")
 # Not in every Debian release, or too old there: tool, package, the suite it is taken from and, if an
 # older one is no use, the version that is needed at least.
 NEWER=("zlint zlint trixie" "scepclient scep trixie" "acme.sh acme.sh trixie" "pebble pebble sid 2.10" "lego lego sid 4.35"
-  "testssl testssl.sh trixie 3.2")
+  "testssl testssl.sh trixie 3.2" "node nodejs trixie 20.19" "npm npm trixie")
 BENCH_NEWER=("cfssl golang-cfssl trixie")
 
 PYTHON_PACKAGES=(pkilint==0.13.3 cryptography==50.0.2 cryptography-vectors==50.0.2 certbot==5.8.0 acme==5.8.0

@@ -2,7 +2,7 @@
 # Everything that must pass before a change lands. Called by `make test`, which is what CI calls.
 #
 #   scripts/test.sh              all steps
-#   scripts/test.sh STEP…        only these: style tidy build unit interop docs demo
+#   scripts/test.sh STEP…        only these: style tidy console build unit interop browser docs demo
 #
 # One cargo profile (dev, with optimised dependencies) serves tests, interop and demo, so that the
 # expensive dependencies are compiled once.
@@ -21,6 +21,17 @@ step_tidy() {
   if command -v cargo-deny >/dev/null; then cargo deny check licenses bans sources; fi
 }
 
+# Before build, which puts what comes of it into the binary. The build fails above 300 kB of JavaScript on first load.
+step_console() {
+  cd console
+  npm ci --no-progress --prefer-offline --loglevel=error
+  npm run --silent types
+  npm run --silent check
+  npm run --silent lint
+  npm run --silent test
+  npm run --silent build
+}
+
 step_build() { cargo build --locked -p ward; }
 
 # bench/ is measured in release only; style checks that it compiles.
@@ -34,10 +45,12 @@ step_unit() {
 }
 
 step_interop() { interop/run; }
+# Debian's Chromium on a Ward with its console, passkeys by a virtual authenticator; pictures are in .tmp/screens.
+step_browser() { WARD_BIN=$(ward_binary) npm --prefix console run --silent browser; }
 step_docs() { WARD_BIN=$(ward_binary) "$VENV/bin/python" interop/doc_commands.py README.md docs; }
 step_demo() { DEMO_EXIT=1 scripts/demo.sh; }
 
-steps=(style tidy build unit interop docs demo)
+steps=(style tidy console build unit interop docs demo)
 [ $# = 0 ] || steps=("$@")
 
 failed=()

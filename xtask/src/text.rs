@@ -64,9 +64,11 @@ pub(crate) fn check(root: &Path, path: &str, content: &str) -> Vec<Finding> {
 }
 
 fn is_source(path: &str) -> bool {
-    [".rs", ".sh", ".py", ".toml", ".sql"]
-        .iter()
-        .any(|end| path.ends_with(end))
+    [
+        ".rs", ".sh", ".py", ".toml", ".sql", ".ts", ".tsx", ".css", ".mjs",
+    ]
+    .iter()
+    .any(|end| path.ends_with(end))
         || path.starts_with("bench/")
 }
 

@@ -9,6 +9,7 @@ mod api;
 mod bundles;
 mod client_certificate;
 mod clock;
+mod console;
 mod devices;
 mod listener;
 mod loops;
@@ -291,6 +292,10 @@ impl Door for Front {
             Err(request) => request,
         };
         let request = match agents::answer(&self.services, request, &peer).await {
+            Ok(response) => return response,
+            Err(request) => request,
+        };
+        let request = match console::answer(request) {
             Ok(response) => return response,
             Err(request) => request,
         };

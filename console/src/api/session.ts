@@ -1,0 +1,26 @@
+// Who sits in front of the page, and what they may do. The server decides anew at every call; here it only decides what is
+// offered.
+import { useQuery } from "@tanstack/react-query";
+import { api, keepCsrf } from "./client";
+import type { Session } from "./types";
+
+export const sessionKey = ["session"] as const;
+
+export async function readSession(): Promise<Session> {
+  const session = await api.get<Session>("/api/v1/session");
+  keepCsrf(session.csrf);
+  return session;
+}
+
+export function useSession(): Session | undefined {
+  return useQuery({ queryKey: sessionKey, queryFn: readSession, staleTime: 60_000, retry: false }).data;
+}
+
+export function may(session: Session | undefined, action: string): boolean {
+  return session !== undefined && (session.actions.includes(action) || session.actions.includes("*"));
+}
+
+/** Whether to offer something that needs `action`. */
+export function useMay(action: string): boolean {
+  return may(useSession(), action);
+}

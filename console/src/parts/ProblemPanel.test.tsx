@@ -1,0 +1,34 @@
+import { MantineProvider } from "@mantine/core";
+import { render, screen } from "@testing-library/react";
+import { expect, test } from "vitest";
+import { ApiProblem, searchColumn } from "~/api/problem";
+import { ProblemPanel } from "./ProblemPanel";
+
+// The answer of `ward inventory search 'phi and risk > grave'` in docs/search-language.md, over REST.
+const REFUSED = new ApiProblem({
+  type: "urn:ward:problem:refused",
+  title: "A rule refused the request",
+  status: 422,
+  detail: "column 16: `grave` is no value of `risk`",
+  rule: "search.value",
+  source: "docs/search-language.md",
+  accepted: "none, low, medium, high, critical",
+  request_id: "r-1",
+});
+
+test("a refusal says what happened, whose rule, what would be accepted and what to do (RFC 9457, R36)", () => {
+  render(<MantineProvider><ProblemPanel error={REFUSED} /></MantineProvider>);
+  const panel = screen.getByRole("alert");
+  for (const text of ["column 16: `grave` is no value of `risk`", "docs/search-language.md", "search.value", "none, low, medium, high, critical", "Change what the rule asks for", "r-1"]) {
+    expect(panel.textContent).toContain(text);
+  }
+});
+
+test("where in a search the mistake is can be told", () => {
+  expect(searchColumn(REFUSED)).toBe(16);
+});
+
+test("an error that is no problem document is still told", () => {
+  render(<MantineProvider><ProblemPanel error={new Error("boom")} /></MantineProvider>);
+  expect(screen.getByRole("alert").textContent).toContain("boom");
+});

@@ -1,0 +1,5 @@
+import { Page } from "~/parts/Page";
+
+export function Inventory() {
+  return <Page title="Inventory">soon</Page>;
+}
