@@ -1,11 +1,13 @@
-//! Who may do what (R07, R37): tokens, roles, scopes, approvals. The sole minter of [`Permit`].
+//! Who may do what (R07, R37): people, groups, tokens, roles, scopes, approvals. The sole minter of [`Permit`].
 //!
 //! A caller proves who it is ([`Access::authenticate`]), asks for one [`Action`] on a [`Target`]
 //! ([`Access::decide`]) and hands the resulting permit to the act. There is no other way to act:
 //! the functions that change anything take a permit by value.
 
 mod approval;
+mod people;
 mod permit;
+mod person;
 mod refusal;
 mod role;
 mod scope;
@@ -19,10 +21,11 @@ use audit::{Object, Timestamp};
 use store::{Migration, Store, StoreError, Write};
 
 pub use approval::{Decision, Evidence, NewRequest, Request, RequestId, RequestState};
-pub use permit::{Permit, Principal, Target, holder};
+pub use permit::{Grant, Permit, Principal, holder};
+pub use person::{Group, Link, Person, PersonState, Profile};
 pub use refusal::Refusal;
-pub use role::{Action, Role, UnknownRole};
-pub use scope::{BadPattern, NAME_KINDS, NamePattern, Scope, glob};
+pub use role::{Action, Role, UnknownAction, UnknownRole};
+pub use scope::{BadPattern, NAME_KINDS, NamePattern, Place, Scope, Target, Where, glob};
 pub use token::{NewToken, Token, TokenId};
 pub use waiting::Decided;
 
@@ -31,6 +34,10 @@ pub const MIGRATIONS: &[Migration] = &[];
 
 /// The kind under which tokens are kept.
 pub const TOKEN_RECORDS: &str = "token";
+/// The kind under which people are kept.
+pub const PERSON_RECORDS: &str = "person";
+/// The kind under which groups are kept.
+pub const GROUP_RECORDS: &str = "group";
 /// The kind under which requests are kept.
 pub const REQUEST_RECORDS: &str = "request";
 
@@ -53,7 +60,7 @@ pub enum AccessError {
     /// There is no such token or request.
     #[error("there is no {kind} {id}")]
     NotFound {
-        /// "token" or "request".
+        /// "token", "request", "person", …
         kind: &'static str,
         /// What was looked for.
         id: String,
@@ -64,7 +71,7 @@ pub enum AccessError {
     /// A stored record cannot be read.
     #[error("stored {kind} {id}: {why}")]
     Record {
-        /// "token" or "request".
+        /// "token", "request", "person", …
         kind: &'static str,
         /// Which one.
         id: String,
@@ -142,9 +149,28 @@ impl Access {
         self.store.commit(Write::new(event)?).await.map(drop)
     }
 
+    /// The refusal of an act, once it is in the log.
+    pub(crate) async fn no(
+        &self,
+        refusal: Refusal,
+        permit: &Permit,
+        verb: &'static str,
+        object: Object,
+        now: Timestamp,
+    ) -> AccessError {
+        let request_id = permit.request_id();
+        let principal = permit.principal();
+        let recorded = self.record_refusal(&refusal, principal, verb, object, request_id, now);
+        match recorded.await {
+            Ok(()) => refusal.into(),
+            Err(error) => error.into(),
+        }
+    }
+
     /// Follows the log: what another process did to tokens is seen at once.
     pub fn observe(&self, event: &audit::Event) {
-        if event.action.starts_with("token.") {
+        let is_about = |noun: &str| event.action.starts_with(noun);
+        if is_about("token.") || is_about("person.") {
             self.invalidate();
         }
     }

@@ -1,5 +1,6 @@
 //! Scope: the part of the house that a principal may touch. A role says what; a scope says where:
-//! which profiles, which authorities, which names.
+//! which profiles, which authorities, which names; and where things stand: which sites, segments,
+//! departments and owners.
 //!
 //! Names are written `kind:value` (`dns:pacs.example.org`, `ip:10.20.0.9`, `uri:urn:uuid:…`); a
 //! value without a kind is a DNS name. Matching never crosses kinds, so a pattern for a DNS zone
@@ -10,9 +11,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Refusal;
+use crate::{Action, Refusal};
 
-/// Limits on profiles, authorities and names. An empty list does not limit.
+/// Limits on profiles, authorities, names and places. An empty list does not limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Scope {
@@ -22,9 +23,167 @@ pub struct Scope {
     pub authorities: Vec<String>,
     /// Patterns, one of which every name must match.
     pub names: Vec<NamePattern>,
+    /// Globs over sites.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sites: Vec<String>,
+    /// Globs over segments of the network.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<String>,
+    /// Globs over departments.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub departments: Vec<String>,
+    /// Globs over owners.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<String>,
+}
+
+/// Where something stands and whose it is. What is not known is outside every limit on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The site.
+    pub site: Option<&'a str>,
+    /// The segment of the network.
+    pub segment: Option<&'a str>,
+    /// The department.
+    pub department: Option<&'a str>,
+    /// The owner.
+    pub owner: Option<&'a str>,
+}
+
+/// How much is known about where an action is aimed.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Where<'a> {
+    /// Nothing: whoever is limited to a part of the house may not.
+    #[default]
+    Anywhere,
+    /// The act finds out, and holds it against the permit ([`crate::Permit::check_place`], a list's filter).
+    Later,
+    /// There.
+    At(Place<'a>),
+}
+
+/// What an action is aimed at, as far as it is known before the request is read in full.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Target<'a> {
+    /// The profile to be used.
+    pub profile: Option<&'a str>,
+    /// The authority to be used or changed.
+    pub authority: Option<&'a str>,
+    /// Names (`kind:value`); `ca` checks the final names again through [`crate::Permit::check_names`].
+    pub names: &'a [String],
+    /// Where it is.
+    pub place: Where<'a>,
+}
+
+impl<'a> Target<'a> {
+    /// Something at `place`.
+    pub fn at(place: Place<'a>) -> Self {
+        Target {
+            place: Where::At(place),
+            ..Target::default()
+        }
+    }
+
+    /// Something whose place the act finds out.
+    pub fn later() -> Self {
+        Target {
+            place: Where::Later,
+            ..Target::default()
+        }
+    }
 }
 
 impl Scope {
+    /// Whether nothing is limited.
+    pub fn is_unlimited(&self) -> bool {
+        *self == Scope::default()
+    }
+
+    /// Whether it is limited to a part of the house.
+    pub fn is_placed(&self) -> bool {
+        let lists = [&self.sites, &self.segments, &self.departments, &self.owners];
+        lists.iter().any(|list| !list.is_empty())
+    }
+
+    /// Refuses what `target` says and the scope does not cover.
+    pub fn covers(&self, action: Action, target: &Target<'_>) -> Result<(), Refusal> {
+        if let Some(profile) = target.profile {
+            self.check_profile(profile)?;
+        }
+        if let Some(authority) = target.authority {
+            self.check_authority(authority)?;
+        }
+        self.check_names(target.names.iter().map(String::as_str))?;
+        match target.place {
+            Where::At(place) => self.check_place(&place),
+            Where::Later => Ok(()),
+            Where::Anywhere if !self.is_placed() || action.reads_the_house() => Ok(()),
+            Where::Anywhere => Err(Refusal::new(
+                "scope.place",
+                SOURCE,
+                format!(
+                    "to {action} concerns the whole house, and the grant is limited to a part of it"
+                ),
+            )
+            .accepted("a grant without sites, segments, departments and owners")),
+        }
+    }
+
+    /// Refuses a place outside the scope.
+    pub fn check_place(&self, place: &Place<'_>) -> Result<(), Refusal> {
+        let limits = [
+            (&self.sites, place.site, "site", "scope.site"),
+            (&self.segments, place.segment, "segment", "scope.segment"),
+            (
+                &self.departments,
+                place.department,
+                "department",
+                "scope.department",
+            ),
+            (&self.owners, place.owner, "owner", "scope.owner"),
+        ];
+        for (globs, value, noun, rule) in limits {
+            match value {
+                Some(value) => check_globs(globs, value, noun, rule)?,
+                None if globs.is_empty() => {}
+                None => {
+                    let text = format!("it has no {noun}, and the grant is limited to some");
+                    return Err(Refusal::new(rule, SOURCE, text).accepted(globs.join(", ")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses globs and lists that are no use: a scope is written by people.
+    pub fn check(&self) -> Result<(), Refusal> {
+        const MOST: usize = 100;
+        let lists = [
+            &self.profiles,
+            &self.authorities,
+            &self.sites,
+            &self.segments,
+            &self.departments,
+            &self.owners,
+        ];
+        let texts = lists.iter().flat_map(|list| list.iter());
+        let is_bad = |text: &String| {
+            text.is_empty() || text.len() > 200 || text.chars().any(char::is_control)
+        };
+        let many = self.names.len() > MOST || lists.iter().any(|list| list.len() > MOST);
+        match texts.clone().find(|text| is_bad(text)) {
+            None if !many => Ok(()),
+            _ => Err(Refusal::new(
+                "scope.form",
+                "access",
+                "a limit of the scope is no pattern, or there are too many",
+            )
+            .accepted(format!(
+                "at most {MOST} patterns a list, of 1 to 200 printable characters each"
+            ))),
+        }
+    }
+
     /// Refuses a profile outside the scope.
     pub fn check_profile(&self, profile: &str) -> Result<(), Refusal> {
         check_globs(&self.profiles, profile, "profile", "scope.profile")
@@ -47,13 +206,16 @@ impl Scope {
             None => Ok(()),
             Some(name) => Err(Refusal::new(
                 "scope.name",
-                "token scope",
-                format!("the name {name} is outside the scope of this token"),
+                SOURCE,
+                format!("the name {name} is outside the scope"),
             )
             .accepted(list(&self.names))),
         }
     }
 }
+
+/// Where the rule stands.
+const SOURCE: &str = "scope";
 
 fn check_globs(
     globs: &[String],
@@ -66,8 +228,8 @@ fn check_globs(
     }
     Err(Refusal::new(
         rule,
-        "token scope",
-        format!("the {noun} {value} is outside the scope of this token"),
+        SOURCE,
+        format!("the {noun} {value} is outside the scope"),
     )
     .accepted(globs.join(", ")))
 }

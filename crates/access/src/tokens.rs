@@ -13,9 +13,12 @@ use store::Write;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::people::absent;
+use crate::permit::grants_of;
+use crate::person::check_duties;
 use crate::token::{StoredToken, is_holder_name, split};
 use crate::{
-    Access, AccessError, Action, NewToken, Permit, Principal, Refusal, TOKEN_RECORDS, Token,
+    Access, AccessError, Action, NewToken, Permit, Principal, Refusal, Role, TOKEN_RECORDS, Token,
     TokenId, random,
 };
 
@@ -39,6 +42,8 @@ struct Known {
     token: Arc<Token>,
     secret: [u8; 32],
     principal: Arc<Principal>,
+    /// Why its holder may not come in, where the holder is a person who is written down.
+    absent: Option<Refusal>,
 }
 
 struct Failures {
@@ -62,6 +67,16 @@ impl Access {
             self.record_refusal(&refusal, principal, "token.create", object, id, now)
                 .await?;
             return Err(refusal.into());
+        }
+        if new.person
+            && let Some(refusal) = self
+                .person_if_any(&new.name)
+                .await?
+                .as_ref()
+                .and_then(absent)
+        {
+            let at = Object::new("action", "token.create");
+            return Err(self.no(refusal, &permit, "token.create", at, now).await);
         }
         let id = TokenId(format!("t{}", hex::encode(random::<6>()?)));
         let bytes = Zeroizing::new(random::<32>()?);
@@ -167,7 +182,9 @@ impl Access {
                 .unauthenticated(Some(&known.token), "wrong secret", now)
                 .await;
         }
-        match known.token.fault(now) {
+        let absent = known.absent.as_ref();
+        let absent = absent.map(|refusal| refusal.message.as_str());
+        match known.token.fault(now).or(absent) {
             None => Ok(known.principal),
             Some(fault) => self.unauthenticated(Some(&known.token), fault, now).await,
         }
@@ -176,6 +193,25 @@ impl Access {
     /// Forgets cached tokens: called when the log grows by somebody else's hand.
     pub fn invalidate(&self) {
         self.tokens.known.lock().clear();
+    }
+
+    /// Whoever `earlier` was, with what they are granted as of now: by their token, or as a person.
+    pub(crate) async fn as_of_now(
+        &self,
+        earlier: &Principal,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, AccessError> {
+        if let Some(token) = earlier.token() {
+            return self.live_principal(token, now).await;
+        }
+        if earlier.actor().kind != ActorKind::Person {
+            return Ok(Arc::new(earlier.clone()));
+        }
+        let person = self.person(earlier.holder()).await?;
+        match self.principal_for(&person, "request", None).await {
+            Err(AccessError::Unauthenticated(refusal)) => Err(AccessError::Refused(refusal)),
+            other => other,
+        }
     }
 
     /// The token behind `id` as it is now, past the cache.
@@ -216,6 +252,7 @@ impl Access {
         let known = Known {
             read: now.0,
             principal: principal(&stored.token),
+            absent: self.absence(&stored.token).await?,
             token: Arc::new(stored.token),
             secret,
         };
@@ -225,6 +262,14 @@ impl Access {
         }
         cache.insert(id.clone(), known.clone());
         Ok(Some(known))
+    }
+
+    async fn absence(&self, token: &Token) -> Result<Option<Refusal>, AccessError> {
+        if !token.person {
+            return Ok(None);
+        }
+        let holder = self.person_if_any(&token.name).await?;
+        Ok(holder.as_ref().and_then(absent))
     }
 
     async fn stored_token(&self, id: &TokenId) -> Result<Option<(StoredToken, u64)>, AccessError> {
@@ -301,8 +346,10 @@ fn check_new(permit: &Permit, new: &NewToken, now: Timestamp) -> Result<(), Refu
             "access",
             "a token without a role can do nothing",
         )
-        .accepted("admin, issuer, approver, auditor, read-only"));
+        .accepted(Role::names()));
     }
+    check_duties(new.roles.iter().copied())?;
+    new.scope.check()?;
     if new.expires.is_some_and(|end| end <= now.0) {
         return Err(Refusal::new(
             "token.expires",
@@ -310,22 +357,22 @@ fn check_new(permit: &Permit, new: &NewToken, now: Timestamp) -> Result<(), Refu
             "the token would be expired already",
         ));
     }
-    if permit.principal().scope() != &Default::default() && permit.principal().scope() != &new.scope
-    {
+    if permit.principal().holder() == new.name && permit.principal().session().is_some() {
         return Err(Refusal::new(
-            "token.scope",
-            "token scope",
-            "somebody with a limited scope cannot make a token with another scope",
-        ));
+            "person.own",
+            "R37: nobody changes their own grants",
+            "a token for yourself would be grants for yourself",
+        )
+        .accepted("a token made by another person with the role admin"));
     }
+    permit.check_scope(&new.scope)?;
     Ok(())
 }
 
 fn principal(token: &Token) -> Arc<Principal> {
     Arc::new(Principal::new(
         token.actor(),
-        token.roles.clone(),
-        token.scope.clone(),
+        grants_of(&token.roles, &token.scope),
         Some(token.id.clone()),
     ))
 }

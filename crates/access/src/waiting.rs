@@ -1,7 +1,5 @@
 //! Requests in the store: made, decided, lapsed, fulfilled.
 
-use std::sync::Arc;
-
 use audit::{Event, Object, Timestamp};
 use serde_json::json;
 use store::Write;
@@ -9,7 +7,7 @@ use store::Write;
 use crate::permit::{decide, holder};
 use crate::{
     Access, AccessError, Action, Decision, NewRequest, Permit, Principal, REQUEST_RECORDS, Refusal,
-    Request, RequestId, RequestState, Target, random,
+    Request, RequestId, RequestState, Target, Where, random,
 };
 
 /// What a decision led to.
@@ -206,7 +204,7 @@ impl Access {
             "request.deny"
         };
         if let Err(refusal) = check_decider(&permit, &request, now) {
-            return Err(self.undecided(refusal, &permit, verb, id, now).await);
+            return Err(self.no(refusal, &permit, verb, object(id), now).await);
         }
         request.decisions.push(Decision {
             by: permit.actor().clone(),
@@ -223,7 +221,7 @@ impl Access {
             RequestState::Approved => match self.requester_permit(&request, now).await {
                 Ok(next) => Some(next),
                 Err(AccessError::Refused(refusal)) => {
-                    return Err(self.undecided(refusal, &permit, verb, id, now).await);
+                    return Err(self.no(refusal, &permit, verb, object(id), now).await);
                 }
                 Err(error) => return Err(error),
             },
@@ -245,37 +243,17 @@ impl Access {
         })
     }
 
-    /// The refusal of a decision, once it is in the log.
-    async fn undecided(
-        &self,
-        refusal: Refusal,
-        permit: &Permit,
-        verb: &'static str,
-        id: &RequestId,
-        now: Timestamp,
-    ) -> AccessError {
-        let request_id = permit.request_id();
-        let principal = permit.principal();
-        let recorded = self.record_refusal(&refusal, principal, verb, object(id), request_id, now);
-        match recorded.await {
-            Ok(()) => refusal.into(),
-            Err(error) => error.into(),
-        }
-    }
-
     async fn requester_permit(
         &self,
         request: &Request,
         now: Timestamp,
     ) -> Result<Permit, AccessError> {
-        let principal = match request.requester.token() {
-            Some(token) => self.live_principal(token, now).await?,
-            None => Arc::new(request.requester.clone()),
-        };
+        let principal = self.as_of_now(&request.requester, now).await?;
         let target = Target {
             profile: Some(&request.profile),
             authority: Some(&request.authority),
             names: &request.names,
+            place: Where::Later,
         };
         Ok(decide(&principal, Action::IssueCertificate, &target)?)
     }

@@ -3,7 +3,7 @@
 //! The current state of a certificate is one small row; what it was before is in the log. The cost of a revocation
 //! does not depend on how many there are already: one indexed row, one event, and a note of which lists are overtaken.
 
-use access::{Action, Permit, Refusal};
+use access::{Action, Permit, Refusal, Target, Where};
 use audit::{Event, Hash, Object, Timestamp};
 use serde_json::{Value as Json, json};
 use store::{Write, params};
@@ -315,9 +315,12 @@ impl Ca {
 }
 
 fn check_scope(permit: &Permit, certificate: &StoredCertificate) -> Result<(), CaError> {
-    permit.check_authority(&certificate.issuer)?;
-    permit.check_profile(&certificate.profile)?;
-    permit.check_names(certificate.names.iter().map(String::as_str))?;
+    permit.covers(&Target {
+        profile: Some(&certificate.profile),
+        authority: Some(&certificate.issuer),
+        names: &certificate.names,
+        place: Where::Later,
+    })?;
     Ok(())
 }
 

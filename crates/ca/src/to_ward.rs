@@ -90,6 +90,7 @@ impl Ca {
             profile: Some(profile),
             authority: Some(authority),
             names: &[],
+            ..Target::default()
         };
         let permit = self
             .access()

@@ -1,7 +1,7 @@
 //! What the operators' desks of ACME and of device enrolment have in common: who may act there, which texts are kept, and
 //! that what they refuse is an event.
 
-use access::{Access, Action, Permit, Refusal, Scope};
+use access::{Access, Action, Permit, Refusal};
 use audit::{Object, Timestamp};
 use store::StoreError;
 
@@ -42,15 +42,7 @@ impl Rules {
     /// Refuses permits for something else, and whoever is limited to a part of the house: doors lead everywhere.
     fn may_manage(&self, permit: &Permit) -> Result<(), Refusal> {
         permit.require(Action::ManageEnrolment)?;
-        match permit.principal().scope() == &Scope::default() {
-            true => Ok(()),
-            false => Err(Refusal::new(
-                self.scope,
-                "token scope",
-                "somebody with a limited scope cannot manage enrolment",
-            )
-            .accepted("a token without limits")),
-        }
+        permit.check_unlimited(self.scope)
     }
 
     /// Texts of operators: what they say goes into the log and into tables.

@@ -1,7 +1,7 @@
 //! Retirement (R11): what an asset holds is shown first, then it ends at once and for good. That the asset is gone and
 //! what has to be revoked for it is one write; the revocations follow it, here or in [`Fleet::revoke_due`] after a crash.
 
-use access::{Action, Permit, Refusal, Target};
+use access::{Action, Permit, Refusal, Target, Where};
 use audit::{Event, Object, Timestamp};
 use serde::Serialize;
 use serde_json::json;
@@ -134,11 +134,13 @@ impl Fleet {
         let Some(certificate) = self.ca.certificate(&sha256).await? else {
             return Ok(Ok(()));
         };
-        let names = certificate.names.iter().map(String::as_str);
-        Ok(permit
-            .check_authority(&certificate.issuer)
-            .and_then(|()| permit.check_profile(&certificate.profile))
-            .and_then(|()| permit.check_names(names)))
+        let target = Target {
+            profile: Some(&certificate.profile),
+            authority: Some(&certificate.issuer),
+            names: &certificate.names,
+            place: Where::Later,
+        };
+        Ok(permit.covers(&target))
     }
 }
 

@@ -88,6 +88,7 @@ pub(crate) async fn run(place: &Place, issue: &Issue) -> Done {
         profile: Some(&issue.profile),
         authority: issue.authority.as_deref(),
         names: &written,
+        ..Target::default()
     };
     let permit = context.permit_on(Action::IssueCertificate, &target).await?;
     // The place for a key is made before the key: a key that cannot be written would be lost.

@@ -38,6 +38,7 @@ pub(crate) async fn run(place: &Place, command: Token) -> Done {
                     profiles,
                     authorities,
                     names,
+                    ..Scope::default()
                 },
                 expires: Some(expires),
             };

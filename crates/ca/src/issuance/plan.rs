@@ -378,7 +378,7 @@ fn adopt_common_name(profile: &Profile, asked: &mut Asked) {
 /// subject what databases and brokers read as a user: a common name that is none of them, a serial
 /// number, a user id.
 fn check_scope(permit: &Permit, subject: &Name, names: &Names) -> Result<(), Refusal> {
-    if permit.principal().scope().names.is_empty() {
+    if !permit.limits_names() {
         return Ok(());
     }
     permit.check_names(names.texts.iter().map(String::as_str))?;

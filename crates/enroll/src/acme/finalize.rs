@@ -179,6 +179,7 @@ impl Issuance<'_> {
             profile: Some(&self.order.profile),
             authority: self.directory.authority.as_deref(),
             names: &names,
+            ..Target::default()
         };
         let principal = self.account.principal(&inner.access);
         let id = Some(self.request_id).filter(|id| !id.is_empty());

@@ -293,6 +293,7 @@ impl Fleet {
                 .iter()
                 .flat_map(|name| NamePattern::parse(name))
                 .collect(),
+            ..Scope::default()
         };
         KnownAgent {
             principal: self

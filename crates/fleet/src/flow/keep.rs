@@ -219,7 +219,7 @@ impl Fleet {
 }
 
 pub(super) fn may_manage(permit: &Permit) -> Result<(), Refusal> {
-    permit.require(Action::ManageInventory)
+    permit.require(Action::ManageFlows)
 }
 
 fn drawn(systems: Vec<Stored<System>>, flows: Vec<Stored<Flow>>) -> Map {

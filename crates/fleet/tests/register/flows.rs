@@ -47,7 +47,7 @@ fn records() -> Flow {
 }
 
 async fn put(house: &House) {
-    let permit = house.permit(Action::ManageInventory);
+    let permit = house.permit(Action::ManageFlows);
     let fleet = &house.fleet;
     fleet.put_on_map(&permit, ehr(), 0, NOW).await.unwrap();
     fleet.put_on_map(&permit, portal(), 0, NOW).await.unwrap();
@@ -86,7 +86,7 @@ fn not_tls() -> Outcome {
 async fn r16_systems_and_flows_are_kept_with_their_versions(postgres: bool) {
     let house = House::new(postgres).await;
     put(&house).await;
-    let permit = house.permit(Action::ManageInventory);
+    let permit = house.permit(Action::ManageFlows);
     let later = Timestamp(NOW.0 + DAY);
     let stored = house
         .fleet
@@ -130,7 +130,7 @@ async fn r16_systems_and_flows_are_kept_with_their_versions(postgres: bool) {
 async fn r16_what_is_wrong_is_refused_and_recorded() {
     let house = House::new(false).await;
     put(&house).await;
-    let permit = house.permit(Action::ManageInventory);
+    let permit = house.permit(Action::ManageFlows);
     let bad_flow = |change: fn(&mut Flow)| {
         let mut flow = Flow {
             name: "other".to_owned(),
@@ -198,7 +198,7 @@ async fn r16_what_is_wrong_is_refused_and_recorded() {
 #[tokio::test]
 async fn r16_the_map_goes_to_a_file_and_back() {
     let house = House::new(false).await;
-    let permit = house.permit(Action::ManageInventory);
+    let permit = house.permit(Action::ManageFlows);
     let fleet = &house.fleet;
     let asset = house.put(pump("SN-1")).await.unwrap().asset;
     let mut with_asset = ehr();
@@ -266,7 +266,7 @@ async fn r16_places_are_followed_and_gaps_found(postgres: bool) {
         .unwrap();
     assert_eq!(guarded.guards[0].place, "10.10.0.7:8443");
     assert_eq!(guarded.known.criticality, Criticality::Medium);
-    let permit = house.permit(Action::ManageInventory);
+    let permit = house.permit(Action::ManageFlows);
     let other_port = Flow {
         ports: vec![22],
         phi: Some(false),
@@ -301,7 +301,7 @@ async fn r16_gaps_are_findings_and_close_by_themselves(postgres: bool) {
     see(&house, service(8443), not_tls(), NOW.0).await;
     fleet.follow_flows(&mut cursor, NOW).await.unwrap();
     assert_eq!(standing().await, finding("flow.plaintext"));
-    let permit = house.permit(Action::ManageInventory);
+    let permit = house.permit(Action::ManageFlows);
     let tunnel = Flow {
         protected_by: Some("IPsec between north and south".to_owned()),
         ..records()

@@ -83,6 +83,7 @@ pub(crate) async fn issue(
         profile: Some(&wanted.profile),
         authority: wanted.authority.as_deref(),
         names: &wanted.names,
+        ..Target::default()
     };
     let permit = caller.permit(Action::IssueCertificate, &target).await?;
     let key = headers

@@ -38,8 +38,7 @@ pub(crate) fn routes() -> Router<Arc<Services>> {
 
 impl Caller {
     async fn manages_flows(&self) -> Result<Permit, Problem> {
-        self.permit(Action::ManageInventory, &Target::default())
-            .await
+        self.permit(Action::ManageFlows, &Target::default()).await
     }
 
     async fn map(&self, as_of: Option<String>) -> Result<Map, Problem> {

@@ -82,7 +82,7 @@ async fn r04_wishes_that_are_refused() {
             wish(json!({ "profile": "fhir-mtls" })),
             403,
             "scope.profile",
-            "token scope",
+            "scope",
         ),
         (
             "an authority outside it",
@@ -90,7 +90,7 @@ async fn r04_wishes_that_are_refused() {
             wish(json!({ "authority": "devices" })),
             403,
             "scope.authority",
-            "token scope",
+            "scope",
         ),
         (
             "a name outside it, in the CSR",
@@ -98,7 +98,7 @@ async fn r04_wishes_that_are_refused() {
             wish(json!({ "csr": outside })),
             422,
             "scope.name",
-            "token scope",
+            "scope",
         ),
         (
             "a name outside it, beside the CSR",
@@ -106,7 +106,7 @@ async fn r04_wishes_that_are_refused() {
             wish(json!({ "names": ["dns:web.example.com"] })),
             403,
             "scope.name",
-            "token scope",
+            "scope",
         ),
         (
             "an address with a token for names",
@@ -114,7 +114,7 @@ async fn r04_wishes_that_are_refused() {
             wish(json!({ "names": ["ip:10.0.0.1"] })),
             403,
             "scope.name",
-            "token scope",
+            "scope",
         ),
         (
             "the wrong role",

@@ -57,6 +57,7 @@ async fn create(context: &Context, desk: &Desk, wanted: Wanted) -> Done {
             profiles: wanted.profiles,
             authorities: Vec::new(),
             names: patterns("--allow-name", &wanted.allow_names)?,
+            ..Scope::default()
         },
         directory: wanted.directory,
         preauthorised: wanted.preauthorised,

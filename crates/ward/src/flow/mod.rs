@@ -119,7 +119,7 @@ impl Desk {
 
     async fn put(&self, mut flow: Record, version: u64, fields: &FlowFields) -> Done {
         fields.onto(&mut flow)?;
-        let permit = self.context.permit(Action::ManageInventory).await?;
+        let permit = self.context.permit(Action::ManageFlows).await?;
         let put = self.fleet.put_on_map(&permit, flow, version, clock::now());
         let stored = put.await?;
         let map = self.fleet.flow_map().await?;
@@ -136,7 +136,7 @@ impl Desk {
         self.fleet.map_record::<Record>(name, None).await?;
         let shown = ::x509::describe::escape(name);
         confirm(why.yes, &format!("Take flow {shown} from the map?"))?;
-        let permit = self.context.permit(Action::ManageInventory).await?;
+        let permit = self.context.permit(Action::ManageFlows).await?;
         let taken = self
             .fleet
             .take_from_map::<Record>(&permit, name, &why.why, clock::now());
@@ -185,7 +185,7 @@ impl Desk {
             return Err(wrong(&format!("maps have at most {LARGEST_FILE} bytes")));
         }
         let map: MapFile = serde_json::from_slice(&bytes).map_err(|error| wrong(&error))?;
-        let permit = self.context.permit(Action::ManageInventory).await?;
+        let permit = self.context.permit(Action::ManageFlows).await?;
         let imported = self.fleet.import_map(&permit, map, dry_run, clock::now());
         let done = imported.await?;
         let mut lines: Vec<String> = Vec::new();

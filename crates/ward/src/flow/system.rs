@@ -78,7 +78,7 @@ async fn put(desk: &Desk, mut system: Record, version: u64, fields: &SystemField
     if let Some(assets) = list(&fields.assets) {
         system.assets = desk.fleet.system_assets(&assets).await?;
     }
-    let permit = desk.context.permit(Action::ManageInventory).await?;
+    let permit = desk.context.permit(Action::ManageFlows).await?;
     let put = desk
         .fleet
         .put_on_map(&permit, system, version, clock::now());
@@ -94,7 +94,7 @@ async fn remove(desk: &Desk, name: &str, why: &Why) -> Done {
     desk.fleet.map_record::<Record>(name, None).await?;
     let shown = ::x509::describe::escape(name);
     confirm(why.yes, &format!("Take system {shown} from the map?"))?;
-    let permit = desk.context.permit(Action::ManageInventory).await?;
+    let permit = desk.context.permit(Action::ManageFlows).await?;
     let taken = desk
         .fleet
         .take_from_map::<Record>(&permit, name, &why.why, clock::now());

@@ -92,6 +92,7 @@ impl Registration {
             profile: Some(&order.profile),
             authority: order.authority.as_deref(),
             names: &[],
+            ..Target::default()
         };
         let id = order.request_id.clone();
         let permit = self

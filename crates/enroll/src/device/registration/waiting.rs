@@ -97,6 +97,7 @@ impl Registration {
             profile: Some(&plan.profile),
             authority: plan.authority.as_deref(),
             names: &[],
+            ..Target::default()
         };
         let request_id = Some(claim.request_id.as_str()).filter(|id| !id.is_empty());
         let permit = self
