@@ -25,6 +25,7 @@ mod holdings;
 mod identity;
 mod import;
 pub mod inventory;
+pub mod posture;
 mod register;
 mod retire;
 pub mod risk;

@@ -16,4 +16,10 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("schema/v2.sql"),
         postgres: None,
     },
+    Migration {
+        room: "fleet",
+        version: 3,
+        sql: include_str!("schema/v3.sql"),
+        postgres: None,
+    },
 ];

@@ -200,6 +200,20 @@ pub(crate) fn start(
                 async move { risk::record(&services, &told).await }
             },
         ),
+        every(
+            services,
+            &stop,
+            "figures of the overview",
+            Duration::from_secs(2),
+            |services| async move { services.fleet.keep_figures(services.now()).await },
+        ),
+        leased(
+            services,
+            &stop,
+            ("posture of the day", &holder),
+            Duration::from_secs(60),
+            |services| async move { services.fleet.keep_day(services.now()).await.map(drop) },
+        ),
         leased(
             services,
             &stop,

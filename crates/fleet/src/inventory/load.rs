@@ -9,6 +9,7 @@ use x509::Certificate;
 use super::belong::Register;
 use super::link::{Link, Linker};
 use super::place::{self, Columns};
+use super::renewal::Way;
 use super::rule::{Candidate, OwnerRule, assigned, first};
 use super::stored::{keys, many, parsed};
 use super::zone::Zones;
@@ -27,7 +28,7 @@ macro_rules! facts {
         concat!(
             "SELECT id, sha256, der, spki, key, key_bits, self_signed, is_ca, issuer_id, authority, recorded, revoked, how, \
             touched, settled, places, asset, owner, owner_by, segment, site, vendor, environment, tags, criticality, phi, \
-            patient_facing, ehr, risk, findings, subject FROM inventory WHERE ",
+            patient_facing, ehr, risk, findings, subject, automated FROM inventory WHERE ",
             $rest
         )
     };
@@ -65,7 +66,13 @@ static DERS: LazyLock<String> = LazyLock::new(|| {
 });
 static HOLDERS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "SELECT sha256, asset FROM holdings WHERE sha256 IN ({})",
+        "SELECT sha256, asset, protocol FROM holdings WHERE sha256 IN ({})",
+        keys()
+    )
+});
+static ASKED: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT sha256, requester FROM certificates WHERE sha256 IN ({})",
         keys()
     )
 });
@@ -110,6 +117,8 @@ pub(crate) struct Stored {
     pub(crate) issuer: Option<i64>,
     /// All places, those included that are not in the facts.
     pub(crate) places: i64,
+    /// Nobody has to be there when it is renewed.
+    pub(crate) automated: bool,
     /// What the assets of its places were, by the places' rows.
     pub(crate) place_assets: HashMap<i64, Option<String>>,
 }
@@ -213,6 +222,7 @@ impl Fleet {
             derived: derived(row),
             issuer: link.issuer,
             places: 0,
+            automated: false,
             place_assets: HashMap::new(),
         };
         Ok((facts, stored))
@@ -304,12 +314,20 @@ impl Fleet {
         let hashes: Vec<[u8; 32]> = loaded.iter().map(|(facts, _)| facts.sha256).collect();
         let hands = self.hands(&hashes).await?;
         let keys = hashes.iter().map(|hash| Value::from(*hash));
-        let mut holders: HashMap<Vec<u8>, String> = HashMap::new();
+        let mut holders: HashMap<Vec<u8>, (String, String)> = HashMap::new();
         for row in many(self.store(), HOLDERS.as_str(), keys).await? {
-            holders.insert(row.blob(0)?.to_vec(), row.text(1)?.to_owned());
+            let held = (row.text(1)?.to_owned(), row.text(2)?.to_owned());
+            holders.insert(row.blob(0)?.to_vec(), held);
+        }
+        let recorded = loaded.iter().filter(|(facts, _)| facts.recorded);
+        let recorded: Vec<Value> = recorded.map(|(facts, _)| facts.sha256.into()).collect();
+        let mut asked: HashMap<Vec<u8>, String> = HashMap::new();
+        for row in many(self.store(), ASKED.as_str(), recorded.into_iter()).await? {
+            asked.insert(row.blob(0)?.to_vec(), row.text(1)?.to_owned());
         }
         for (facts, stored) in loaded {
-            let holder = holders.get(&facts.sha256[..]).cloned();
+            let held = holders.get(&facts.sha256[..]);
+            let holder = held.map(|(asset, _)| asset.clone());
             let register = Arc::clone(&world.register);
             let named = || register.of_certificate(facts).map(str::to_owned);
             let mut asset = holder.or_else(named);
@@ -349,6 +367,11 @@ impl Fleet {
             let rule = first(&world.rules, &candidate);
             let asset = facts.assigned.asset.take();
             facts.assigned = assigned(hand, asset, rule, segment, site);
+            let way = Way {
+                protocol: held.map(|(_, protocol)| protocol.as_str()),
+                requester: asked.get(&facts.sha256[..]).map(String::as_str),
+            };
+            stored.automated = way.is_automatic(&facts.assigned);
         }
         Ok(())
     }
@@ -416,11 +439,12 @@ impl Fleet {
     }
 }
 
-/// The columns that follow from facts, as they are: issuer to recorded, places to findings.
+/// The columns that follow from facts, as they are: issuer to recorded, places to findings, and the last.
 fn derived(row: &Row) -> Vec<Value> {
     let values = row.clone().into_values();
     let columns = values.into_iter().enumerate();
-    let columns = columns.filter(|(at, _)| (8..11).contains(at) || (15..30).contains(at));
+    let columns =
+        columns.filter(|(at, _)| (8..11).contains(at) || (15..30).contains(at) || *at == 31);
     columns.map(|(_, value)| value).collect()
 }
 

@@ -12,6 +12,7 @@ mod issued;
 mod link;
 mod load;
 mod place;
+mod renewal;
 pub mod rule;
 mod settle;
 mod spot;
@@ -31,4 +32,6 @@ pub(crate) struct Shared {
     pub(crate) writing: tokio::sync::Mutex<()>,
     /// The asset register as it was read last.
     register: parking_lot::Mutex<Option<std::sync::Arc<belong::Register>>>,
+    /// How the house stands.
+    pub(crate) figures: crate::posture::FigureStore,
 }

@@ -23,7 +23,8 @@ const DAYS: [i64; 4] = [90, 60, 30, 0];
 
 const SETTLE: &str = "UPDATE inventory SET issuer_id = $2, authority = $3, recorded = $4, places = $5, asset = $6, \
     owner = $7, owner_by = $8, segment = $9, site = $10, vendor = $11, environment = $12, tags = $13, criticality = $14, \
-    phi = $15, patient_facing = $16, ehr = $17, risk = $18, findings = $19, touched = $20, settled = $21 WHERE id = $1";
+    phi = $15, patient_facing = $16, ehr = $17, risk = $18, findings = $19, automated = $20, \
+    touched = $21, settled = $22 WHERE id = $1";
 const SAME: &str = "UPDATE inventory SET settled = $2 WHERE id = $1";
 const PLACE_ASSET: &str = "UPDATE places SET asset = $2, touched = $3 WHERE id = $1";
 const ENDING: &str = "UPDATE inventory SET touched = $3 WHERE not_after > $1 AND not_after <= $2";
@@ -187,7 +188,7 @@ fn criticality(criticality: Criticality) -> i64 {
     }
 }
 
-/// The columns that follow, from issuer to findings.
+/// The columns that follow, from issuer to findings, and whether it is renewed by itself.
 fn derived(facts: &Facts, stored: &Stored, findings: i64, now: Timestamp) -> Vec<Value> {
     let assigned = &facts.assigned;
     let risk = risk::settled(facts, now);
@@ -210,6 +211,7 @@ fn derived(facts: &Facts, stored: &Stored, findings: i64, now: Timestamp) -> Vec
         risk.ehr,
         risk.level.number(),
         findings,
+        stored.automated,
     ]
 }
 

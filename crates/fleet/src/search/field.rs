@@ -318,6 +318,18 @@ pub const FIELDS: &[Field] = &[
         "i.patient_facing = 1",
         "protects what patients depend on",
     ),
+    certificate(
+        "ehr",
+        Flag,
+        "i.ehr = 1",
+        "serves the electronic health record, or an interface to it",
+    ),
+    certificate(
+        "automated",
+        Flag,
+        "i.automated = 1",
+        "nobody has to be there when it is renewed (docs/radar.md)",
+    ),
     certificate("risk", Scale(0, RISK), "i.risk", "risk (docs/risk.md)"),
     certificate(
         "findings",

@@ -11,6 +11,7 @@
 mod exports;
 mod found;
 mod language;
+mod posture;
 #[path = "../register/support.rs"]
 #[allow(dead_code, reason = "shared with the tests of the register")]
 mod support;

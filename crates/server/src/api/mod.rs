@@ -3,6 +3,7 @@
 mod acme;
 mod agents;
 pub(crate) mod answer;
+mod as_of;
 mod assets;
 mod audit_log;
 mod authorities;
@@ -16,6 +17,7 @@ mod flows;
 mod imports;
 mod inventory;
 mod openapi;
+mod overview;
 mod owners;
 mod profiles;
 mod requests;
@@ -74,6 +76,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .merge(imports::routes())
         .merge(agent_routes())
         .merge(flows::routes())
+        .merge(overview::routes())
         .route("/api/v1/audit/events", get(audit_log::events))
         .route("/api/v1/audit/proofs/{seq}", get(audit_log::prove))
         .route("/api/v1/status", get(status::show))

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
     acme, agents, assets, audit_log, authorities, bundles, certificates, enrolment, findings,
-    flows, imports, inventory, owners, profiles, requests, scans, status, tokens,
+    flows, imports, inventory, overview, owners, profiles, requests, scans, status, tokens,
 };
 use crate::problem::Problem;
 
@@ -40,6 +40,7 @@ use crate::problem::Problem;
         flows::systems, flows::create_system, flows::system, flows::put_system, flows::remove_system, flows::flows,
         flows::create_flow, flows::flow, flows::put_flow, flows::remove_flow, flows::gaps, flows::calls, flows::export,
         flows::import, flows::risk, flows::explain,
+        overview::overview, overview::radar,
         audit_log::events, audit_log::prove, status::show,
     ),
     components(schemas(Problem)),
