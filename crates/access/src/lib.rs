@@ -5,32 +5,56 @@
 //! the functions that change anything take a permit by value.
 
 mod approval;
+mod oidc;
+mod passkey;
 mod people;
 mod permit;
 mod person;
 mod refusal;
 mod role;
 mod scope;
+mod session;
+mod signin;
 mod token;
 mod tokens;
 mod waiting;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use audit::{Object, Timestamp};
 use store::{Migration, Store, StoreError, Write};
 
 pub use approval::{Decision, Evidence, NewRequest, Request, RequestId, RequestState};
+pub use oidc::{Expected, Flow, Keys, Untaken, verify};
+pub use passkey::{
+    ALGORITHMS, Assertion, Attestation, CEREMONY_MS, Ceremonies, Challenge, Opened,
+    PASSKEY_RECORDS, Passkey, Registered, RelyingParty, Verified, creation_options, exercise,
+    request_options,
+};
 pub use permit::{Grant, Permit, Principal, holder};
 pub use person::{Group, Link, Person, PersonState, Profile};
 pub use refusal::Refusal;
 pub use role::{Action, Role, UnknownAction, UnknownRole};
 pub use scope::{BadPattern, NAME_KINDS, NamePattern, Place, Scope, Target, Where, glob};
+pub use session::{
+    NewSession, Purpose, STEP_UP_MS, Session, SessionId, SessionRules, Via, csrf_of, needs_step_up,
+    step_up_refusal,
+};
+pub use signin::{
+    Attempt, Claims, INVITATION_RECORDS, Invitation, Provider, RECOVERY_RECORDS, RecoveryState,
+    Throttle, welcome_url,
+};
 pub use token::{NewToken, Token, TokenId};
 pub use waiting::Decided;
 
-/// Everything here lives in the store's kept records; access has no tables of its own.
-pub const MIGRATIONS: &[Migration] = &[];
+/// Sessions have a table of their own; everything else here lives in the store's kept records.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    room: "access",
+    version: 1,
+    sql: include_str!("schema/v1.sql"),
+    postgres: None,
+}];
 
 /// The kind under which tokens are kept.
 pub const TOKEN_RECORDS: &str = "token";
@@ -46,6 +70,9 @@ pub const REQUEST_RECORDS: &str = "request";
 pub struct Access {
     store: Store,
     tokens: Arc<tokens::Cache>,
+    throttle: Arc<Throttle>,
+    /// Somebody can sign in; once true it stays so.
+    signs_in: Arc<AtomicBool>,
 }
 
 /// What can go wrong at the door.
@@ -95,6 +122,8 @@ impl Access {
         Access {
             store,
             tokens: Arc::default(),
+            throttle: Arc::default(),
+            signs_in: Arc::default(),
         }
     }
 
@@ -189,6 +218,11 @@ impl Access {
     /// (`acme-<account>`): an issuer within `scope`.
     pub fn enrolled_principal(&self, id: &str, scope: Scope) -> Arc<Principal> {
         permit::enrolled(id, scope)
+    }
+
+    /// Who has failed to sign in, and how often.
+    pub fn throttle(&self) -> &Throttle {
+        &self.throttle
     }
 
     /// The store behind the door.

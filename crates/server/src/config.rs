@@ -4,6 +4,7 @@
 
 mod alerts;
 mod legacy;
+mod sign_in;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ use serde::Deserialize;
 
 pub use alerts::Alerts;
 pub use legacy::{Legacy, LegacyTls};
+pub(crate) use sign_in::is_provider_url;
+pub use sign_in::{CertificateName, CertificateSignIn, Oidc, SignIn};
 
 /// The whole configuration, validated.
 #[derive(Clone, Debug)]
@@ -35,6 +38,7 @@ pub struct Config {
     pub keys: keys::KeyringConfig,
     /// Who is told at once what cannot wait; `None`: the log and the metrics alone.
     pub alerts: Option<Alerts>,
+    pub sign_in: SignIn,
     pub limits: Limits,
 }
 
@@ -74,6 +78,7 @@ struct Raw {
     listen: RawListen,
     keys: RawKeys,
     alerts: Option<alerts::Raw>,
+    sign_in: sign_in::Raw,
     limits: RawLimits,
 }
 
@@ -150,6 +155,30 @@ impl Default for RawLimits {
 }
 
 impl Config {
+    /// The HTTPS address of this Ward, as far as this machine knows how it is called outside.
+    pub fn public_url(&self) -> String {
+        if let Some(url) = &self.url {
+            return url.clone();
+        }
+        let host = self.names.first().map_or("localhost", String::as_str);
+        let host = match host.parse::<std::net::Ipv6Addr>() {
+            Ok(address) => format!("[{address}]"),
+            Err(_) => host.to_owned(),
+        };
+        match self.api.port() {
+            443 => format!("https://{host}"),
+            port => format!("https://{host}:{port}"),
+        }
+    }
+
+    /// The origin of the pages that people sign in on.
+    pub fn sign_in_origin(&self) -> String {
+        self.sign_in
+            .origin
+            .clone()
+            .unwrap_or_else(|| self.public_url())
+    }
+
     /// Reads `DATA/ward.toml`; a missing file means all defaults.
     pub fn load(data: &Path) -> Result<Self, ConfigError> {
         let path = data.join("ward.toml");
@@ -223,6 +252,8 @@ impl Config {
                 .map(|raw| alerts::check(data, raw))
                 .transpose()
                 .map_err(|(found, expected)| value("alerts.url", &found, expected))?,
+            sign_in: sign_in::check(data, raw.sign_in)
+                .map_err(|(key, found, expected)| value(key, &found, expected))?,
             limits: Limits {
                 connections: raw.limits.connections.max(1),
                 head_seconds: raw.limits.head_seconds.max(1),

@@ -22,6 +22,7 @@ mod reply;
 mod request_body;
 mod risk;
 mod scans;
+mod signin;
 mod sockets;
 mod tls;
 mod webhook;
@@ -45,6 +46,7 @@ use reply::Reply;
 use request_body::RequestBody;
 
 pub use clock::wall_clock;
+pub use signin::first_administrator;
 pub use sockets::Sockets;
 
 /// Everything that requests and loops share.
@@ -57,6 +59,7 @@ pub(crate) struct Services {
     pub(crate) fleet: fleet::Fleet,
     pub(crate) devices: enroll::device::Devices,
     pub(crate) bundles: fleet::bundle::Bundles,
+    pub(crate) sign_in: signin::SignIn,
     /// Agents that have asked this server, and what they said of themselves last.
     pub(crate) seen_agents: agents::Seen,
     /// No other server works on this database.
@@ -132,6 +135,7 @@ pub async fn serve(
     let devices =
         enroll::device::Devices::open(ca.clone(), fleet.clone(), webhook::caller(&ca)).await?;
     let bundles = fleet::bundle::Bundles::open(ca.clone());
+    let sign_in = signin::SignIn::open(&config, &ca)?;
     let services = Arc::new(Services {
         config,
         store,
@@ -141,6 +145,7 @@ pub async fn serve(
         fleet,
         devices,
         bundles,
+        sign_in,
         seen_agents: agents::Seen::default(),
         alone,
         metrics,
@@ -281,7 +286,7 @@ impl Door for Front {
             Err(request) => request,
         };
         if !self.secure {
-            return routed(&self.router, request).await;
+            return routed(&self.router, request, &peer).await;
         }
         let request = match acme::answer(&self.services, request, peer.address).await {
             Ok(response) => return response,
@@ -295,15 +300,22 @@ impl Door for Front {
             Ok(response) => return response,
             Err(request) => request,
         };
-        let request = match console::answer(request) {
-            Ok(response) => return response,
-            Err(request) => request,
+        let mut response = match console::answer(request) {
+            Ok(response) => response,
+            Err(request) => routed(&self.router, request, &peer).await,
         };
-        routed(&self.router, request).await
+        let is_local = self.services.sign_in.party.id == "localhost";
+        signin::headers::secure(response.headers_mut(), is_local);
+        response
     }
 }
 
-async fn routed(router: &axum::Router, request: Request<Incoming>) -> Response<Reply> {
+async fn routed(
+    router: &axum::Router,
+    mut request: Request<Incoming>,
+    peer: &Peer,
+) -> Response<Reply> {
+    request.extensions_mut().insert(peer.clone());
     match router
         .clone()
         .oneshot(request.map(|body| axum::body::Body::new(RequestBody::new(body))))

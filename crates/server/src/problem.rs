@@ -34,6 +34,8 @@ pub(crate) struct Problem {
     /// Whether the audit log has it already.
     #[serde(skip)]
     pub(crate) recorded: bool,
+    #[serde(skip)]
+    pub(crate) retry_after: Option<u64>,
 }
 
 impl Problem {
@@ -53,6 +55,7 @@ impl Problem {
             accepted: None,
             request_id: None,
             recorded: false,
+            retry_after: None,
         }
     }
 
@@ -101,11 +104,32 @@ impl Problem {
         )
     }
 
+    /// What is high-risk waits for a step-up: nothing is lost, the same request works after it.
+    pub(crate) fn step_up(refusal: &access::Refusal) -> Self {
+        let mut problem = Self::refused(StatusCode::FORBIDDEN, refusal);
+        problem.kind = "urn:ward:problem:step-up-required";
+        problem.title = "Confirm that it is you";
+        problem.recorded = false;
+        problem
+    }
+
+    /// Too many failures from one source; it may try again after so many seconds.
+    pub(crate) fn too_many(seconds: u64) -> Self {
+        let mut problem = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "urn:ward:problem:too-many",
+            "Too many failed tries from this address",
+            format!("try again in {seconds} s, or sign in with a passkey"),
+        );
+        problem.retry_after = Some(seconds);
+        problem
+    }
+
     pub(crate) fn unauthenticated(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "urn:ward:problem:unauthenticated",
-            "A valid bearer token is required",
+            "A valid bearer token or session is required",
             detail,
         )
     }
@@ -190,6 +214,10 @@ impl IntoResponse for Problem {
                 header::WWW_AUTHENTICATE,
                 header::HeaderValue::from_static("Bearer"),
             );
+        }
+        if let Some(seconds) = self.retry_after {
+            let value = header::HeaderValue::from(seconds);
+            response.headers_mut().insert(header::RETRY_AFTER, value);
         }
         response.extensions_mut().insert(self);
         response

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use ca::Ca;
 use enroll::device::{Answer, Ask, Call, Unanswered};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::{Method, Request, Uri, header};
+use hyper::header::{self, HeaderValue};
+use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -53,6 +54,16 @@ async fn exchange(ca: &Ca, trust: &Trust, call: &Call) -> Result<Answer, String>
 /// Status and body of what came back.
 pub(crate) async fn send(ca: &Ca, trust: &Trust, call: &Call) -> Result<(u16, Bytes), String> {
     let uri: Uri = call.url.parse().map_err(|error| text(&error))?;
+    ask(ca, trust, &uri, signed(call)?).await
+}
+
+/// One request to whoever `uri` names: status and body of the answer.
+pub(crate) async fn ask(
+    ca: &Ca,
+    trust: &Trust,
+    uri: &Uri,
+    request: Request<Full<Bytes>>,
+) -> Result<(u16, Bytes), String> {
     let host = uri.host().ok_or("the URL names no host")?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let is_tls = uri.scheme_str() == Some("https");
@@ -61,15 +72,33 @@ pub(crate) async fn send(ca: &Ca, trust: &Trust, call: &Call) -> Result<(u16, By
         .await
         .map_err(|error| text(&error))?;
     if !is_tls {
-        return post(tcp, &uri, call).await;
+        return over(tcp, uri, request).await;
     }
     let config = Arc::clone(trust.get_or_init(|| config(ca)));
     let name = ServerName::try_from(host.to_owned()).map_err(|error| text(&error))?;
     let tls = TlsConnector::from(config).connect(name, tcp).await;
-    post(tls.map_err(|error| text(&error))?, &uri, call).await
+    over(tls.map_err(|error| text(&error))?, uri, request).await
 }
 
-async fn post<S>(stream: S, uri: &Uri, call: &Call) -> Result<(u16, Bytes), String>
+/// What a program is asked.
+fn signed(call: &Call) -> Result<Request<Full<Bytes>>, String> {
+    let seconds = wall_clock().seconds();
+    Request::builder()
+        .method(Method::POST)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ACCEPT, "application/json")
+        .header("ward-signature", call.signature(seconds))
+        .header("ward-request", call.request_id.as_str())
+        .body(Full::new(Bytes::copy_from_slice(&call.body)))
+        .map_err(|error| text(&error))
+}
+
+/// One request over a connection of its own.
+async fn over<S>(
+    stream: S,
+    uri: &Uri,
+    mut request: Request<Full<Bytes>>,
+) -> Result<(u16, Bytes), String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -78,23 +107,16 @@ where
         .map_err(|error| text(&error))?;
     let connection = tokio::spawn(async move {
         if let Err(error) = connection.await {
-            tracing::debug!(%error, "a webhook's connection ended badly");
+            tracing::debug!(%error, "a connection to another program ended badly");
         }
     });
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let host = uri.authority().map_or("", |authority| authority.as_str());
-    let seconds = wall_clock().seconds();
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri(path)
-        .header(header::HOST, host)
-        .header(header::CONTENT_TYPE, "application/json")
-        .header(header::ACCEPT, "application/json")
-        .header(header::USER_AGENT, "Ward")
-        .header("ward-signature", call.signature(seconds))
-        .header("ward-request", call.request_id.as_str())
-        .body(Full::new(Bytes::copy_from_slice(&call.body)))
-        .map_err(|error| text(&error))?;
+    *request.uri_mut() = path.parse().map_err(|error| text(&error))?;
+    let headers = request.headers_mut();
+    let host = HeaderValue::from_str(host).map_err(|error| text(&error))?;
+    headers.insert(header::HOST, host);
+    headers.insert(header::USER_AGENT, HeaderValue::from_static("Ward"));
     let answered = async {
         let response = sender
             .send_request(request)
@@ -190,7 +212,7 @@ mod tests {
         let uri: Uri = url.parse().unwrap();
         let address = uri.authority().unwrap().as_str().to_owned();
         let stream = TcpStream::connect(address).await.unwrap();
-        answer(post(stream, &uri, &call(url)).await?)
+        answer(over(stream, &uri, signed(&call(url))?).await?)
     }
 
     #[tokio::test]

@@ -79,19 +79,7 @@ impl Context {
 
     /// The HTTPS address of this Ward, as far as this machine knows how it is called outside.
     pub(crate) fn url(&self) -> String {
-        let config = &self.config;
-        if let Some(url) = &config.url {
-            return url.clone();
-        }
-        let host = config.names.first().map_or("localhost", String::as_str);
-        let host = match host.parse::<std::net::Ipv6Addr>() {
-            Ok(address) => format!("[{address}]"),
-            Err(_) => host.to_owned(),
-        };
-        match config.api.port() {
-            443 => format!("https://{host}"),
-            port => format!("https://{host}:{port}"),
-        }
+        self.config.public_url()
     }
 }
 

@@ -450,6 +450,7 @@ pub(crate) async fn release_spare(
     At(id): At<String>,
 ) -> Result<Json<Released>, Problem> {
     let permit = caller.manages_assets().await?;
+    caller.check_step_up("release a spare")?;
     let released = caller
         .fleet()
         .release_spare(permit, &id, caller.now)

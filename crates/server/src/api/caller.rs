@@ -1,26 +1,30 @@
-//! What a request brings: a bearer token turned into a principal before the body is read (RFC 6750 §2.1), then a JSON
-//! body or a query.
+//! What a request brings: a bearer token (RFC 6750 §2.1) or a session's cookie, turned into a principal before the body is
+//! read; then a JSON body or a query.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{Action, Permit, Principal, Target};
+use access::{Action, Permit, Principal, Session, Target};
 use audit::Timestamp;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::header::CONTENT_TYPE;
 use hyper::http::request::Parts;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use crate::Services;
 use crate::api::answer::Exchange;
 use crate::problem::Problem;
+use crate::signin::{Credentials, nobody, seated};
 
 /// An authenticated request.
 pub(crate) struct Caller {
     pub(crate) services: Arc<Services>,
     pub(crate) principal: Arc<Principal>,
+    /// The session they came with, if it was one.
+    pub(crate) session: Option<Session>,
     /// Joins the answer, the log of operations and the audit event.
     pub(crate) request_id: String,
     pub(crate) now: Timestamp,
@@ -43,11 +47,28 @@ impl Caller {
         target: &Target<'_>,
     ) -> Result<Permit, Problem> {
         let id = Some(self.request_id.as_str());
-        Ok(self
+        let permit = self
             .services
             .access
             .permit(&self.principal, action, target, id, self.now)
-            .await?)
+            .await?;
+        // Asked after the permit: who may not is told so, and need not confirm anything first.
+        if let Some(session) = &self.session
+            && let Err(refusal) = session.check_step_up(action, self.now)
+        {
+            return Err(Problem::step_up(&refusal));
+        }
+        Ok(permit)
+    }
+
+    /// For what is high-risk although its action as a whole is not: refuses a session that has not stepped up of late.
+    pub(crate) fn check_step_up(&self, what: &str) -> Result<(), Problem> {
+        match &self.session {
+            Some(session) if session.stepped_up_until(self.now).is_none() => {
+                Err(Problem::step_up(&access::step_up_refusal(what)))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -58,17 +79,23 @@ impl FromRequestParts<Arc<Services>> for Caller {
         parts: &mut Parts,
         services: &Arc<Services>,
     ) -> Result<Self, Problem> {
-        let now = services.now();
-        let header = parts
-            .headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        let bearer = header.and_then(bearer);
-        let Some(bearer) = bearer else {
-            return Err(Problem::unauthenticated(
-                "send `Authorization: Bearer ward_…`",
-            ));
+        let bearer = match Credentials::of(&parts.headers)? {
+            Credentials::Bearer(bearer) => bearer,
+            Credentials::Cookie(secret) => {
+                let secret = Zeroizing::new(secret.to_owned());
+                let seat = seated(parts, services, secret).await?;
+                seat.check_works()?;
+                return Ok(Self {
+                    services: seat.services,
+                    principal: seat.principal,
+                    session: Some(seat.session),
+                    request_id: seat.request_id,
+                    now: seat.now,
+                });
+            }
+            Credentials::None => return Err(nobody()),
         };
+        let now = services.now();
         let principal = services.access.authenticate(bearer, now).await?;
         let exchange = parts.extensions.get::<Arc<Exchange>>();
         let request_id = exchange.map_or_else(String::new, |exchange| {
@@ -78,16 +105,11 @@ impl FromRequestParts<Arc<Services>> for Caller {
         Ok(Self {
             services: Arc::clone(services),
             principal,
+            session: None,
             request_id,
             now,
         })
     }
-}
-
-/// The token of `Bearer TOKEN`; the scheme's name in any case (RFC 9110 §11.1).
-fn bearer(header: &str) -> Option<&str> {
-    let (scheme, token) = header.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("Bearer").then_some(token)
 }
 
 /// A JSON body, or a problem that says where it stops making sense.

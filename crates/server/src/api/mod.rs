@@ -8,7 +8,7 @@ mod assets;
 mod audit_log;
 mod authorities;
 mod bundles;
-mod caller;
+pub(crate) mod caller;
 mod certificates;
 mod enrolment;
 mod error;
@@ -77,6 +77,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .merge(agent_routes())
         .merge(flows::routes())
         .merge(overview::routes())
+        .merge(crate::signin::routes())
         .route("/api/v1/audit/events", get(audit_log::events))
         .route("/api/v1/audit/proofs/{seq}", get(audit_log::prove))
         .route("/api/v1/status", get(status::show))

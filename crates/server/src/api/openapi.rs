@@ -2,13 +2,15 @@
 
 use axum::Json;
 use utoipa::OpenApi;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
     acme, agents, assets, audit_log, authorities, bundles, certificates, enrolment, findings,
     flows, imports, inventory, overview, owners, profiles, requests, scans, status, tokens,
 };
 use crate::problem::Problem;
+use crate::signin::oidc::flow;
+use crate::signin::{certificate, passkeys, session, ways};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -41,11 +43,15 @@ use crate::problem::Problem;
         flows::create_flow, flows::flow, flows::put_flow, flows::remove_flow, flows::gaps, flows::calls, flows::export,
         flows::import, flows::risk, flows::explain,
         overview::overview, overview::radar,
+        ways::show, ways::recovery, ways::invitation, ways::recovery_state, ways::recovery_codes, ways::invite,
+        passkeys::start, passkeys::finish, passkeys::step_up_start, passkeys::step_up_finish, passkeys::list,
+        passkeys::register_start, passkeys::register_finish, passkeys::remove, certificate::sign_in,
+        session::show, session::sign_out, session::list, session::end, session::end_others, flow::start, flow::callback,
         audit_log::events, audit_log::prove, status::show,
     ),
     components(schemas(Problem)),
     modifiers(&Bearer),
-    security(("bearer" = []))
+    security(("bearer" = []), ("session" = [], "csrf" = []))
 )]
 struct Document;
 
@@ -57,6 +63,17 @@ impl utoipa::Modify for Bearer {
         components.add_security_scheme(
             "bearer",
             SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)),
+        );
+        components.add_security_scheme(
+            "session",
+            SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("__Host-ward-session"))),
+        );
+        components.add_security_scheme(
+            "csrf",
+            SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
+                "X-Ward-CSRF",
+                "`csrf` of GET /api/v1/session; with a session's cookie, in what changes something",
+            ))),
         );
     }
 }
