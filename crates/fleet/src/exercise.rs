@@ -26,3 +26,8 @@ pub fn table(data: &[u8]) {
 pub fn search(text: &str) {
     crate::search::exercise(text);
 }
+
+/// Owner rules, a line of JSON each, and what they are held against.
+pub fn owner_rules(text: &str) {
+    crate::inventory::rule::exercise(text);
+}

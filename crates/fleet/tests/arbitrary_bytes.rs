@@ -33,6 +33,26 @@ proptest! {
         fleet::exercise::table(table.as_bytes());
     }
 
+    /// Rules of every kind and what they are held against, some of it damaged.
+    #[test]
+    fn any_lines_are_owner_rules_or_what_they_match(
+        lines in prop::collection::vec(
+            prop_oneof![
+                ("[ a-zA-Z0-9._-]{0,12}", "[*a-c.]{0,6}", prop::option::of(any::<bool>()), "[ a-zé]{0,6}").prop_map(|(name, glob, ours, owner)| {
+                    serde_json::json!({ "name": name, "when": { "names": [glob], "ours": ours }, "give": { "owner": owner, "tags": [glob] } }).to_string()
+                }),
+                ("[0-9./-]{0,20}", any::<u16>()).prop_map(|(range, port)| {
+                    serde_json::json!({ "name": "place", "when": { "addresses": [range], "ports": [port], "how": ["scan"] }, "give": { "phi": true } }).to_string()
+                }),
+                "[a-c.]{0,12}",
+                any::<String>(),
+            ],
+            0..12,
+        ),
+    ) {
+        fleet::exercise::owner_rules(&lines.join("\n"));
+    }
+
     #[test]
     fn a_damaged_workbook_is_read_or_refused(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let mut book = workbook();

@@ -249,7 +249,7 @@ impl Drop for AbortOnDrop {
 }
 
 /// What a problem document says (RFC 9457), or the beginning of whatever came instead.
-fn said(body: &[u8]) -> String {
+pub(super) fn said(body: &[u8]) -> String {
     let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
     let detail = json.as_ref().and_then(|json| json.get("detail")?.as_str());
     let text = detail.map_or_else(|| String::from_utf8_lossy(body).into_owned(), str::to_owned);

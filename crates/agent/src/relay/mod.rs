@@ -10,6 +10,8 @@ mod batch;
 mod client;
 mod core;
 mod disk;
+#[doc(hidden)]
+pub mod exercise;
 mod home;
 mod order;
 mod queue;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on says where.
 
+mod arbitrary;
 mod away;
 mod made;
 mod order;

@@ -248,7 +248,11 @@ fn refusal(rule: &'static str, message: impl Into<String>) -> Refusal {
     Refusal::new(rule, SOURCE, message)
 }
 
-fn tidy(rule: &mut OwnerRule, expected: u64, rules: &[StoredRule]) -> Result<(), Refusal> {
+pub(super) fn tidy(
+    rule: &mut OwnerRule,
+    expected: u64,
+    rules: &[StoredRule],
+) -> Result<(), Refusal> {
     let name = rule.name.trim().to_lowercase();
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
     if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
@@ -305,7 +309,7 @@ fn tidy_when(when: &mut When) -> Result<(), Refusal> {
     }
 }
 
-fn tidy_gift(gift: &mut Gift) -> Result<(), Refusal> {
+pub(super) fn tidy_gift(gift: &mut Gift) -> Result<(), Refusal> {
     tidy_list(&mut gift.tags)?;
     for text in [&mut gift.owner, &mut gift.site, &mut gift.vendor] {
         *text = text

@@ -2,6 +2,7 @@
 //! the register does not know. What somebody has set by hand goes before the asset's word, and that before a rule's.
 
 mod assign;
+mod exercise;
 mod keep;
 mod matching;
 
@@ -12,6 +13,7 @@ use super::Environment;
 use crate::Criticality;
 
 pub(crate) use assign::{assigned, environment_name};
+pub(crate) use exercise::exercise;
 pub use keep::{StoredHand, StoredRule, Trial, Tried};
 pub use matching::{Candidate, Looked, Verdict, first, tried};
 
