@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What Ward finds in a hospital of real TLS servers is what openssl, sslscan, sslyze and testssl.sh find: chain, versions, suites, whose
 order decides, requests for client certificates. Where they differ, interop/discover_differences.toml says why; any other difference
-fails, and so does one that is listed and not there. And a capture of TLS 1.2 handshakes yields the same certificates (R17, R19, R53)."""
+fails, and so does one that is listed and not there. A capture of TLS 1.2 handshakes yields the same certificates, in tcpdump's file and
+as they pass an interface (R17, R19, R53). Ward is driven as a user drives it: `ward discover scan`, `pcap` and `capture`."""
 
 import json
 import os
@@ -17,10 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent / "discover")]
 
+import listening  # noqa: E402
 import tools  # noqa: E402
 from servers import Servers  # noqa: E402
 
-from hospital import ROOT, Checks, Folder, eventually, must, run  # noqa: E402
+from hospital import ROOT, Checks, Hospital, eventually, must  # noqa: E402
 
 # STARTTLS that sslyze has not.
 NOT_BY_SSLYZE = {"mysql"}
@@ -98,26 +100,45 @@ def shown(each):
     return f"{each:#06x}" if isinstance(each, int) else str(each)
 
 
-def look():
-    """The scanner as a program of its own, since places on loopback are no segment."""
-    if os.environ.get("WARD_LOOK"):
-        return os.environ["WARD_LOOK"]
-    # With the features of the whole workspace, as the tests have built it.
-    must(["cargo", "build", "--locked", "-q", "--workspace", "--exclude", "bench", "--example", "look"], cwd=ROOT, timeout=600)
-    metadata = must(["cargo", "metadata", "--no-deps", "--format-version", "1", "--offline"], cwd=ROOT)
-    return json.loads(metadata)["target_directory"] + "/debug/examples/look"
+class Segment:
+    """The servers as a segment of Ward, with limits that a second person has signed: no scan starts without."""
+
+    NAME = "loopback"
+
+    def __init__(self, hospital, places):
+        self.hospital = hospital
+        services = sorted({service(place) for place in places})
+        # 127.0.0.1 is one device, so nothing but this has two servers asked side by side.
+        hospital.ward("segment", "set", self.NAME, "--range", "127.0.0.1/32", "--port", ",".join(services), "--rate", 2000, "--per-device", 16,
+                      "--pause-ms", 0, "--depth", "suites", "--hours", "always", "--silent", 100)
+        hospital.sign(self.NAME)
+
+    def scan(self, places, *names):
+        """Observations of some places, by `ward discover scan`."""
+        out = self.hospital.folder / f"scan-{places[0].port}.jsonl"
+        services = ",".join(sorted({service(place) for place in places}))
+        asked = [part for name in names for part in ("--name", name)]
+        must([self.hospital.binary, "discover", "scan", self.NAME, "--port", services, *asked, "--depth", "suites", "--out", out,
+              "--data", self.hospital.data], timeout=600)
+        return [json.loads(line) for line in out.read_text().splitlines()]
 
 
-def scan(places):
-    """What Ward sees, by the name of the place."""
-    where = {place.name: f"127.0.0.1:{place.port}/{place.starttls or 'tls'}" + (f"@{place.sni}" if place.sni else "") for place in places}
-    lines = [json.loads(line) for line in must([look(), "suites", *where.values()]).splitlines()]
-    seen = {}
-    for line in lines:
-        at = line["place"]
-        name = f"127.0.0.1:{at['port']}/{at.get('starttls', 'tls')}" + (f"@{at['sni']}" if "sni" in at else "")
-        seen[name] = tools.ward(line)
-    return {name: seen[address] for name, address in where.items()}
+def service(place):
+    return f"{place.port}/{place.starttls or 'tls'}"
+
+
+def scan(hospital, places):
+    """What Ward sees, by the name of the place. Names are asked for at the ports that have any, beside none."""
+    segment, named = Segment(hospital, places), {}
+    for place in places:
+        if place.sni:
+            named.setdefault(place.port, []).append(place.sni)
+    plain = [place for place in places if place.port not in named]
+    lines = segment.scan(plain)
+    for port, names in named.items():
+        lines += segment.scan([place for place in places if place.port == port], *names)
+    seen = {(line["place"]["port"], line["place"].get("sni")): tools.ward(line) for line in lines}
+    return {place.name: seen[place.port, place.sni] for place in places}
 
 
 class Capture:
@@ -140,19 +161,16 @@ class Capture:
         self.process.wait(20)
 
 
-def captured(checks, folder, capture, places, chains):
-    """`ward discover pcap` sees what openssl was shown."""
+def captured(checks, folder, capture, live, places, chains):
+    """`ward discover pcap` sees what openssl was shown, and `ward discover capture` saw it as it passed."""
     out = folder / "capture.jsonl"
     report = json.loads(must([os.environ["WARD_BIN"], "discover", "pcap", capture.file, "--out", out, "--json"]))
-    seen = {}
-    for line in out.read_text().splitlines():
-        line = json.loads(line)
-        if line["place"]["kind"] == "network" and line["outcome"]["kind"] == "certificate":
-            seen.setdefault((line["place"]["port"], line["place"].get("sni")), []).append(tools.ward(line).chain)
+    seen = listening.chains(out)
     for place in places:
         found = seen.get((place.port, place.sni), [])
         checks.that(f"{place.name}: the capture holds the chain of {len(chains[place.name])} that openssl was shown",
                     chains[place.name] and chains[place.name] in found, f"{len(found)} other chains; {json.dumps(report['summary'])[:600]}")
+    listening.beside_tcpdump(checks, live, out, {place.port for place in places})
 
 
 def ask_all(places, ward, compare):
@@ -207,14 +225,23 @@ def ask_all(places, ward, compare):
 def main():
     checks, differences = Checks("discover"), Differences()
     compare = Comparison(checks, differences)
-    with Folder("discover") as loose:
-        servers = Servers(loose.folder, loose.spawn)
+    if os.geteuid() != 0:
+        raise SystemExit("check_discover.py listens on interfaces and makes network namespaces: run it as root")
+    listening.refusals(checks)
+    with Hospital("discover") as hospital:
+        folder = hospital.folder / "servers"
+        folder.mkdir()
+        listening.on_a_cable(checks, hospital.spawn, folder)
+        servers = Servers(folder, hospital.spawn)
         places = servers.all()
-        ward = scan(places)
-        capture = Capture(loose.spawn, loose.folder, places)
+        ward = scan(hospital, places)
+        live = listening.Listening(hospital.spawn, folder, "lo")
+        capture = Capture(hospital.spawn, folder, places)
         # openssl does not speak RDP.
         chains = {place.name: tools.sslyze([place])[place.name] if place.starttls == "rdp" else tools.openssl(place) for place in places}
         capture.end()
+        summary = live.end()
+        checks.that("nothing that passed on loopback was dropped", not summary.get("dropped"), summary)
         for place in places:
             by = "sslyze" if place.starttls == "rdp" else "openssl"
             compare.all(by, place, ward[place.name], chains[place.name])
@@ -225,7 +252,7 @@ def main():
                 whose = {version: place.ordered for version, suites in ward[place.name].suites.items() if len(suites) > 1 and version != "tls1.3"}
                 compare.equal(f"{place.name}: the order is {'its own' if place.ordered else 'the client’s'}, as configured",
                               {version: ward[place.name].ordered[version] for version in whose}, whose)
-        captured(checks, loose.folder, capture, places, {name: seen.chain for name, seen in chains.items()})
+        captured(checks, folder, capture, live.out, places, {name: seen.chain for name, seen in chains.items()})
         ask_all(places, ward, compare)
     checks.equal("every listed difference is there", differences.unused(), [])
     return checks.summary()

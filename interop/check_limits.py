@@ -179,7 +179,7 @@ def prepare(hospital, checks):
           "--pause-ms", 0, "--silent", 20, "--exclude", f"{EXCLUDED}=biomed: ventilators"])
     checks.refuses("limits that nobody signed start no scan", [*local, "discover", "scan", "icu"], "segment.unsigned")
     checks.refuses("who wrote them cannot sign them", [*local, "segment", "sign", "icu", "--yes"], "segment.second-person")
-    sign(hospital)
+    hospital.sign("icu")
     checks.refuses("a port that is not the segment's is refused", [*local, "discover", "scan", "icu", "--port", "22"], "segment.ports")
     checks.refuses("a higher rate is refused", [*local, "discover", "scan", "icu", "--rate", RATE + 1], "segment.rate")
     checks.refuses("another range is refused", [*local, "discover", "scan", "icu", "--range", "10.98.0.0/24"], "segment.ranges")
@@ -187,15 +187,6 @@ def prepare(hospital, checks):
     planned = must([*local, "discover", "scan", "icu", "--dry-run", "--json"])
     planned = json.loads(planned)
     checks.equal("a dry run counts the targets", (planned["total"], planned["excluded"]), (512, 32))
-
-
-def sign(hospital):
-    if not hasattr(hospital, "approver"):
-        hospital.approver = hospital.token("clinical-safety", "approver")
-    approver = hospital.approver
-    version = json.loads(must([os.environ["WARD_BIN"], "--data", hospital.data, "segment", "show", "icu", "--json"]))["version"]
-    status, _, body = hospital.rest("POST", "/api/v1/segments/icu/sign", approver, {"version": version, "note": "ticket 4711"})
-    assert status == 200, (status, body)
 
 
 def whole(hospital, cable, checks):
@@ -259,14 +250,14 @@ def changed(hospital, cable, checks):
     last = begun[-1][0] - at
     checks.that(f"a change of limits ends what is under way ({last:.1f} s later)", last < 2.5, last)
     checks.that("and says why", "segment.unsigned" in newest(hospital)["note"], newest(hospital))
-    sign(hospital)
+    hospital.sign("icu")
 
 
 def offline(hospital, cable, checks):
     """Signed limits without the database; a forged file is refused."""
     local = [os.environ["WARD_BIN"], "--data", hospital.data]
     must([*local, "segment", "set", "icu", "--rate", RATE])
-    sign(hospital)
+    hospital.sign("icu")
     limits, key, out = (hospital.folder / name for name in ("icu.limits", "ward.vkey", "icu.jsonl"))
     must([*local, "segment", "export-limits", "icu", "--out", limits, "--key-out", key])
     forged = hospital.folder / "forged.limits"

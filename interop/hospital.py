@@ -177,6 +177,15 @@ class Hospital(Folder):
         self.ward("token", "create", "--name", name, *roles, "--days", "1", "--out", path, *more)
         return path.read_text().strip()
 
+    def sign(self, segment):
+        """A second person signs a segment's limits as they are now (REST, role approver)."""
+        if not hasattr(self, "approver"):
+            self.approver = self.token("clinical-safety", "approver")
+        version = self.ward_json("segment", "show", segment)["version"]
+        status, _, body = self.rest("POST", f"/api/v1/segments/{segment}/sign", self.approver, {"version": version, "note": "ticket 4711"})
+        if status != 200:
+            raise SystemExit(f"the limits of {segment} could not be signed: {status} {body}")
+
     def rest(self, method, path, token=None, body=None, headers=None):
         """(status, headers, JSON or bytes) of the API over verified TLS."""
         headers = dict(headers or {})

@@ -408,6 +408,7 @@ fn help_of_what_is_not_obvious_has_an_example() {
         "x509 lint",
         "x509 convert",
         "discover pcap",
+        "discover capture",
         "discover files",
         "discover scan",
         "discover scans",

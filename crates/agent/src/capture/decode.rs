@@ -4,7 +4,10 @@
 //! Checksums are not verified: on the machine that sends, the network card fills them in after the capture. So
 //! somebody on the path can put packets into a capture that no receiver accepted.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    hash::{Hash, Hasher},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use super::container::Link;
 
@@ -13,11 +16,32 @@ const MAX_TAGS: usize = 4;
 /// Extension headers of one IPv6 packet; RFC 8200 §4.1 foresees seven.
 const MAX_EXTENSIONS: usize = 8;
 
+/// LINKTYPE_ETHERNET; LINKTYPE_RAW, an IP packet and nothing before it.
+pub(super) const ETHERNET: Link = Link(1);
+pub(super) const RAW: Link = Link(101);
+
 /// One end of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Endpoint {
     pub(super) address: IpAddr,
     pub(super) port: u16,
+}
+
+/// In one piece: every segment is looked up by both of its ends, and the derived one feeds the hasher in eight.
+impl Hash for Endpoint {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let port = u64::from(self.port);
+        match self.address {
+            IpAddr::V4(address) => state.write_u64(u64::from(address.to_bits()) << 16 | port),
+            IpAddr::V6(address) => {
+                let mut bytes = [0; 18];
+                let (head, tail) = bytes.split_at_mut(16);
+                head.copy_from_slice(&address.octets());
+                tail.copy_from_slice(&self.port.to_be_bytes());
+                state.write(&bytes);
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

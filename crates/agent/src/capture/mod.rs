@@ -5,7 +5,7 @@
 //! within [`Limits`], finds TLS in them by content on whatever port (also behind STARTTLS), and makes an
 //! [`Observation`] of each handshake: up to TLS 1.2 the server's chain, the client's too where it shows one, and what was
 //! negotiated; of TLS 1.3, which encrypts certificates, the server name, suite and group. [`Summary`] accounts for
-//! every packet and connection. [`read`] does it all.
+//! every packet and connection. [`read`] does it all; [`listen`] does it with what passes an interface.
 //!
 //! ```no_run
 //! let file = std::fs::File::open("icu.pcapng")?;
@@ -22,6 +22,8 @@ mod container;
 mod decode;
 #[doc(hidden)]
 pub mod exercise;
+mod filter;
+mod live;
 mod monitor;
 mod pcapng;
 mod records;
@@ -35,6 +37,7 @@ mod tds;
 mod window;
 
 pub use container::{End, Link, MAX_PACKET, Packet, Packets};
+pub use live::{ListenError, Listener, listen};
 pub use monitor::Monitor;
 pub use summary::{Connections, NotSegments, Summary};
 

@@ -93,31 +93,32 @@ impl Monitor {
     fn segment(&mut self, segment: &Segment<'_>, at: i64) {
         let (key, side) = key(segment);
         let opens = segment.syn && !segment.ack;
-        if opens
-            && self
-                .flows
-                .touch(&key)
-                .is_some_and(|flow| flow.session.is_none() || flow.is_finished())
-        {
+        let mut slot = self.flows.find(&key);
+        let used_up = |flow: &mut Flow| flow.session.is_none() || flow.is_finished();
+        if opens && slot.and_then(|at| self.flows.at(at)).is_some_and(used_up) {
             // The same ports again.
+            slot = None;
             if let Some(flow) = self.flows.remove(&key) {
                 self.end(key, flow, Ended::Closed);
             }
         }
-        if self.flows.touch(&key).is_none() {
-            if !segment.syn && segment.payload.is_empty() {
+        let slot = match slot {
+            Some(slot) => slot,
+            None if !segment.syn && segment.payload.is_empty() => {
                 self.reporter.summary.stray_segments += 1;
                 return;
             }
-            self.make_room();
-            self.reporter.summary.connections += 1;
-            self.flows.insert(key, Flow::new(at));
-        }
+            None => {
+                self.make_room();
+                self.reporter.summary.connections += 1;
+                self.flows.insert(key, Flow::new(at))
+            }
+        };
         let limits = stream::Limits {
             bytes: self.limits.waiting_bytes,
             pieces: self.limits.waiting_pieces,
         };
-        let Some(flow) = self.flows.touch(&key) else {
+        let Some(flow) = self.flows.at(slot) else {
             return;
         };
         let before = flow.held;
@@ -125,9 +126,17 @@ impl Monitor {
         let after = flow.held;
         self.held = self.held + after - before;
         if let Some(ended) = ended {
-            self.conclude(key, ended);
+            // Its entry stays, so that what still comes is known to belong to it.
+            let rest = Flow::over(flow);
+            let flow = std::mem::replace(flow, rest);
+            self.end(key, flow, ended);
         }
         while self.held > self.limits.memory && self.evict() {}
+    }
+
+    /// Time has passed without a packet: what was quiet for long is over.
+    pub fn tick(&mut self, now: i64) {
+        self.expire(now);
     }
 
     /// Ends connections on which nothing has come for long.
@@ -154,16 +163,6 @@ impl Monitor {
             self.end(key, flow, Ended::Evicted);
             true
         })
-    }
-
-    /// Ends what a connection shows; its entry stays, so that what still comes is known to belong to it.
-    fn conclude(&mut self, key: Key, ended: Ended) {
-        let Some(flow) = self.flows.touch(&key) else {
-            return;
-        };
-        let rest = Flow::over(flow);
-        let flow = std::mem::replace(flow, rest);
-        self.end(key, flow, ended);
     }
 
     fn end(&mut self, key: Key, flow: Flow, ended: Ended) {

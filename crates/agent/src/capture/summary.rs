@@ -15,6 +15,10 @@ pub struct Summary {
     pub packets: u64,
     /// Bytes of packets that the capture kept.
     pub bytes: u64,
+    /// Packets that passed an interface faster than they were read: the kernel had no room left for them. What it dropped behind
+    /// the last packet that was read it does not say.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub dropped: u64,
     pub segments: u64,
     pub not_segments: NotSegments,
     /// Segments without an end of their own: no SYN, no bytes, no connection known.
@@ -66,6 +70,10 @@ pub struct Connections {
     pub lost: u64,
     /// Given up for the limit on connections or memory, before TLS began.
     pub evicted: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Connections {

@@ -5,16 +5,20 @@ use std::{collections::HashMap, hash::Hash};
 /// No slot.
 const NONE: u32 = u32::MAX;
 
+/// A value's place, for who has several things to do with it and looks for its key once.
+#[derive(Clone, Copy)]
+pub(super) struct Slot(u32);
+
 pub(super) struct Table<K, V> {
     index: HashMap<K, u32>,
-    slots: Vec<Slot<K, V>>,
+    entries: Vec<Entry<K, V>>,
     free: Vec<u32>,
     oldest: u32,
     newest: u32,
 }
 
-struct Slot<K, V> {
-    entry: Option<(K, V)>,
+struct Entry<K, V> {
+    value: Option<(K, V)>,
     older: u32,
     newer: u32,
 }
@@ -23,7 +27,7 @@ impl<K: Hash + Eq + Copy, V> Table<K, V> {
     pub(super) fn new() -> Self {
         Self {
             index: HashMap::new(),
-            slots: Vec::new(),
+            entries: Vec::new(),
             free: Vec::new(),
             oldest: NONE,
             newest: NONE,
@@ -36,45 +40,57 @@ impl<K: Hash + Eq + Copy, V> Table<K, V> {
 
     /// The value of a key, now the one used last.
     pub(super) fn touch(&mut self, key: &K) -> Option<&mut V> {
+        let at = self.find(key)?;
+        self.at(at)
+    }
+
+    /// Where a key's value is, now the one used last; good until something is removed.
+    pub(super) fn find(&mut self, key: &K) -> Option<Slot> {
         let at = *self.index.get(key)?;
         if self.newest != at {
             self.unlink(at);
             self.link(at);
         }
-        let (_, value) = self.slots.get_mut(at as usize)?.entry.as_mut()?;
+        Some(Slot(at))
+    }
+
+    /// The value at a place that was found just now.
+    pub(super) fn at(&mut self, slot: Slot) -> Option<&mut V> {
+        let (_, value) = self.entries.get_mut(slot.0 as usize)?.value.as_mut()?;
         Some(value)
     }
 
     /// Adds a key that is not there.
-    pub(super) fn insert(&mut self, key: K, value: V) {
-        let slot = Slot {
-            entry: Some((key, value)),
+    pub(super) fn insert(&mut self, key: K, value: V) -> Slot {
+        let entry = Entry {
+            value: Some((key, value)),
             older: NONE,
             newer: NONE,
         };
         let at = match self.free.pop() {
             Some(at) => at,
-            None => self.slots.len() as u32,
+            None => self.entries.len() as u32,
         };
-        match self.slots.get_mut(at as usize) {
-            Some(place) => *place = slot,
-            None => self.slots.push(slot),
+        match self.entries.get_mut(at as usize) {
+            Some(place) => *place = entry,
+            None => self.entries.push(entry),
         }
         self.index.insert(key, at);
         self.link(at);
+        Slot(at)
     }
 
     pub(super) fn remove(&mut self, key: &K) -> Option<V> {
         let at = self.index.remove(key)?;
         self.unlink(at);
         self.free.push(at);
-        let (_, value) = self.slots.get_mut(at as usize)?.entry.take()?;
+        let (_, value) = self.entries.get_mut(at as usize)?.value.take()?;
         Some(value)
     }
 
     /// What was not used for longest.
     pub(super) fn oldest(&self) -> Option<(&K, &V)> {
-        let (key, value) = self.slots.get(self.oldest as usize)?.entry.as_ref()?;
+        let (key, value) = self.entries.get(self.oldest as usize)?.value.as_ref()?;
         Some((key, value))
     }
 
@@ -86,10 +102,10 @@ impl<K: Hash + Eq + Copy, V> Table<K, V> {
 
     fn link(&mut self, at: u32) {
         let newest = self.newest;
-        if let Some(slot) = self.slots.get_mut(at as usize) {
+        if let Some(slot) = self.entries.get_mut(at as usize) {
             (slot.older, slot.newer) = (newest, NONE);
         }
-        match self.slots.get_mut(newest as usize) {
+        match self.entries.get_mut(newest as usize) {
             Some(slot) => slot.newer = at,
             None => self.oldest = at,
         }
@@ -97,15 +113,15 @@ impl<K: Hash + Eq + Copy, V> Table<K, V> {
     }
 
     fn unlink(&mut self, at: u32) {
-        let Some(slot) = self.slots.get(at as usize) else {
+        let Some(slot) = self.entries.get(at as usize) else {
             return;
         };
         let (older, newer) = (slot.older, slot.newer);
-        match self.slots.get_mut(older as usize) {
+        match self.entries.get_mut(older as usize) {
             Some(slot) => slot.newer = newer,
             None => self.oldest = newer,
         }
-        match self.slots.get_mut(newer as usize) {
+        match self.entries.get_mut(newer as usize) {
             Some(slot) => slot.older = older,
             None => self.newest = older,
         }

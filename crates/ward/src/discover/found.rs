@@ -89,6 +89,20 @@ impl Found {
             .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
     }
 
+    /// Hands to the file what was not yet; the report says if it could not be.
+    pub(super) fn flush(&mut self) {
+        if let (Ok(()), Some((path, file))) = (&self.written, &mut self.out) {
+            self.written = file
+                .flush()
+                .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())));
+        }
+    }
+
+    /// What is found can no longer be written down.
+    pub(super) fn is_lost(&self) -> bool {
+        self.written.is_err()
+    }
+
     fn keep(&mut self, der: &[u8], place: String) {
         let sha256 = audit::merkle::sha256(der);
         if let Some(seen) = self.certificates.get_mut(&sha256) {

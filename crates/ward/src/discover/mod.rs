@@ -3,6 +3,7 @@
 mod active;
 mod found;
 mod import;
+mod live;
 mod offline;
 mod passive;
 
@@ -21,6 +22,11 @@ pub(crate) enum Discover {
         after_help = "Certificates are seen up to TLS 1.2; of TLS 1.3, which encrypts them, server names, suites and groups.\n\nExample:\n  tcpdump -i eth0 -w icu.pcap 'tcp'\n  ward discover pcap icu.pcap --out icu.jsonl"
     )]
     Pcap(passive::Pcap),
+    /// Read certificates and TLS parameters from what passes an interface of this host; nothing is sent.
+    #[command(
+        after_help = "Needs the capability CAP_NET_RAW; `ward discover pcap` needs none. Ends at an interrupt, or after --for.\n\nExample:\n  ward discover capture --interface eth0 --for 8h --out icu.jsonl"
+    )]
+    Capture(live::Capture),
     /// Find certificates, keys beside them and the server configuration that names them, in files of this host.
     #[command(
         after_help = "Reads PEM, DER, PKCS #7, PKCS #12 and JKS, and the configuration of nginx, Apache and HAProxy. Of private keys it says where they lie and whose they are.\n\nExample:\n  ward discover files /etc /opt/engine --passwords passwords.txt --out engine-1.jsonl"
@@ -79,6 +85,7 @@ pub(crate) enum Discover {
 pub(crate) fn run(place: &Place, command: Discover) -> Done {
     match command {
         Discover::Pcap(options) => passive::pcap(&options),
+        Discover::Capture(options) => runtime()?.block_on(live::capture(options)),
         Discover::Files(options) => passive::on_host(&options),
         Discover::Scan(options) => runtime()?.block_on(active::scan(place, options)),
         Discover::Scans {
