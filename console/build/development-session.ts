@@ -9,7 +9,7 @@ export function developmentSession(token: string | undefined): Plugin {
       if (token === undefined) return;
       server.middlewares.use("/api/v1/session", (request, response, next) => {
         if (request.method !== "GET" || (request.url ?? "/") !== "/") return next();
-        const hours = (n: number) => new Date(Date.now() + n * 3_600_000).toISOString();
+        const hours = (n: number) => Date.now() + n * 3_600_000;
         response.setHeader("content-type", "application/json");
         response.end(
           JSON.stringify({
@@ -17,11 +17,14 @@ export function developmentSession(token: string | undefined): Plugin {
             grants: [{ role: "admin", scope: {} }],
             actions: ["*"],
             via: "token",
+            purpose: "work",
             since: hours(0),
             expires: hours(8),
             idle_expires: hours(8),
             stepped_up_until: null,
             csrf: "development",
+            passkeys: 1,
+            recovery_codes: 10,
           }),
         );
       });

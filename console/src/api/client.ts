@@ -26,6 +26,7 @@ type Promised =
   | "/api/v1/session/passkeys/finish"
   | "/api/v1/session/passkeys/{id}"
   | "/api/v1/session/recovery-codes"
+  | "/api/v1/invitations"
   | "/api/v1/people"
   | "/api/v1/people/{id}"
   | "/api/v1/groups"

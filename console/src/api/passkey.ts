@@ -13,14 +13,14 @@ type Start = Extract<PathOf<"post">, `${string}/start`>;
 
 /** Uses a passkey: for signing in, or to step up. */
 export async function askPasskeyAt<T>(start: Start, finish: Finish): Promise<T> {
-  const { ceremony, publicKey } = certainly(await api.post<Ceremony>(start, { body: {} }));
+  const { ceremony, publicKey } = certainly(await api.post<Ceremony>(start));
   const given = await browser(() => navigator.credentials.get({ publicKey: requestOptions(options(publicKey)) }));
   return certainly(await api.post<T>(finish, { body: { ceremony, credential: asJson(given) } }));
 }
 
 /** Makes a new passkey on this device. */
 export async function registerPasskeyAt<T>(start: Start, finish: Finish, name: string): Promise<T> {
-  const { ceremony, publicKey } = certainly(await api.post<Ceremony>(start, { body: { name } }));
+  const { ceremony, publicKey } = certainly(await api.post<Ceremony>(start));
   const made = await browser(() => navigator.credentials.create({ publicKey: creationOptions(options(publicKey)) }));
   return certainly(await api.post<T>(finish, { body: { ceremony, name, credential: asJson(made) } }));
 }

@@ -1,6 +1,6 @@
 // Who sits in front of the page, and what they may do. The server decides anew at every call; here it only decides what is
 // offered.
-import { useQuery } from "@tanstack/react-query";
+import { type QueryClient, useQuery } from "@tanstack/react-query";
 import { api, keepCsrf } from "./client";
 import type { Session } from "./types";
 
@@ -10,6 +10,12 @@ export async function readSession(): Promise<Session> {
   const session = await api.get<Session>("/api/v1/session");
   keepCsrf(session.csrf);
   return session;
+}
+
+/** A session that came as an answer: of a sign-in or a step-up. */
+export function keepSession(queries: QueryClient, session: Session): void {
+  keepCsrf(session.csrf);
+  queries.setQueryData(sessionKey, session);
 }
 
 export function useSession(): Session | undefined {

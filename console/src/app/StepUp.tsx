@@ -1,7 +1,8 @@
 import { Button, Modal } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { askPasskeyAt } from "~/api/passkey";
-import { sessionKey } from "~/api/session";
+import { keepSession } from "~/api/session";
+import type { Session } from "~/api/types";
 import { Icon } from "~/parts/Icon";
 import { ProblemPanel } from "~/parts/ProblemPanel";
 import { answerStepUp, useIsStepUpAsked } from "./step-up";
@@ -11,9 +12,10 @@ export function StepUpDialog() {
   const isAsked = useIsStepUpAsked();
   const queries = useQueryClient();
   const confirm = useMutation({
-    mutationFn: () => askPasskeyAt<unknown>("/api/v1/session/step-up/start", "/api/v1/session/step-up/finish"),
-    onSuccess: async () => {
-      await queries.invalidateQueries({ queryKey: sessionKey });
+    mutationFn: () => askPasskeyAt<Session>("/api/v1/session/step-up/start", "/api/v1/session/step-up/finish"),
+    onSuccess: (session) => {
+      // The session goes on under another cookie, and under another CSRF token.
+      keepSession(queries, session);
       answerStepUp(true);
     },
   });

@@ -56,11 +56,13 @@ const shell = createRoute({
   beforeLoad: async ({ context, location }) => {
     // A one-time link is `/#/welcome/TOKEN`: what follows the # is in no server's log.
     if (location.hash.startsWith("/welcome/")) throw redirect({ to: "/welcome", hash: location.hash, replace: true });
+    let session;
     try {
-      await context.queries.ensureQueryData({ queryKey: sessionKey, queryFn: readSession });
+      session = await context.queries.ensureQueryData({ queryKey: sessionKey, queryFn: readSession });
     } catch {
       throw redirect({ to: "/sign-in", search: location.pathname === "/" ? {} : { next: location.href } });
     }
+    if (session.purpose === "enrol") throw redirect({ to: "/welcome" });
   },
 });
 
