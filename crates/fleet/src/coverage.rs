@@ -1,19 +1,26 @@
 //! Coverage: which addresses of each segment were looked at, when, by which scan, and which never. It is evidence itself
-//! (R17), so it counts what a finished scan really looked at: what a rule kept out, or a device that fell silent, is not in it.
+//! (R17), so it counts what was really looked at, also by a scan that did not come to its end: what a rule kept out, or a device
+//! that fell silent, is not in it.
+
+mod partial;
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use agent::scan::{Exclusion, Range, Service};
+use agent::scan::{Exclusion, Range, Service, Target};
 use audit::Timestamp;
 use serde::Serialize;
 use store::{Write, params};
 
 use crate::scan::Scan;
-use crate::segment::{Segment, StoredSegment};
+use crate::segment::{Segment, StoredSegment, Unplaced};
 use crate::{Fleet, FleetError, Result};
+pub(crate) use partial::Sighted;
 
 const LOOKED_AT: &str = "INSERT INTO coverage(segment, first, last, ports, looked_at, scan) VALUES($1, $2, $3, $4, $5, $6) \
-    ON CONFLICT(segment, first, last, ports) DO UPDATE SET looked_at = excluded.looked_at, scan = excluded.scan";
+    ON CONFLICT(segment, first, last, ports) DO UPDATE SET looked_at = excluded.looked_at, scan = excluded.scan \
+    WHERE excluded.looked_at >= coverage.looked_at";
+/// What a scan had looked at when it was last interrupted.
+const SO_FAR: &str = "DELETE FROM coverage WHERE segment = $1 AND scan = $2";
 const ROWS: &str = "SELECT first, last, ports, looked_at, scan FROM coverage WHERE segment = $1 ORDER BY looked_at DESC, first";
 const OUTSIDE: &str = "SELECT COUNT(DISTINCT address) FROM places WHERE address IS NOT NULL AND segment IS NULL AND kind = 'network'";
 
@@ -32,7 +39,7 @@ pub struct Coverage {
     pub addresses: u64,
     /// By rules: exclusions, models that are never touched, life support.
     pub excluded: u64,
-    /// On any port, by a scan that ended.
+    /// On any port.
     pub looked_at: u64,
     /// On every port that the segment allows.
     pub in_full: u64,
@@ -49,6 +56,9 @@ pub struct Coverage {
     pub never_ranges: Vec<Range>,
     /// More ranges than are named here.
     pub shortened: bool,
+    /// Devices that must not be touched, are registered elsewhere, and are at no address that anybody knows: were one of them
+    /// carried here, no limit would hold a scan back. The first hundred.
+    pub astray: Vec<Unplaced>,
 }
 
 /// A range that was looked at.
@@ -81,6 +91,7 @@ pub(crate) fn looked_at(write: Write, scan: &Scan, now: Timestamp) -> Write {
         .copied()
         .chain(hosts.filter_map(one));
     let out = scan.progress.excluded.iter().copied();
+    let write = write.run(SO_FAR, params![scan.segment.as_str(), scan.id.as_str()]);
     Covered {
         segment: &scan.segment,
         scan: &scan.id,
@@ -89,6 +100,23 @@ pub(crate) fn looked_at(write: Write, scan: &Scan, now: Timestamp) -> Write {
         out: out.chain(missed.filter_map(one)).collect(),
     }
     .write(write, now)
+}
+
+/// Adds what an interrupted scan has looked at until now, in the place of what it had when it was interrupted before.
+pub(crate) fn looked_so_far(write: Write, scan: &Scan, at: Timestamp) -> Write {
+    let (progress, plan) = (&scan.progress, &scan.plan);
+    let Ok(targets) = plan.targets() else {
+        return write;
+    };
+    if progress.overflow {
+        return write;
+    }
+    let missed = progress.missed.iter();
+    let missed = missed.filter_map(|address| Range::new(*address, *address));
+    let write = write.run(SO_FAR, params![scan.segment.as_str(), scan.id.as_str()]);
+    let done = progress.cursor.targets(&targets, &plan.seed);
+    let out: Vec<Range> = progress.excluded.iter().copied().chain(missed).collect();
+    partial::write(write, (&scan.segment, &scan.id), done, &out, at)
 }
 
 /// What was asked for by a scan, or by an order to an agent, that has come to its end; and what of it was left out.
@@ -101,6 +129,16 @@ pub(crate) struct Covered<'a> {
 }
 
 impl Covered<'_> {
+    /// Only what of it is done by now: an order that ended before its end.
+    pub(crate) fn write_so_far(
+        self,
+        write: Write,
+        done: impl Iterator<Item = Target>,
+        at: Timestamp,
+    ) -> Write {
+        partial::write(write, (self.segment, self.scan), done, &self.out, at)
+    }
+
     pub(crate) fn write(self, mut write: Write, now: Timestamp) -> Write {
         let asked = self.asked.iter().map(span).collect();
         let out = self.out.iter().map(span).collect();
@@ -120,8 +158,11 @@ impl Covered<'_> {
 }
 
 impl Fleet {
-    /// Who had a scan made, or ordered an agent to.
+    /// Who had a scan made, ordered an agent to, or brought the file.
     async fn asked_by(&self, id: &str) -> String {
+        if let Some(by) = partial::brought_by(id) {
+            return by.to_owned();
+        }
         match self.scan(id).await {
             Ok(scan) => scan.started_by,
             Err(_) => {
@@ -158,7 +199,8 @@ impl Fleet {
         since: Timestamp,
     ) -> Result<Coverage> {
         let segment = &stored.segment;
-        let exclusions = self.kept_out(stored).await?;
+        let (exclusions, mut astray) = self.kept_out(stored).await?;
+        astray.truncate(NAMED);
         let own = merged(segment.ranges.iter().map(span).collect());
         let inner = all
             .iter()
@@ -223,15 +265,16 @@ impl Fleet {
             looked,
             never_ranges: never.into_iter().take(NAMED).filter_map(range).collect(),
             shortened,
+            astray,
         })
     }
 
-    /// What rules keep out now; of limits that do not hold, only what they say themselves.
-    async fn kept_out(&self, stored: &StoredSegment) -> Result<Vec<Exclusion>> {
+    /// What rules keep out now, and what they cannot; of limits that do not hold, only what they say themselves.
+    async fn kept_out(&self, stored: &StoredSegment) -> Result<(Vec<Exclusion>, Vec<Unplaced>)> {
         let segment = &stored.segment;
-        let limits = match self.limits_unsigned(&segment.name).await {
-            Ok(now) => now.limits,
-            Err(FleetError::Refused(_)) => return Ok(segment.exclude.clone()),
+        let (limits, astray) = match self.limits_unsigned(&segment.name).await {
+            Ok(now) => (now.limits, now.astray),
+            Err(FleetError::Refused(_)) => return Ok((segment.exclude.clone(), Vec::new())),
             Err(other) => return Err(other),
         };
         let never = limits
@@ -242,7 +285,8 @@ impl Fleet {
             range: at.range,
             rule: format!("model {} is never to be touched", at.model),
         });
-        Ok(limits.exclude.into_iter().chain(never).collect())
+        let out = limits.exclude.into_iter().chain(never).collect();
+        Ok((out, astray))
     }
 }
 

@@ -1,5 +1,5 @@
 //! Scans that run here: those of the queue whose segment's hours have come, and those that a segment asks for by itself,
-//! day after day (R17). A segment that an agent looks at is left to it.
+//! day after day (R17). A segment that an agent looks at is left to it: it gets orders.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use access::{Action, Permit, Target};
 use fleet::FleetError;
-use fleet::scan::{NewScan, Running, SERVER};
+use fleet::agents::NewOrder;
+use fleet::scan::{NewScan, Running, SERVER, Wanted};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -21,20 +22,28 @@ fn permit(services: &Services) -> Result<Permit, FleetError> {
     Ok(access.decide(&principal, Action::RunDiscovery, &Target::default())?)
 }
 
-/// Puts a scan into the queue for every segment that wants one by now.
+/// Puts a scan into the queue for every segment that wants one by now; where an agent looks, it gets an order.
 pub(crate) async fn schedule(services: Arc<Services>) -> Result<(), FleetError> {
     let now = services.now();
-    for segment in services.fleet.scans_wanted(now).await? {
-        let new = NewScan {
-            segment: segment.clone(),
-            ..NewScan::default()
+    for Wanted { segment, agent } in services.fleet.scans_wanted(now).await? {
+        let permit = permit(&services)?;
+        let begun = match &agent {
+            None => {
+                let new = NewScan {
+                    segment: segment.clone(),
+                    ..NewScan::default()
+                };
+                let scan = services.fleet.start_scan(&permit, new, now).await;
+                scan.map(|scan| scan.id)
+            }
+            Some(agent) => {
+                let new = NewOrder::default();
+                let order = services.fleet.order_agent(permit, agent, new, now).await;
+                order.map(|order| order.id)
+            }
         };
-        match services
-            .fleet
-            .start_scan(&permit(&services)?, new, now)
-            .await
-        {
-            Ok(scan) => tracing::info!(segment, scan = scan.id, "a scan is due"),
+        match begun {
+            Ok(scan) => tracing::info!(segment, scan, agent, "a scan is due"),
             Err(error) => tracing::warn!(segment, %error, "the scan that is due does not start"),
         }
     }

@@ -6,7 +6,7 @@ use access::Action;
 use agent::scan::{Depth, Exclusion, Range};
 use audit::Timestamp;
 use clap::{Args, Subcommand, ValueEnum};
-use fleet::{Coverage, Fleet, FleetError, Hours, Segment as Limits, StoredSegment};
+use fleet::{Coverage, Fleet, FleetError, Hours, Segment as Limits, StoredSegment, Unplaced};
 use serde_json::json;
 use x509::describe::escape;
 
@@ -523,13 +523,16 @@ fn coverage(found: &Coverage) -> String {
     for out in &found.exclusions {
         lines.push(format!("  excluded: {} ({})", out.range, escape(&out.rule)));
     }
+    for one in &found.astray {
+        lines.push(astray(one));
+    }
     for looked in &found.looked {
         let at = clock::millis(looked.at);
         lines.push(format!(
             "  looked at: {} on {} at {at}, scan {} by {}",
             looked.range,
             looked.ports,
-            looked.scan,
+            escape(&looked.scan),
             escape(&looked.by)
         ));
     }
@@ -537,4 +540,15 @@ fn coverage(found: &Coverage) -> String {
         lines.push("  and more ranges than are named here".to_owned());
     }
     lines.join("\n")
+}
+
+/// A device that no limit holds a scan back from.
+pub(crate) fn astray(one: &Unplaced) -> String {
+    format!(
+        "  at no known address: {} {} ({}), registered in {}; were it here, it would be touched",
+        escape(&one.model),
+        escape(&one.serial),
+        one.asset,
+        one.segment.as_deref().unwrap_or("no segment")
+    )
 }

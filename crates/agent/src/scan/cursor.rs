@@ -1,6 +1,7 @@
 //! Where a scan is, so that it can go on another day.
 
-use super::target::Targets;
+use super::order::Order;
+use super::target::{Target, Targets};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use thiserror::Error;
@@ -57,6 +58,21 @@ impl Cursor {
     /// Targets that are done, and all there are.
     pub fn progress(&self) -> (u64, u64) {
         (self.before + self.ahead.len() as u64, self.total)
+    }
+
+    /// The targets that are done; none if the cursor belongs to others.
+    pub fn targets<'a>(
+        &'a self,
+        targets: &'a Targets,
+        seed: &[u8; 32],
+    ) -> impl Iterator<Item = Target> + 'a {
+        let order = Order::new(targets.len(), seed);
+        let end = match self.check(targets, seed) {
+            Ok(()) => (self.before, &self.ahead),
+            Err(_) => (0, const { &BTreeSet::new() }),
+        };
+        let positions = (0..end.0).chain(end.1.iter().copied());
+        positions.filter_map(move |position| targets.at(order.at(position)?))
     }
 
     /// The first position that may not be done.

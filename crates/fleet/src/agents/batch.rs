@@ -213,33 +213,47 @@ impl Missed {
     }
 }
 
-/// An order that was done to its end is coverage of its segment. One of which any place was left out for another reason than a
-/// standing rule is none: which it was is not kept.
+/// What an order looked at is coverage of its segment, also if it ended before its end. One of which any place was left out for
+/// another reason than a standing rule is none: which it was is not kept.
 fn covered(
     write: Write,
     batch: &Batch,
     (ordered, order, missed): (&AgentOrder, &Order, &Missed),
     now: Timestamp,
 ) -> Write {
-    let done = |said: &Said| matches!(said, Said::Ended { how, .. } if how == "done");
+    let end = batch.head.said.iter().find_map(|said| match said {
+        Said::Ended { how, .. } => Some(how.as_str()),
+        _ => None,
+    });
     let whole = ordered.stopped == 0 && missed.stopped == 0;
-    if !whole || !batch.head.said.iter().any(done) {
+    let Some(end) = end.filter(|_| whole) else {
         return write;
-    }
+    };
     let never = order
         .limits
         .models
         .iter()
         .filter(|at| order.limits.never.contains(&at.model));
     let out = order.limits.exclude.iter().map(|out| out.range);
-    Covered {
+    let covered = Covered {
         segment: &ordered.segment,
         scan: &ordered.id,
         ports: order.services.clone(),
         asked: order.ranges.clone(),
         out: out.chain(never.map(|at| at.range)).collect(),
+    };
+    if end == "done" {
+        return covered.write(write, now);
     }
-    .write(write, now)
+    let seen = ordered.as_scan().ok().zip(batch.head.cursor.as_ref());
+    let targets = seen.and_then(|(scan, cursor)| Some((scan.plan.targets().ok()?, scan, cursor)));
+    match targets {
+        Some((targets, scan, cursor)) => {
+            let done = cursor.targets(&targets, &scan.plan.seed);
+            covered.write_so_far(write, done, now)
+        }
+        None => write,
+    }
 }
 
 /// What stands with the observations: the batch's number, how far the order is, what the agent said beside.

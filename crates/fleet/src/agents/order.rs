@@ -13,6 +13,7 @@ use serde_json::json;
 use store::{Row, StoreError, Write, params};
 
 use super::{AgentState, KnownAgent, SOURCE};
+use crate::scan::{Plan, Progress, Scan, ScanState};
 use crate::{Fleet, FleetError, Result, StoredSegment, random};
 
 /// No target is begun so shortly before the hours end: what is begun takes up to a minute.
@@ -87,6 +88,48 @@ impl AgentOrder {
         serde_json::from_str(&signed.order).map_err(|_| FleetError::Damaged("agent_orders.body"))
     }
 
+    /// As the list of scans shows it.
+    pub(crate) fn as_scan(&self) -> Result<Scan> {
+        let damaged = FleetError::Damaged("agent_orders.body");
+        let order = self.order()?;
+        let mut seed = [0; 32];
+        hex::decode_to_slice(&order.seed, &mut seed).map_err(|_| damaged)?;
+        let plan = Plan {
+            ranges: order.ranges,
+            hosts: Vec::new(),
+            services: order.services.split(',').map(str::to_owned).collect(),
+            names: order.names,
+            depth: order.depth,
+            rate: order.limits.rate.unwrap_or_default(),
+            seed,
+        };
+        let targets = plan.targets();
+        let targets = targets.map_err(|_| FleetError::Damaged("agent_orders.body"))?;
+        let (state, note) = match self.state.as_str() {
+            "open" => (ScanState::Queued, "waits for the agent".to_owned()),
+            "taken" => (ScanState::Running, String::new()),
+            "done" => (ScanState::Done, String::new()),
+            other => (ScanState::Stopped, format!("{other} {}", self.note)),
+        };
+        Ok(Scan {
+            id: self.id.clone(),
+            segment: self.segment.clone(),
+            state,
+            done: self.done,
+            total: self.total,
+            probed: self.done.saturating_sub(self.excluded + self.stopped),
+            excluded: self.excluded,
+            stopped: self.stopped,
+            started_by: self.ordered_by.clone(),
+            scanner: format!("agent {}", self.agent),
+            started_at: self.created,
+            ended_at: self.ended,
+            note: note.trim().to_owned(),
+            progress: Progress::new(&targets, &plan),
+            plan,
+        })
+    }
+
     fn as_signed(&self) -> Result<Signed> {
         serde_json::from_str(&self.signed).map_err(|_| FleetError::Damaged("agent_orders.body"))
     }
@@ -106,15 +149,9 @@ impl Fleet {
         let may = permit.require(Action::RunDiscovery);
         self.checked(&permit, action, &object, may, now).await?;
         let agent = self.agent(name).await?.agent;
-        let made = match agent.state {
-            AgentState::Active => self.order_within_limits(&agent, wanted, now).await,
-            other => Err(Refusal::new(
-                "agent.state",
-                SOURCE,
-                format!("agent {name} is {}", other.name()),
-            )
-            .accepted("an agent that is active")
-            .into()),
+        let made = match is_active(&agent) {
+            Ok(()) => self.order_within_limits(&agent, wanted, now).await,
+            Err(refusal) => Err(refusal.into()),
         };
         let (order, total, version) = match made {
             Err(error) if error.refusal().is_some() => {
@@ -243,6 +280,55 @@ impl Fleet {
             excluded, stopped, note FROM agent_orders WHERE agent = $1 ORDER BY created DESC, id DESC LIMIT 100";
         let rows = self.store().query(ALL, params![agent]).await?;
         rows.iter().map(read).collect()
+    }
+
+    /// Orders before another in the list, the newest first; of one segment, or of all.
+    pub(crate) async fn orders_before(
+        &self,
+        segment: &str,
+        (at, id): (i64, &str),
+        limit: i64,
+    ) -> Result<Vec<AgentOrder>> {
+        const PAGE: &str = "SELECT id, agent, segment, version, body, state, ordered_by, created, expires, taken, ended, done, total, \
+            excluded, stopped, note FROM agent_orders WHERE ($1 = '' OR segment = $1) \
+            AND (created < $2 OR (created = $2 AND id < $3)) ORDER BY created DESC, id DESC LIMIT $4";
+        let rows = self
+            .store()
+            .query(PAGE, params![segment, at, id, limit])
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// When an agent was last ordered to look at a segment, and whether that is not over. An order whose time was over before the
+    /// agent fetched it began nothing; one that it fetched and is not heard of is over with its time.
+    pub(crate) async fn last_order(
+        &self,
+        agent: &str,
+        segment: &str,
+        now: Timestamp,
+    ) -> Result<Option<(i64, bool)>> {
+        let orders = self.agent_orders(agent).await?;
+        let over = |order: &AgentOrder| now.0 >= order.expires;
+        let begun = |order: &&AgentOrder| {
+            let fetched = order.state != "expired" && !(order.state == "open" && over(order));
+            order.segment == segment && fetched
+        };
+        let last = orders.iter().find(begun);
+        Ok(last.map(|order| (order.created, order.is_open() && !over(order))))
+    }
+
+    /// Whether an order could be given now; it is not, and nobody is refused.
+    pub(crate) async fn could_order(
+        &self,
+        name: &str,
+        wanted: NewOrder,
+        now: Timestamp,
+    ) -> Result<()> {
+        let agent = self.agent(name).await?.agent;
+        is_active(&agent)?;
+        self.order_within_limits(&agent, wanted, now)
+            .await
+            .map(drop)
     }
 
     /// Ends an order: the agent hears of it within seconds, or when it is back.
@@ -428,6 +514,16 @@ fn may_ask(stored: &StoredSegment, services: &str, depth: Depth) -> Result<(), R
             .accepted(format!("{:?}", segment.depth).to_lowercase()));
     }
     Ok(())
+}
+
+fn is_active(agent: &super::Agent) -> Result<(), Refusal> {
+    match agent.state {
+        AgentState::Active => Ok(()),
+        other => {
+            let message = format!("agent {} is {}", agent.name, other.name());
+            Err(Refusal::new("agent.state", SOURCE, message).accepted("an agent that is active"))
+        }
+    }
 }
 
 fn unwritable(error: serde_json::Error) -> FleetError {

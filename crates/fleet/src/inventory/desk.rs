@@ -11,6 +11,7 @@ use super::import::{CertificateTable, SOURCE};
 use super::rule::Gift;
 use super::text::clean;
 use super::{Ingested, Source};
+use crate::coverage::Sighted;
 use crate::{Fleet, FleetError, Result, refused};
 
 /// Observations that are taken in at once, and bytes of their lines.
@@ -69,6 +70,7 @@ pub struct Desk<'a> {
     source: Source,
     batch: Vec<Observation>,
     bytes: usize,
+    sighted: Sighted,
     pub sum: Imported,
 }
 
@@ -84,6 +86,7 @@ impl<'a> Desk<'a> {
             },
             batch: Vec::new(),
             bytes: 0,
+            sighted: Sighted::default(),
             sum: Imported::default(),
         }
     }
@@ -117,7 +120,10 @@ impl<'a> Desk<'a> {
             self.complain(&format!("line {number}"), &why);
         } else if !text.is_empty() {
             match Observation::read(text) {
-                Ok(seen) => self.batch.push(seen),
+                Ok(seen) => {
+                    self.sighted.add(&seen, self.now);
+                    self.batch.push(seen);
+                }
                 Err(error) => self.complain(&format!("line {number}"), &error.to_string()),
             }
             self.bytes += line.len();
@@ -134,11 +140,27 @@ impl<'a> Desk<'a> {
         for (number, line) in (1..).zip(lines) {
             self.line(number, line).await?;
         }
-        self.flush().await
+        self.end().await
+    }
+
+    /// After the last line: what the scanner that wrote them looked at is coverage, in the name of the file and of whoever
+    /// brings it.
+    pub async fn end(&mut self) -> Result<()> {
+        self.flush().await?;
+        let sighted = std::mem::take(&mut self.sighted);
+        match self.permit {
+            None => Ok(()),
+            Some(permit) => {
+                let source = clean(&self.source.name);
+                self.fleet
+                    .cover_sighted(permit, &source, sighted, self.now)
+                    .await
+            }
+        }
     }
 
     /// Takes in what waits.
-    pub async fn flush(&mut self) -> Result<()> {
+    async fn flush(&mut self) -> Result<()> {
         let batch = std::mem::take(&mut self.batch);
         self.bytes = 0;
         for part in batch.chunks(BATCH) {

@@ -18,7 +18,7 @@ mod settle;
 mod spot;
 mod stored;
 mod text;
-mod zone;
+pub(crate) mod zone;
 
 pub use desk::{Carried, Desk, Imported};
 pub use facts::{Assigned, Environment, Facts, PlaceFacts};

@@ -4,6 +4,7 @@
 //! after any crash no target is lost and none counted twice. One process at a time scans a segment, or two would send twice
 //! what its limits allow.
 
+mod listed;
 mod plan;
 mod run;
 
@@ -16,11 +17,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use store::{Row, StoreError, Value, Write, params};
 
+pub use listed::{ScanFilter, ScanPage, Wanted};
 pub use plan::{BELOW, NewScan, Plan, Prepared, concurrency};
 pub use run::{GUARD, Running};
 
 use crate::segment::Segment;
-use crate::{Fleet, FleetError, Result, random, refused};
+use crate::{Fleet, FleetError, Result, coverage, random, refused};
 
 pub(crate) const SOURCE: &str = "docs/discovery-active.md";
 /// What the server calls itself as a scanner. It goes on with its own scans and takes those of the queue; what somebody runs
@@ -33,12 +35,8 @@ const ADD: &str = "INSERT INTO scans(id, segment, state, plan, cursor, started_b
     excluded, stopped, note) VALUES($1, $2, 'queued', $3, $4, $5, $7, $6, NULL, 0, 0, 0, '')";
 const COLUMNS: &str = "SELECT id, segment, state, plan, cursor, started_by, scanner, started_at, ended_at, probed, excluded, stopped, \
     note FROM scans WHERE id = $1";
-const LIST: &str = "SELECT id, segment, state, plan, cursor, started_by, scanner, started_at, ended_at, probed, excluded, stopped, \
-    note FROM scans WHERE ($1 = '' OR segment = $1) AND (started_at < $2 OR (started_at = $2 AND id < $3)) \
-    ORDER BY started_at DESC, id DESC LIMIT $4";
 const OPEN: &str = "SELECT id, segment, state, plan, cursor, started_by, scanner, started_at, ended_at, probed, excluded, stopped, \
     note FROM scans WHERE state IN ('queued', 'running', 'stopping', 'paused') ORDER BY started_at, id LIMIT 1000";
-const NEWEST: &str = "SELECT MAX(started_at) FROM scans WHERE segment = $1";
 const TAKE: &str = "UPDATE scans SET state = 'running', scanner = $2, note = '' \
     WHERE id = $1 AND state IN ('queued', 'running', 'paused')";
 const LEAVE_TO: &str = "UPDATE scans SET state = 'queued', note = '', ended_at = NULL, scanner = $3 WHERE id = $1 AND state = $2";
@@ -141,24 +139,6 @@ impl Progress {
     }
 }
 
-/// Which scans to list.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ScanFilter {
-    pub segment: Option<String>,
-    /// The `next` of the page before.
-    pub after: Option<String>,
-    /// At most so many; 100 if absent, never more than 1000.
-    pub limit: Option<u32>,
-}
-
-/// Scans, the newest first.
-#[derive(Clone, Debug, Serialize)]
-pub struct ScanPage {
-    pub scans: Vec<Scan>,
-    pub next: Option<String>,
-}
-
 impl Fleet {
     /// Starts a scan: checks it against the limits of its segment and puts it into the queue. Nothing is sent yet.
     pub async fn start_scan(&self, permit: &Permit, new: NewScan, now: Timestamp) -> Result<Scan> {
@@ -212,45 +192,10 @@ impl Fleet {
         }
     }
 
-    pub async fn scans(&self, filter: &ScanFilter) -> Result<ScanPage> {
-        let limit = i64::from(filter.limit.unwrap_or(100).clamp(1, 1000));
-        let after = filter
-            .after
-            .as_deref()
-            .and_then(|after| after.split_once('-'));
-        let after = after.and_then(|(at, id)| Some((at.parse::<i64>().ok()?, id.to_owned())));
-        if filter.after.is_some() && after.is_none() {
-            let refusal = Refusal::new("scan.after", SOURCE, "this is the `next` of no page");
-            return Err(refusal.accepted("the `next` of the page before").into());
-        }
-        let (at, id) = after.unwrap_or((i64::MAX, String::new()));
-        let segment = filter.segment.clone().unwrap_or_default();
-        let rows = self
-            .store()
-            .query(LIST, params![segment, at, id, limit + 1])
-            .await?;
-        let mut scans: Vec<Scan> = rows.iter().map(read).collect::<Result<_>>()?;
-        let more = scans.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-        scans.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let last = scans.last().filter(|_| more);
-        let next = last.map(|scan| format!("{}-{}", scan.started_at, scan.id));
-        Ok(ScanPage { scans, next })
-    }
-
     /// Scans that have not ended, the oldest first.
     pub async fn open_scans(&self) -> Result<Vec<Scan>> {
         let rows = self.store().query(OPEN, params![]).await?;
         rows.iter().map(read).collect()
-    }
-
-    /// When a segment was last begun to be looked at, Unix milliseconds.
-    pub async fn last_scan(&self, segment: &str) -> Result<Option<i64>> {
-        let rows = self.store().query(NEWEST, params![segment]).await?;
-        Ok(rows
-            .first()
-            .map(|row| row.opt_int(0))
-            .transpose()?
-            .flatten())
     }
 
     /// What a scanner of this Ward may run now: signed limits, open hours, no agent, nobody at work.
@@ -278,43 +223,6 @@ impl Fleet {
             }
         }
         Ok(due)
-    }
-
-    /// Segments that want to be looked at again by now, and could be. Those whose limits do not hold are passed over: nobody
-    /// asked, so nobody is refused.
-    pub async fn scans_wanted(&self, now: Timestamp) -> Result<Vec<String>> {
-        let open = self.open_scans().await?;
-        let mut wanted = Vec::new();
-        for stored in self.segments().await? {
-            let name = &stored.segment.name;
-            let Some(hours) = stored.segment.every_hours else {
-                continue;
-            };
-            let ours = not_an_agents(&stored.segment).is_ok() && stored.signature().is_some();
-            if !ours || open.iter().any(|scan| scan.segment == *name) {
-                continue;
-            }
-            let again = |last: i64| last.saturating_add(i64::from(hours) * 3_600_000);
-            if self
-                .last_scan(name)
-                .await?
-                .is_some_and(|last| now.0 < again(last))
-            {
-                continue;
-            }
-            let new = NewScan {
-                segment: name.clone(),
-                ..NewScan::default()
-            };
-            match self.prepare_scan(&new).await {
-                Ok(_) => wanted.push(name.clone()),
-                Err(FleetError::Refused(refusal)) => {
-                    tracing::warn!(segment = name, %refusal, "the segment cannot be looked at");
-                }
-                Err(other) => return Err(other),
-            }
-        }
-        Ok(wanted)
     }
 
     /// Ends a scan. What it saw stays; it can go on later.
@@ -360,7 +268,9 @@ impl Fleet {
             event = event.why(why.chars().take(500).collect::<String>());
         }
         let note = format!("stopped by {}", permit.actor().id);
-        self.change(permit.joined(event), &scan, to, &note, now)
+        // Its scanner died unheard: nobody knows since when, so no look of it is later than its beginning.
+        let looked = Timestamp(scan.started_at);
+        self.change(permit.joined(event), &scan, to, (&note, looked), now)
             .await?;
         self.scan(id).await
     }
@@ -419,18 +329,25 @@ impl Fleet {
         }
     }
 
+    /// `looked`: when it looked at what it has looked at.
     pub(crate) async fn change(
         &self,
         event: Event,
         scan: &Scan,
         to: ScanState,
-        note: &str,
+        (note, looked): (&str, Timestamp),
         now: Timestamp,
     ) -> Result<()> {
         let event = event
             .before(json!({ "state": scan.state }))
             .after(json!({ "state": to, "note": note, "done": scan.done, "total": scan.total }));
         let write = Write::new(event)?.run_expecting(1, TO, to_row(scan, to, note, now), NOT_SO);
+        // What was looked at was looked at, whatever becomes of the rest.
+        let ran = matches!(scan.state, ScanState::Running | ScanState::Stopping);
+        let write = match ran && matches!(to, ScanState::Stopped | ScanState::Paused) {
+            true => coverage::looked_so_far(write, scan, looked),
+            false => write,
+        };
         Ok(self.store().commit(write).await.map(drop)?)
     }
 }

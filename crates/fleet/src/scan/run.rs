@@ -211,7 +211,8 @@ impl Fleet {
             action,
             Object::new("scan", scan.id.as_str()),
         );
-        self.change(permit.joined(event), scan, to, note, now).await
+        self.change(permit.joined(event), scan, to, (note, now), now)
+            .await
     }
 
     /// Every target has its outcome: what was looked at becomes coverage in the same write.

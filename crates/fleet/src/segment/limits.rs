@@ -31,15 +31,20 @@ pub struct LimitsNow {
     pub stored: StoredSegment,
     pub signed: SignOff,
     pub limits: Limits,
+    /// Registered here.
     pub unplaced: Vec<Unplaced>,
+    /// Registered elsewhere, or in no segment: they may have been carried here.
+    pub astray: Vec<Unplaced>,
 }
 
-/// A device that must not be touched, is registered here, and is at no address that anybody knows.
+/// A device that must not be touched and is at no address that anybody knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unplaced {
     pub asset: String,
     pub model: String,
     pub serial: String,
+    /// Where it is registered.
+    pub segment: Option<String>,
 }
 
 impl Fleet {
@@ -119,6 +124,7 @@ impl Fleet {
             signed,
             limits,
             unplaced: register.unplaced,
+            astray: register.astray,
         })
     }
 
@@ -195,18 +201,20 @@ impl Fleet {
                 });
             }
         }
-        let here = |asset: &&Asset| asset.segment.as_deref() == Some(segment.name.as_str());
-        let unplaced = assets
+        let unknown = assets
             .values()
-            .filter(here)
             .filter(|asset| is_protected(asset, segment) && !known.contains(asset.id.as_str()));
-        register.unplaced = unplaced
-            .map(|asset| Unplaced {
-                asset: asset.id.clone(),
-                model: asset.model.clone(),
-                serial: asset.serial.clone(),
-            })
-            .collect();
+        let unknown = unknown.map(|asset| Unplaced {
+            asset: asset.id.clone(),
+            model: asset.model.clone(),
+            serial: asset.serial.clone(),
+            segment: asset.segment.clone(),
+        });
+        (register.unplaced, register.astray) =
+            unknown.partition(|one| one.segment.as_deref() == Some(segment.name.as_str()));
+        register
+            .astray
+            .sort_by(|one, other| one.asset.cmp(&other.asset));
         Ok(register)
     }
 
@@ -235,6 +243,7 @@ struct Register {
     models: Vec<ModelAt>,
     untouchable: Vec<Exclusion>,
     unplaced: Vec<Unplaced>,
+    astray: Vec<Unplaced>,
 }
 
 /// Where two assets claim one address, the one that must not be touched has it.

@@ -1,14 +1,18 @@
 //! Agents of segments (R17): a ticket that is good once, certificates that renew and end, orders within signed limits, and
 //! batches that are taken once. On both databases.
 
+use std::collections::BTreeSet;
+
 use access::{Action, Role, Scope};
 use agent::observation::{How, Observation, Outcome, Place};
 use agent::relay::{Draft, Poll, Queue, Said};
+use agent::scan::Cursor;
 use audit::Timestamp;
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use fleet::agents::{AgentState, Invitation, KnownAgent, NewOrder};
+use fleet::scan::{ScanFilter, ScanState, Wanted};
 use fleet::{FleetError, Segment};
 use x509::{Certificate, CsrBuilder, PublicKey, SignatureAlgorithm};
 
@@ -19,6 +23,7 @@ on_both!(
     r17_a_certificate_renews_and_ends,
     r17_orders_keep_to_what_is_signed,
     r17_a_batch_is_taken_once,
+    r17_a_schedule_becomes_an_order_and_is_listed_as_a_scan,
 );
 
 /// A key that an agent made, and its request.
@@ -387,4 +392,80 @@ async fn r17_a_batch_is_taken_once(postgres: bool) {
         (256, 0)
     );
     assert_eq!(house.events("inventory.ingest").await.len(), 3);
+}
+
+async fn r17_a_schedule_becomes_an_order_and_is_listed_as_a_scan(postgres: bool) {
+    let house = House::new(postgres).await;
+    let fleet = &house.fleet;
+    segment(&house, true).await;
+    let stored = fleet.segment("icu").await.unwrap();
+    let mut daily = stored.segment;
+    daily.every_hours = Some(24);
+    let permit = house.permit(Action::ManageSegments);
+    fleet
+        .put_segment(permit, daily, stored.version, NOW)
+        .await
+        .unwrap();
+    // Nobody has enrolled: nothing is due, and nobody is refused.
+    assert_eq!(fleet.scans_wanted(NOW).await.unwrap(), []);
+    let (known, _, _) = enrolled(&house, "icu-1").await;
+    let wanted = Wanted {
+        segment: "icu".to_owned(),
+        agent: Some("icu-1".to_owned()),
+    };
+    assert_eq!(fleet.scans_wanted(NOW).await.unwrap(), [wanted.clone()]);
+    let permit = house.permit(Action::RunDiscovery);
+    let order = fleet
+        .order_agent(permit, "icu-1", NewOrder::default(), NOW)
+        .await
+        .unwrap();
+    assert_eq!(fleet.scans_wanted(NOW).await.unwrap(), []);
+    let listed = fleet.scans(&ScanFilter::default()).await.unwrap().scans;
+    let [scan] = listed.as_slice() else {
+        panic!("{listed:?}")
+    };
+    assert_eq!(
+        (scan.id.as_str(), scan.state, scan.scanner.as_str()),
+        (order.id.as_str(), ScanState::Queued, "agent icu-1")
+    );
+    assert_eq!((scan.done, scan.total), (0, 512));
+
+    // The hours end in the middle: five places have their outcome.
+    let targets = scan.plan.targets().unwrap();
+    let mut cursor = Cursor::new(&targets, &scan.plan.seed);
+    (0..5).for_each(|position| cursor.done(position));
+    let places: BTreeSet<_> = cursor
+        .targets(&targets, &scan.plan.seed)
+        .map(|target| target.address)
+        .collect();
+    let folder = house.directory.path().join("queue");
+    let mut queue = Queue::open(&folder, "icu-1", &[1; 32], 0).unwrap();
+    let window = Said::Ended {
+        how: "window".to_owned(),
+        probed: 5,
+        excluded: 0,
+        stopped: 0,
+    };
+    let draft = Draft {
+        order: order.id.clone(),
+        cursor: Some(cursor),
+        said: vec![window],
+        lines: Vec::new(),
+    };
+    queue.push(&draft).unwrap();
+    let batch = queue.oldest().unwrap().unwrap();
+    fleet.take_batch(&known, batch.body, NOW).await.unwrap();
+    let found = fleet.coverage(Some("icu"), Timestamp(0)).await.unwrap();
+    let looked_at = places.len() as u64;
+    assert_eq!(found.segments[0].looked_at, looked_at);
+    assert_eq!(found.segments[0].never, 256 - looked_at);
+    assert_eq!(found.segments[0].looked[0].by, "biomed");
+    let shown = fleet.scan_or_order(&order.id).await.unwrap();
+    assert_eq!((shown.state, shown.done), (ScanState::Stopped, 5));
+
+    // Not again before its time, and then again.
+    let soon = Timestamp(NOW.0 + DAY - 1);
+    assert_eq!(fleet.scans_wanted(soon).await.unwrap(), []);
+    let due = Timestamp(NOW.0 + DAY);
+    assert_eq!(fleet.scans_wanted(due).await.unwrap(), [wanted]);
 }

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use access::Action;
+use agent::observation::{How, Observation, Outcome, Place};
 use agent::scan::Exclusion;
 use audit::Timestamp;
+use fleet::inventory::Desk;
 use fleet::scan::{NewScan, Running, Scan, ScanState};
 use fleet::{Fleet, FleetError, Segment};
 use tokio::sync::watch;
@@ -20,6 +22,7 @@ on_both!(
     r17_a_scan_that_was_killed_goes_on_and_counts_nothing_twice,
     r17_a_change_of_limits_ends_what_is_under_way,
     r17_a_scan_ends_when_somebody_says_so,
+    r17_what_is_carried_home_is_coverage_in_the_name_of_the_file,
     r17_a_device_that_falls_silent_raises_an_alert,
     r17_one_scanner_a_segment,
 );
@@ -257,6 +260,11 @@ async fn r17_a_scan_ends_when_somebody_says_so(postgres: bool) {
     let ended = ran.unwrap();
     assert_eq!(ended.state, ScanState::Stopped);
     assert!(ended.done > 0 && ended.done < 128);
+    // What was looked at was looked at.
+    let found = house.fleet.coverage(Some("icu"), NOW).await.unwrap();
+    let (looked_at, never) = (found.segments[0].looked_at, found.segments[0].never);
+    assert_eq!((looked_at, never), (ended.done, 128 - ended.done));
+    assert_eq!(found.segments[0].in_full, ended.done);
     let permit = house.permit(Action::RunDiscovery);
     house
         .fleet
@@ -265,6 +273,60 @@ async fn r17_a_scan_ends_when_somebody_says_so(postgres: bool) {
         .unwrap();
     let done = house.run(&house.fleet, &scan.id, 1000).await.unwrap();
     assert_eq!((done.state, done.probed), (ScanState::Done, 128));
+    // One range in the place of the pieces.
+    let found = house.fleet.coverage(Some("icu"), NOW).await.unwrap();
+    assert_eq!(
+        (found.segments[0].looked_at, found.segments[0].looked.len()),
+        (128, 1)
+    );
+}
+
+/// Lines as `ward discover offline` writes them.
+async fn r17_what_is_carried_home_is_coverage_in_the_name_of_the_file(postgres: bool) {
+    let house = House::new(postgres).await;
+    house.signed(segment("icu", "10.30.0.0/24", 443)).await;
+    let (then, ahead) = (NOW.0 - 3_600_000, NOW.0 + 3_600_000);
+    let line = |address: &str, at: i64, how: How, outcome: Outcome| {
+        let place = Place::Network {
+            address: address.parse().unwrap(),
+            port: 443,
+            sni: None,
+            starttls: None,
+        };
+        Observation::new(at, "offline", how, place, outcome)
+            .line()
+            .unwrap()
+    };
+    let stopped = Outcome::Stopped {
+        rule: "silent".to_owned(),
+    };
+    let lines = [
+        line("10.30.0.4", then, How::Scan, Outcome::Closed),
+        line("10.30.0.5", ahead, How::Scan, Outcome::Filtered),
+        // Not looked at; overheard, which is no look; of no segment.
+        line("10.30.0.6", then, How::Scan, stopped),
+        line("10.30.0.7", then, How::Capture, Outcome::Closed),
+        line("10.31.0.8", then, How::Scan, Outcome::Closed),
+    ];
+    let permit = house.permit(Action::ManageInventory);
+    let mut weighed = Desk::new(&house.fleet, None, NOW);
+    weighed.from("icu.jsonl");
+    weighed.lines(lines.join("\n").as_bytes()).await.unwrap();
+    let found = house.fleet.coverage(Some("icu"), NOW).await.unwrap();
+    assert_eq!(found.segments[0].looked_at, 0, "nothing was to be done");
+    let mut desk = Desk::new(&house.fleet, Some(&permit), NOW);
+    desk.from("icu.jsonl");
+    desk.lines(lines.join("\n").as_bytes()).await.unwrap();
+    let found = house.fleet.coverage(Some("icu"), NOW).await.unwrap();
+    let icu = &found.segments[0];
+    assert_eq!((icu.looked_at, icu.never, icu.newest), (2, 254, Some(then)));
+    let [looked] = icu.looked.as_slice() else {
+        panic!("{:?}", icu.looked)
+    };
+    assert_eq!(looked.range.to_string(), "10.30.0.4/31");
+    assert!(looked.scan.starts_with("file icu.jsonl"), "{looked:?}");
+    assert_eq!(looked.by, "biomed");
+    assert_eq!(house.events("coverage.carried").await.len(), 1);
 }
 
 async fn r17_a_device_that_falls_silent_raises_an_alert(postgres: bool) {

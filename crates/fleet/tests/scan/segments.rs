@@ -161,6 +161,18 @@ async fn r17_life_support_and_models_that_must_not_be_touched_are_not(postgres: 
         rule(house.fleet.limits_now("icu").await),
         "segment.unplaced"
     );
+    // Elsewhere by the register, it may still have been carried here: that is told, and holds nothing up.
+    let mut away = segment("theatre", "10.9.0.0/24", 443);
+    away.life_support = false;
+    house.signed(away).await;
+    let found = house.fleet.coverage(Some("theatre"), NOW).await.unwrap();
+    let [astray] = found.segments[0].astray.as_slice() else {
+        panic!("{:?}", found.segments[0].astray)
+    };
+    assert_eq!(
+        (astray.serial.as_str(), astray.segment.as_deref()),
+        ("V-1", Some("icu"))
+    );
     let mut placed = stored.asset;
     placed.host_names = vec!["localhost".to_owned()];
     let permit = house.permit(Action::ManageAssets);
@@ -169,6 +181,8 @@ async fn r17_life_support_and_models_that_must_not_be_touched_are_not(postgres: 
         .put(permit, placed, stored.version, NOW)
         .await
         .unwrap();
+    let now = house.fleet.limits_now("theatre").await.unwrap();
+    assert_eq!(now.astray, [], "its address is known");
     let limits = house.fleet.limits_now("icu").await.unwrap().limits;
     let here = "127.0.0.1".parse().unwrap();
     assert!(

@@ -112,7 +112,7 @@ pub(crate) async fn observations(
         }
     }
     desk.line(number, &rest).await?;
-    desk.flush().await?;
+    desk.end().await?;
     Ok(Json(desk.sum))
 }
 

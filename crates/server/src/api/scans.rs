@@ -186,7 +186,7 @@ pub(crate) async fn sign_segment(
     Ok(Json(stored.into()))
 }
 
-/// Scans, the newest first.
+/// Scans, and orders of agents, the newest first.
 #[utoipa::path(get, path = "/api/v1/scans", tag = "discovery",
     params(("segment" = Option<String>, Query), ("after" = Option<String>, Query), ("limit" = Option<u32>, Query)),
     responses((status = 200, body = Object)))]
@@ -214,12 +214,12 @@ pub(crate) async fn start_scan(
     Ok((StatusCode::ACCEPTED, Json(scan)))
 }
 
-/// One scan: `done` of `total` targets have their outcome.
+/// One scan, or one order of an agent: `done` of `total` targets have their outcome.
 #[utoipa::path(get, path = "/api/v1/scans/{id}", tag = "discovery", params(("id" = String, Path)),
     responses((status = 200, body = Object), (status = 404, body = Problem)))]
 pub(crate) async fn scan(caller: Caller, At(id): At<String>) -> Result<Json<Scan>, Problem> {
     caller.may_read(Action::ReadInventory)?;
-    Ok(Json(caller.scanned().scan(&id).await?))
+    Ok(Json(caller.scanned().scan_or_order(&id).await?))
 }
 
 /// Ends a scan. It can be resumed.

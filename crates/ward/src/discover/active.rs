@@ -27,6 +27,8 @@ use crate::segment::DepthArg;
 
 /// Targets that a dry run shows; `--out` keeps them all.
 const SHOWN: usize = 1000;
+/// Devices at no known address that a dry run names.
+const SHOWN_ASTRAY: usize = 20;
 /// How long a scanner that was killed holds its segment, and a moment.
 const FORGOTTEN: Duration = Duration::from_secs(20);
 
@@ -203,7 +205,7 @@ async fn dry_run(fleet: &Fleet, new: &NewScan, out: Option<&PathBuf>) -> Done {
     }
     let rows: Vec<Vec<String>> = shown.iter().map(row).collect();
     let total = prepared.targets.len();
-    let said = format!(
+    let mut said = format!(
         "{}\n{total} targets, {excluded} of them excluded; at most {connections} connections, {} a second; nothing was sent\nseed {}{}",
         table(&["WHERE", "CONNECTIONS", "FIRST HELLO"], &rows),
         prepared.plan.rate,
@@ -214,10 +216,13 @@ async fn dry_run(fleet: &Fleet, new: &NewScan, out: Option<&PathBuf>) -> Done {
             "\nthe limits are not signed: the scan itself would be refused"
         },
     );
+    for one in prepared.limits.astray.iter().take(SHOWN_ASTRAY) {
+        said = format!("{said}\n{}", crate::segment::astray(one));
+    }
     let targets: Vec<Value> = shown.iter().map(line).collect();
     Ok(Report::new(
         json!({ "plan": prepared.plan, "signed": signed, "total": total, "excluded": excluded,
-            "connections": connections, "targets": targets, "limits": prepared.limits.limits }),
+            "connections": connections, "targets": targets, "limits": prepared.limits.limits, "astray": prepared.limits.astray }),
         said,
     ))
 }

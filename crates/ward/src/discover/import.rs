@@ -147,7 +147,7 @@ async fn observations(desk: &mut Desk<'_>, path: &Path) -> Result<(), Failure> {
         desk.line(number, &line).await?;
         progress.at(passed, size);
     }
-    Ok(desk.flush().await?)
+    Ok(desk.end().await?)
 }
 
 /// One file among several: if nothing in it can be read, that is told, and the next is taken.
