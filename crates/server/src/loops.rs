@@ -244,7 +244,11 @@ pub(crate) fn start(
             &stop,
             "gauges",
             Duration::from_secs(5),
-            |services| async move { crate::api::status::record_gauges(&services).await },
+            |services| async move {
+                // Else what is counted piles up until somebody asks for it, which may be never.
+                services.metrics.run_upkeep();
+                crate::api::status::record_gauges(&services).await
+            },
         ),
     ]
 }

@@ -2,6 +2,8 @@
 //! SQLite's type names; this file rewrites the words in which the two differ, and nothing inside
 //! quotes or comments.
 
+use crate::postgres::many::Many;
+
 /// A piece of SQL text.
 enum Piece<'a> {
     /// A keyword or a bare name.
@@ -14,13 +16,20 @@ enum Piece<'a> {
 
 /// The statement as SQLite reads it: `$1` is a *named* parameter there, numbered by its first
 /// appearance, whereas `?1` means what PostgreSQL means by `$1`.
+///
+/// An INSERT of one row on a condition is to SQLite one of rows that are selected: should one of them fail, those before
+/// it would have to be undone, so that it copies each page before it changes it. `OR FAIL` says that nothing is before it.
 pub(crate) fn sqlite_statement(sql: &str) -> String {
-    let mut out = String::with_capacity(sql.len());
+    let mut out = String::with_capacity(sql.len() + 8);
+    let mut inserts_if = Many::of(sql).is_some_and(|many| many.looks_into.is_some());
     for piece in pieces(sql) {
         match piece {
             Piece::Placeholder(digits) => {
                 out.push('?');
                 out.push_str(digits);
+            }
+            Piece::Word("INSERT") if std::mem::take(&mut inserts_if) => {
+                out.push_str("INSERT OR FAIL");
             }
             Piece::Word(text) | Piece::Other(text) => out.push_str(text),
         }
@@ -137,6 +146,14 @@ mod tests {
             ("SELECT '$1', \"$2\", $13", "SELECT '$1', \"$2\", ?13"),
             ("SELECT 'it''s $1' || $1", "SELECT 'it''s $1' || ?1"),
             ("SELECT $1 -- not $2\n, $2", "SELECT ?1 -- not $2\n, ?2"),
+            (
+                "INSERT INTO t(a) SELECT $1 WHERE EXISTS(SELECT 1 FROM u WHERE id = $2)",
+                "INSERT OR FAIL INTO t(a) SELECT ?1 WHERE EXISTS(SELECT 1 FROM u WHERE id = ?2)",
+            ),
+            (
+                "INSERT INTO t(a) SELECT a FROM u WHERE EXISTS(SELECT 1 FROM v WHERE id = $1)",
+                "INSERT INTO t(a) SELECT a FROM u WHERE EXISTS(SELECT 1 FROM v WHERE id = ?1)",
+            ),
         ];
         for (from, to) in cases {
             assert_eq!(sqlite_statement(from), to);

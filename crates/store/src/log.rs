@@ -84,6 +84,17 @@ impl Store {
         }
     }
 
+    /// What a follower who looks now and then and has seen the first `seen` events has to read, as [`Store::follow`]
+    /// says it: an empty range where there is nothing but routine writes of this process, its end what he has seen then.
+    pub async fn unread(&self, seen: u64) -> Result<Range<u64>> {
+        self.log_size().await?;
+        let known = *self.inner.growth.borrow();
+        Ok(match known.notable > seen {
+            true => seen..known.notable,
+            false => known.size.max(seen)..known.size.max(seen),
+        })
+    }
+
     /// Stores a signed checkpoint. It has no event of its own: it is a signature over the log,
     /// and whoever alters it only breaks that signature.
     pub async fn save_checkpoint(&self, size: u64, note: &str, now: Timestamp) -> Result<()> {

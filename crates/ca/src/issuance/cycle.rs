@@ -242,6 +242,11 @@ impl Ca {
             now,
         )
         .digest(fingerprint);
+        // What is written along may do what the key is kept for.
+        let kept_key = match block {
+            Some(_) if request.along.decides() => None,
+            _ => idempotency.clone(),
+        };
         let mut row = params![
             route.issuer.name(),
             &draft.serial,
@@ -255,14 +260,14 @@ impl Ca {
             now,
             draft.partition,
             permit.actor().id.as_str(),
-            idempotency.clone(),
+            kept_key,
             &der,
         ];
         let mut write = Write::new(event)?.routine();
         write = match block {
             Some(block) => {
                 row.push(block.into());
-                let write = request.along.intend(write)?;
+                let write = request.along.begin_at_once(write)?;
                 write.run_expecting(1, RECORD_RESERVED, row, BLOCK_GONE)
             }
             None => {
@@ -283,7 +288,10 @@ impl Ca {
                 .fulfil(write, id, &result, &permit, now)
                 .await?;
         }
-        let write = request.along.record(write, &fingerprint)?;
+        let write = match block {
+            Some(_) => request.along.end_at_once(write, &fingerprint)?,
+            None => request.along.record(write, &fingerprint)?,
+        };
         match self.store().commit(write).await {
             Ok(_) => account.settle(),
             Err(StoreError::Conflict(what)) => {

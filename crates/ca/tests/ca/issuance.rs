@@ -434,6 +434,7 @@ async fn r37_a_token_issues_within_its_scope() {
         profiles: vec!["server-*".to_owned()],
         authorities: vec!["servers".to_owned()],
         names: vec!["*.icu.example.org".to_owned().try_into().unwrap()],
+        ..Scope::default()
     };
     let principal = house.person("ci", &[Role::Issuer], scope).await;
     let ask = |request: IssueRequest| {

@@ -25,6 +25,7 @@ on_both!(
     of_many_with_one_idempotency_key_one_is_signed,
     two_nodes_with_one_idempotency_key_make_one_certificate,
     both_additions_of_a_protocol_are_in_the_one_write,
+    one_addition_in_the_place_of_both_tells_the_second_from_the_first,
     what_changed_meanwhile_voids_the_number,
 );
 
@@ -378,6 +379,43 @@ async fn both_additions_of_a_protocol_are_in_the_one_write(postgres: bool) {
         record.parse::<String>().unwrap(),
         hex::encode(issued.sha256)
     );
+}
+
+/// Two nodes at one order: the addition lets one through, and the key need not be kept for it. An intent has its own.
+async fn one_addition_in_the_place_of_both_tells_the_second_from_the_first(postgres: bool) {
+    const KEYS: &str = "SELECT idempotency FROM certificates WHERE idempotency IS NOT NULL";
+    let house = keeping(postgres).await;
+    let other = house.again(NOW).await;
+    other.keep_serials(NOW).await.unwrap();
+    let ordered = || {
+        let mut request = with_key("order");
+        request.along = Along::new(Ok, |write: Write, sha256| {
+            write.put_record(KIND, "one", 0, &hex::encode(sha256), NOW)
+        })
+        .or_at_once(|write: Write, sha256| {
+            write.put_record(KIND, "one", 0, &hex::encode(sha256), NOW)
+        });
+        request
+    };
+    let (one, two) = tokio::join!(
+        issue(&house.ca, ordered(), NOW),
+        issue(&other, ordered(), NOW)
+    );
+    assert!(one.is_ok() != two.is_ok());
+    let issued = one.or(two).unwrap();
+    let store = house.ca.store();
+    let record = store.record(KIND, "one").await.unwrap().unwrap();
+    assert_eq!(
+        record.parse::<String>().unwrap(),
+        hex::encode(issued.sha256)
+    );
+    assert!(store.query(KEYS, vec![]).await.unwrap().is_empty());
+    for ca in [&house.ca, &other] {
+        ca.release_serials(NOW).await.unwrap();
+    }
+    let (_, certificates, voided) = counts(&house).await;
+    assert_eq!((certificates, voided), (1, 1));
+    assert_eq!(verified(&house).await, 0);
 }
 
 async fn what_changed_meanwhile_voids_the_number(postgres: bool) {

@@ -269,6 +269,7 @@ pub(crate) async fn create(
     }
     let write = Write::new(event.after(after))?;
     let write = authorization.insert(write).routine();
+    acme.inner.lately.goes_ahead(&account.id);
     acme.inner.store.commit(write).await?;
     let url = call.url(&format!("authz/{}", authorization.id()));
     Ok(view(call, &authorization, 201, now).location(url))

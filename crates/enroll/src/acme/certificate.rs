@@ -1,11 +1,12 @@
 //! Download of certificates and their alternate chains (RFC 8555 §7.4.2).
 
 use audit::Timestamp;
-use ca::{Ca, Issuer, StoredCertificate};
+use ca::{Ca, Issuer};
 use x509::Certificate;
 
 use super::accounts::actor_id;
 use super::front::Verified;
+use super::lately::Fresh;
 use super::problem::Problem;
 use super::{Acme, Reply};
 
@@ -59,7 +60,7 @@ fn pem(leaf: &[u8], chain: &[Certificate]) -> String {
 }
 
 /// A certificate that the calling account was issued.
-async fn own(acme: &Acme, call: &Verified<'_>, sha256: &str) -> Result<StoredCertificate, Problem> {
+async fn own(acme: &Acme, call: &Verified<'_>, sha256: &str) -> Result<Fresh, Problem> {
     let unknown = || Problem::not_found("there is no such certificate");
     let mut hash = [0; 32];
     // One URL for one certificate.
@@ -67,15 +68,23 @@ async fn own(acme: &Acme, call: &Verified<'_>, sha256: &str) -> Result<StoredCer
     if !lower || hex::decode_to_slice(sha256, &mut hash).is_err() {
         return Err(unknown());
     }
+    let account = &call.account()?.id;
+    if let Some(fresh) = acme.inner.lately.fetch(&hash, account) {
+        return Ok(fresh);
+    }
     let found = acme.inner.ca.certificate(&hash).await;
     let found = found.map_err(|error| Problem::internal(&error))?;
     let stored = found.ok_or_else(unknown)?;
-    if stored.requester != actor_id(&call.account()?.id) {
+    if stored.requester != actor_id(account) {
         return Err(Problem::unauthorized(
             "this certificate was issued to another account (RFC 8555 §7.4.2)",
         ));
     }
-    Ok(stored)
+    Ok(Fresh {
+        account: account.clone(),
+        issuer: stored.issuer,
+        der: stored.der,
+    })
 }
 
 /// The media type that the client would rather have, of those that there are; PEM if it does not say

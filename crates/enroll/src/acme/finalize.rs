@@ -1,6 +1,6 @@
 //! Finalizing an order (RFC 8555 §7.4). The order becomes processing in the write that makes the CA's intent and valid in
 //! the one that makes the certificate, so that there is a certificate if and only if the order is valid. Where the CA has
-//! reserved serial numbers it makes no intent, and the order becomes both in one write.
+//! reserved serial numbers it makes no intent, and the order becomes valid at once.
 
 use std::time::Duration;
 
@@ -14,8 +14,9 @@ use x509::{CertificationRequest, Time};
 use super::csr::{self, Finalize};
 use super::front::Verified;
 use super::identifier::{Wanted, together};
+use super::lately::Fresh;
 use super::limits::Spend;
-use super::order::{count, own, view};
+use super::order::{count, own, to_finalize, view};
 use super::orders::{self, Held, Order, OrderState, Stored};
 use super::problem::{ErrorType, Problem};
 use super::{Account, AccountStatus, Acme, AcmeError, Directory, Reply, accounts, jwk, policy};
@@ -32,6 +33,8 @@ const TAKE_OVER: &str = "UPDATE acme_orders SET attempt = attempt + 1, busy_unti
     WHERE id = $1 AND status = 'processing' AND attempt = $2";
 const FULFIL: &str = "UPDATE acme_orders SET status = 'valid', certificate = $3, csr = NULL, busy_until = NULL \
     WHERE id = $1 AND status = 'processing' AND attempt = $2";
+const FULFIL_AT_ONCE: &str = "UPDATE acme_orders SET status = 'valid', certificate = $4, attempt = attempt + 1, \
+    csr = NULL, busy_until = NULL WHERE id = $1 AND status = $2 AND attempt = $3";
 const END: &str = "UPDATE acme_orders SET status = 'invalid', error = $3, csr = NULL, busy_until = NULL \
     WHERE id = $1 AND status = 'processing' AND attempt = $2";
 const ELSEWHERE: &str = "the order was finalized elsewhere";
@@ -43,7 +46,7 @@ pub(crate) async fn post(
     id: &str,
     now: Timestamp,
 ) -> Result<Reply, Problem> {
-    let order = own(acme, call, id).await?;
+    let order = to_finalize(acme, call, id, now).await?;
     let (account, directory) = (call.account()?, &call.directory);
     require_ready(&order, now)?;
     acme.inner.lately.forget(id);
@@ -70,6 +73,12 @@ pub(crate) async fn post(
             let mut order = order;
             order.stored = Stored::Valid;
             order.certificate = Some(issued.sha256);
+            let certificate = Fresh {
+                account: account.id.clone(),
+                issuer: issued.issuer,
+                der: issued.der,
+            };
+            acme.inner.lately.issued(issued.sha256, certificate);
             Ok(view(call, &order, 200, now))
         }
         Ok(Err(Stopped::Refused(refusal))) => Err(problem(&refusal)),
@@ -260,7 +269,12 @@ fn along(order: &Order, csr: Vec<u8>, now: Timestamp) -> Along {
     let with_record = move |write: Write, sha256: &[u8; 32]| {
         Ok(write.run_expecting(1, FULFIL, params![id, attempt + 1, *sha256], ELSEWHERE))
     };
-    Along::new(with_intent, with_record)
+    let (id, from) = (order.id.clone(), order.stored.as_str());
+    let at_once = move |write: Write, sha256: &[u8; 32]| {
+        let params = params![id, from, attempt, *sha256];
+        Ok(write.run_expecting(1, FULFIL_AT_ONCE, params, ELSEWHERE))
+    };
+    Along::new(with_intent, with_record).or_at_once(at_once)
 }
 
 impl From<CaError> for Stopped {

@@ -3,10 +3,12 @@
 //! with what it finds.
 //!
 //! Only a server that is alone remembers: nobody else changes its orders. What is remembered is shown, and says what to
-//! validate; it decides nothing. Every change of state names in its statement the state it starts from, and whoever
-//! finalizes an order reads it from the database.
+//! validate and what to issue; whether it still holds is decided by the statement that changes it, which names the state
+//! it starts from. An order that does not stand as it is remembered any more gets no certificate.
+//!
+//! Certificates never change, so that any server may remember them until they have been fetched.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use parking_lot::Mutex;
 
@@ -14,25 +16,89 @@ use super::orders::{self, Authorization, Order};
 
 /// Authorizations that are remembered at most, of all orders together: some megabytes.
 const MOST: usize = 4096;
+/// Certificates that are remembered at most: about a megabyte.
+const MOST_CERTIFICATES: usize = 512;
 
 /// See the module.
-pub(crate) struct Lately(Option<Mutex<Known>>);
+pub(crate) struct Lately {
+    known: Option<Mutex<Known>>,
+    issued: Mutex<HashMap<[u8; 32], Fresh>>,
+}
 
 #[derive(Default)]
 struct Known {
     by_id: HashMap<String, (Order, Vec<Authorization>)>,
     authorizations: usize,
+    /// Accounts that were seen to have no authorization ahead of an order.
+    none_ahead: HashSet<String>,
+    /// Accounts that have asked for one: they are looked up, always.
+    some_ahead: HashSet<String>,
+}
+
+/// A certificate that nobody has fetched yet.
+pub(crate) struct Fresh {
+    pub(crate) account: String,
+    pub(crate) issuer: String,
+    pub(crate) der: Vec<u8>,
 }
 
 impl Lately {
     /// `alone`: no other server works on this database.
     pub(crate) fn new(alone: bool) -> Self {
-        Lately(alone.then(Mutex::default))
+        Lately {
+            known: alone.then(Mutex::default),
+            issued: Mutex::default(),
+        }
+    }
+
+    /// Remembers a certificate that was just stored.
+    pub(crate) fn issued(&self, sha256: [u8; 32], certificate: Fresh) {
+        let mut issued = self.issued.lock();
+        if issued.len() >= MOST_CERTIFICATES {
+            issued.clear();
+        }
+        issued.insert(sha256, certificate);
+    }
+
+    /// A certificate for its account that fetches it: clients do so once.
+    pub(crate) fn fetch(&self, sha256: &[u8; 32], account: &str) -> Option<Fresh> {
+        let mut issued = self.issued.lock();
+        let own = issued.get(sha256)?.account == account;
+        own.then(|| issued.remove(sha256))?
+    }
+
+    /// Whether it is known that an account has no authorization ahead of an order.
+    pub(crate) fn has_none_ahead(&self, account: &str) -> bool {
+        let known = self.known.as_ref().map(Mutex::lock);
+        known.is_some_and(|known| known.none_ahead.contains(account))
+    }
+
+    /// The database says that it has none.
+    pub(crate) fn found_none_ahead(&self, account: &str) {
+        let Some(known) = &self.known else { return };
+        let mut known = known.lock();
+        if known.some_ahead.len() >= MOST || known.some_ahead.contains(account) {
+            return;
+        }
+        if known.none_ahead.len() >= MOST {
+            known.none_ahead.clear();
+        }
+        known.none_ahead.insert(account.to_owned());
+    }
+
+    /// It is about to get one. Before that is stored: a look of before then cannot be remembered after it.
+    pub(crate) fn goes_ahead(&self, account: &str) {
+        let Some(known) = &self.known else { return };
+        let mut known = known.lock();
+        known.none_ahead.remove(account);
+        if known.some_ahead.len() < MOST {
+            known.some_ahead.insert(account.to_owned());
+        }
     }
 
     /// Remembers an order that was just stored.
     pub(crate) fn made(&self, order: &Order, authorizations: Vec<Authorization>) {
-        let Some(known) = &self.0 else { return };
+        let Some(known) = &self.known else { return };
         let mut known = known.lock();
         if known.authorizations + authorizations.len() > MOST {
             *known = Known::default();
@@ -46,7 +112,7 @@ impl Lately {
 
     /// Takes over what has become of an authorization, as it was just stored.
     pub(crate) fn settled(&self, authorization: &Authorization) {
-        let Some(known) = &self.0 else { return };
+        let Some(known) = &self.known else { return };
         let Ok(position) = usize::try_from(authorization.position) else {
             return;
         };
@@ -65,7 +131,7 @@ impl Lately {
 
     /// Forgets an order: before it is changed in any other way.
     pub(crate) fn forget(&self, id: &str) {
-        let Some(known) = &self.0 else { return };
+        let Some(known) = &self.known else { return };
         let mut known = known.lock();
         if let Some((_, all)) = known.by_id.remove(id) {
             known.authorizations -= all.len();
@@ -74,14 +140,14 @@ impl Lately {
 
     /// An order that is remembered.
     pub(crate) fn order(&self, id: &str) -> Option<Order> {
-        let known = self.0.as_ref()?.lock();
+        let known = self.known.as_ref()?.lock();
         known.by_id.get(id).map(|(order, _)| order.clone())
     }
 
     /// An authorization that is remembered, by the id that URLs have.
     pub(crate) fn authorization(&self, id: &str) -> Option<Authorization> {
         let (batch, position) = orders::parse_authorization_id(id)?;
-        let known = self.0.as_ref()?.lock();
+        let known = self.known.as_ref()?.lock();
         let (_, all) = known.by_id.get(batch)?;
         all.get(usize::try_from(position).ok()?).cloned()
     }
@@ -157,6 +223,50 @@ mod tests {
         lately.forget("one");
         lately.settled(&proven);
         assert!(lately.order("one").is_none() && lately.authorization("one-1").is_none());
+    }
+
+    #[test]
+    fn who_asked_for_an_authorization_ahead_of_orders_is_always_looked_up() {
+        let lately = Lately::new(true);
+        assert!(!lately.has_none_ahead("a"), "nobody has looked");
+        lately.found_none_ahead("a");
+        assert!(lately.has_none_ahead("a") && !lately.has_none_ahead("b"));
+        lately.goes_ahead("a");
+        // Somebody who looked before it was stored is late.
+        lately.found_none_ahead("a");
+        assert!(!lately.has_none_ahead("a"));
+        for account in 0..2 * MOST {
+            lately.found_none_ahead(&account.to_string());
+            lately.goes_ahead(&format!("x{account}"));
+        }
+        let known = lately.known.as_ref().unwrap().lock();
+        assert!(known.none_ahead.len() <= MOST && known.some_ahead.len() <= MOST);
+        drop(known);
+        lately.found_none_ahead("c");
+        assert!(!lately.has_none_ahead("c"), "too many to tell");
+        let among_others = Lately::new(false);
+        among_others.found_none_ahead("a");
+        assert!(!among_others.has_none_ahead("a"));
+    }
+
+    #[test]
+    fn a_certificate_is_for_its_account_and_once() {
+        let lately = Lately::new(false);
+        let fresh = || Fresh {
+            account: "a".to_owned(),
+            issuer: "i".to_owned(),
+            der: vec![1],
+        };
+        lately.issued([1; 32], fresh());
+        assert!(lately.fetch(&[2; 32], "a").is_none() && lately.fetch(&[1; 32], "b").is_none());
+        assert_eq!(lately.fetch(&[1; 32], "a").unwrap().der, [1]);
+        assert!(lately.fetch(&[1; 32], "a").is_none());
+        for number in 0..=MOST_CERTIFICATES {
+            let mut sha256 = [0; 32];
+            sha256[..8].copy_from_slice(&number.to_be_bytes());
+            lately.issued(sha256, fresh());
+        }
+        assert!(lately.issued.lock().len() <= MOST_CERTIFICATES);
     }
 
     #[test]

@@ -200,13 +200,12 @@ async fn authorizations(
     now: Timestamp,
 ) -> Result<Vec<Authorization>, Problem> {
     let expires = later(now, directory.order_lifetime);
-    let store = &acme.inner.store;
     let alone = match names
         .iter()
         .all(|name| policy::preauthorised(account, name))
     {
         true => Vec::new(),
-        false => orders::alone(store, &account.id, now).await?,
+        false => ahead(acme, account, now).await?,
     };
     let mut all = Vec::with_capacity(names.len());
     for name in names {
@@ -228,6 +227,23 @@ async fn authorizations(
         });
     }
     Ok(all)
+}
+
+/// What the account has proved ahead of any order.
+async fn ahead(
+    acme: &Acme,
+    account: &Account,
+    now: Timestamp,
+) -> Result<Vec<Authorization>, Problem> {
+    let lately = &acme.inner.lately;
+    if lately.has_none_ahead(&account.id) {
+        return Ok(Vec::new());
+    }
+    let found = orders::alone(&acme.inner.store, &account.id, now).await?;
+    if found.is_empty() {
+        lately.found_none_ahead(&account.id);
+    }
+    Ok(found)
 }
 
 /// Valid because an operator has given the account this name (R09).
@@ -405,6 +421,19 @@ fn creation(
         write = write.event(event.after(json!({ "origin": origin, "names": names })))?;
     }
     Ok(write)
+}
+
+/// The caller's own order, to be finalized: as it is remembered if it is ready, else from the database.
+pub(crate) async fn to_finalize(
+    acme: &Acme,
+    call: &Verified<'_>,
+    id: &str,
+    now: Timestamp,
+) -> Result<Order, Problem> {
+    match acme.inner.lately.order(id) {
+        Some(order) if order.state(now) == OrderState::Ready => owned(call, Some(order)),
+        _ => own(acme, call, id).await,
+    }
 }
 
 /// The caller's own order, from the database.

@@ -24,6 +24,18 @@ pub(crate) enum Stored {
     Invalid,
 }
 
+impl Stored {
+    /// As the table has it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Processing => "processing",
+            Self::Valid => "valid",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
 /// Where an order stands (RFC 8555 §7.1.6): what is stored, its authorizations and the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OrderState {

@@ -86,9 +86,20 @@ impl Fleet {
         loop {
             let head = Head::read(self.store()).await?;
             let from = head.log.unsigned_abs();
-            let entries = self.store().events(from, EVENTS).await?;
-            let Some(last) = entries.last() else {
-                return Ok(());
+            let unread = self.store().unread(from).await?;
+            let count = unread.end.saturating_sub(unread.start).min(EVENTS);
+            let (entries, read) = match count {
+                0 if unread.end <= from => return Ok(()),
+                // Routine, as issuance is.
+                0 => (Vec::new(), unread.end),
+                count => {
+                    let entries = self.store().events(from, count).await?;
+                    let Some(last) = entries.last() else {
+                        return Ok(());
+                    };
+                    let read = last.seq + 1;
+                    (entries, read)
+                }
             };
             let mut news = News::default();
             for entry in entries.iter().filter(|entry| may_concern(&entry.body)) {
@@ -97,9 +108,8 @@ impl Fleet {
                 }
             }
             self.heed(&news).await?;
-            let read = (last.seq + 1).cast_signed();
             self.touch_as(|write, head| {
-                head.log = read;
+                head.log = read.cast_signed();
                 write
             })
             .await?;

@@ -12,24 +12,57 @@ use crate::{Fleet, Result};
 
 /// Rows that are brought in at a time.
 const PAGE: i64 = 1000;
-/// As many since the last look mean that certificates are being issued in numbers: then they go first.
-const BUSY: u64 = 100;
-/// Batches that are settled in one run of the loop, while that is so and otherwise.
-const FEW: usize = 2;
-const MANY: usize = 40;
+/// Pages in one run of the loop.
+const PAGES: usize = 10;
+/// Batches that are settled in one run.
+const BATCHES: usize = 40;
+/// As many between two looks mean that certificates are being issued in numbers: then they go first, and what the
+/// inventory costs for each of them is done afterwards.
+const BUSY: i64 = 100;
+/// For as long as this, in milliseconds; then there is a run, and it waits anew.
+const PATIENCE_MS: i64 = 30_000;
 
 const ISSUED: &str = "SELECT c.id, c.issuer, c.sha256, c.der, c.issued_at, \
     (SELECT r.reason FROM revocations r WHERE r.issuer = c.issuer AND r.serial = c.serial) \
     FROM certificates c WHERE c.id > $1 ORDER BY c.id LIMIT $2";
 const CURSOR: &str = "SELECT issued FROM inventory_head WHERE id = 1";
+const NEWEST: &str = "SELECT COALESCE(MAX(id), 0) FROM certificates";
+
+/// How fast certificates are being issued, by the rows that there are at each look.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    newest: Option<i64>,
+    /// Since when the inventory has waited for them.
+    waiting_since: Option<Timestamp>,
+}
+
+impl Pace {
+    /// Whether the inventory has to wait.
+    fn waits(&mut self, newest: i64, now: Timestamp) -> bool {
+        let before = self.newest.replace(newest);
+        let busy = before.is_some_and(|before| newest - before >= BUSY);
+        let since = self.waiting_since.take().filter(|_| busy).unwrap_or(now);
+        let waits = busy && now.0 - since.0 < PATIENCE_MS;
+        self.waiting_since = waits.then_some(since);
+        waits
+    }
+}
 
 impl Fleet {
     /// One run of the inventory's loop: brings in what was issued, then settles what there is to settle. Says what it
     /// settled; the rest is the next run's.
     pub async fn keep_inventory(&self, now: Timestamp) -> Result<Settled> {
-        let brought = self.bring_in_issued().await?;
-        let batches = if brought >= BUSY { FEW } else { MANY };
-        self.settle_at_most(batches, now).await
+        let rows = self.store().look_up(NEWEST, vec![]).await?;
+        let newest = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        if self.inventory.pace.lock().waits(newest, now) {
+            return Ok(Settled::default());
+        }
+        for _ in 0..PAGES {
+            if self.bring_in_issued().await? == 0 {
+                break;
+            }
+        }
+        self.settle_at_most(BATCHES, now).await
     }
 
     /// Brings in everything that was issued since the last time.
@@ -92,4 +125,23 @@ fn note<'a>(
         wanted.recorded = Some((authority.to_owned(), revoked));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn issuance_in_numbers_goes_first_but_not_for_ever() {
+        let mut pace = Pace::default();
+        let mut waits = |newest, seconds: i64| pace.waits(newest, Timestamp(seconds * 1000));
+        assert!(!waits(5000, 0), "the first look knows no pace");
+        assert!(!waits(5099, 2));
+        assert!(waits(5199, 4));
+        assert!(waits(6000, 33));
+        assert!(!waits(6100, 34), "long enough");
+        assert!(waits(6200, 36), "waits anew");
+        assert!(!waits(6250, 38), "it is over");
+        assert!(waits(6350, 70), "what was before does not count");
+    }
 }

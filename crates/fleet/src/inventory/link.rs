@@ -1,5 +1,6 @@
 //! Who signed what (R20): the issuer of a certificate within the inventory, and the authority of ours whose key it was.
-//! Only a signature counts, never a name. One is verified once; what was found stands in the row.
+//! Only a signature counts, never a name. One is verified once; what was found stands in the row. What the CA itself has
+//! recorded as issued was signed by the key that its table names, and is not verified a second time.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -25,6 +26,8 @@ const BY_ID: &str = "SELECT der, issuer_id FROM inventory WHERE id = $1";
 struct Own {
     authority: String,
     certificate: Certificate,
+    /// What its certificates name their issuer's key by.
+    key_id: Option<Vec<u8>>,
 }
 
 /// What was read about issuers, for one run.
@@ -58,6 +61,7 @@ impl Linker {
             linker.ours.push(Own {
                 authority: record.authority.clone(),
                 certificate: record.certificate.clone(),
+                key_id: key_id(&record.certificate),
             });
         }
         linker
@@ -68,12 +72,14 @@ impl Linker {
         self.known.contains(sha256)
     }
 
-    /// Who signed a certificate, where its row does not say so yet.
+    /// Who signed a certificate, where its row does not say so yet. `recorded`: the CA's own table says that the
+    /// authority in `known` did, so that its key is known and no signature need be verified again.
     pub(crate) async fn link(
         &mut self,
         store: &Store,
         id: i64,
         certificate: &Certificate,
+        recorded: bool,
         known: Link,
     ) -> Result<Link> {
         let mut link = known;
@@ -85,13 +91,33 @@ impl Linker {
             link.authority = own.map(|own| own.authority.clone());
         }
         if link.issuer.is_none() {
+            let key = self.recorded_key(certificate, link.authority.as_deref(), recorded);
+            let has_signed = |issuer: &Certificate| match &key {
+                Some(key) => issuer.spki_der() == key,
+                None => signs(issuer, certificate),
+            };
             let candidates = self.named(store, certificate).await?;
             let found = candidates
                 .iter()
-                .find(|(other, issuer)| *other != id && signs(issuer, certificate));
+                .find(|(other, issuer)| *other != id && has_signed(issuer));
             link.issuer = found.map(|(issuer, _)| *issuer);
         }
         Ok(link)
+    }
+
+    /// The key of ours that signed a certificate, by the record of its issuance: an authority's, whose generations
+    /// differ in their key identifiers.
+    fn recorded_key(
+        &self,
+        certificate: &Certificate,
+        authority: Option<&str>,
+        recorded: bool,
+    ) -> Option<Vec<u8>> {
+        let authority = authority.filter(|_| recorded)?;
+        let wanted = issuer_key_id(certificate)?;
+        let mut of_authority = self.ours.iter().filter(|own| own.authority == authority);
+        let own = of_authority.find(|own| own.key_id.as_deref() == Some(wanted.as_slice()))?;
+        Some(own.certificate.spki_der().to_vec())
     }
 
     async fn named(
@@ -147,11 +173,19 @@ impl Linker {
 
 /// Whether `issuer` certified it. Key identifiers that contradict each other save the work.
 fn signs(issuer: &Certificate, certificate: &Certificate) -> bool {
-    let wanted = certificate.ext::<AuthorityKeyId>().ok().flatten();
-    let wanted = wanted.and_then(|id| id.key_id);
-    let own = issuer.ext::<SubjectKeyId>().ok().flatten();
-    let contradict = matches!((wanted, own), (Some(wanted), Some(own)) if wanted != own.0);
+    let (wanted, own) = (issuer_key_id(certificate), key_id(issuer));
+    let contradict = matches!((wanted, own), (Some(wanted), Some(own)) if wanted != own);
     !contradict && is_key_of(issuer, certificate)
+}
+
+fn key_id(certificate: &Certificate) -> Option<Vec<u8>> {
+    let own = certificate.ext::<SubjectKeyId>().ok().flatten();
+    own.map(|id| id.0)
+}
+
+fn issuer_key_id(certificate: &Certificate) -> Option<Vec<u8>> {
+    let of_issuer = certificate.ext::<AuthorityKeyId>().ok().flatten();
+    of_issuer.and_then(|id| id.key_id)
 }
 
 /// Whether the key of `issuer` made the signature of `certificate`, whatever the algorithm is worth today: SHA-1 is a

@@ -188,10 +188,14 @@ impl Fleet {
             authority: row.opt_text(9)?.map(str::to_owned),
         };
         let store = self.store();
-        let link = world.linker.link(store, id, &certificate, known).await?;
+        let in_record = row.int(10)? != 0;
+        let linker = &mut world.linker;
+        let link = linker
+            .link(store, id, &certificate, in_record, known)
+            .await?;
         let issuer = link.issuer.filter(|issuer| *issuer != id);
         let issuers = world.linker.above(store, issuer).await?;
-        let mut recorded = row.int(10)? != 0 || world.linker.is_our_authority(&sha256);
+        let mut recorded = in_record || world.linker.is_our_authority(&sha256);
         if link.authority.is_some() && !recorded {
             // A scan may be quicker than the loop that brings in what was issued: the CA's own table decides.
             recorded = self.ca.certificate(&sha256).await?.is_some();

@@ -34,4 +34,6 @@ pub(crate) struct Shared {
     register: parking_lot::Mutex<Option<std::sync::Arc<belong::Register>>>,
     /// How the house stands.
     pub(crate) figures: crate::posture::FigureStore,
+    /// How fast certificates are being issued.
+    pace: parking_lot::Mutex<issued::Pace>,
 }

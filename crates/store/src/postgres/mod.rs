@@ -3,7 +3,7 @@
 
 pub(crate) mod backup;
 mod fault;
-mod many;
+pub(crate) mod many;
 mod migrate;
 mod pipeline;
 mod reader;

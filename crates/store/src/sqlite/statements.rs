@@ -13,8 +13,9 @@ const PREPARED: usize = 512;
 /// A connection and the statements that it has prepared. Any thread can have it in its turn.
 pub(crate) struct Statements {
     connection: Connection,
-    /// Statements as SQLite reads them, by the program's text of them.
-    texts: HashMap<&'static str, String>,
+    /// Statements as SQLite reads them, by where the program has its text of them: a look at the text itself, some hundred
+    /// octets, would cost as much as a short statement.
+    texts: HashMap<(usize, usize), String>,
 }
 
 impl Statements {
@@ -46,7 +47,7 @@ impl Statements {
     pub(crate) fn prepared(&mut self, sql: &'static str) -> Result<CachedStatement<'_>> {
         let text = self
             .texts
-            .entry(sql)
+            .entry((sql.as_ptr().addr(), sql.len()))
             .or_insert_with(|| dialect::sqlite_statement(sql));
         Ok(self.connection.prepare_cached(text)?)
     }

@@ -285,6 +285,8 @@ async fn growth_is_seen_across_stores(place: Place) {
     let size = one.log_size().await.unwrap();
     let unchanged = one.follow(size, Duration::from_millis(50)).await;
     assert_eq!(unchanged.unwrap(), size..size);
+    assert_eq!(one.unread(size).await.unwrap(), size..size);
+    assert_eq!(one.unread(0).await.unwrap(), 0..size);
     // What this process wrote as routine is passed over by itself and read by the other.
     one.commit(thing("routine").routine()).await.unwrap();
     assert_eq!(
@@ -297,6 +299,9 @@ async fn growth_is_seen_across_stores(place: Place) {
         size..size + 1,
         "another's"
     );
+    let own = one.unread(size).await.unwrap();
+    assert_eq!(own, size + 1..size + 1, "whoever looks now and then, too");
+    assert_eq!(two.unread(size).await.unwrap(), size..size + 1);
     two.commit(thing("foreign").routine()).await.unwrap();
     one.commit(thing("own").routine()).await.unwrap();
     assert_eq!(
@@ -304,6 +309,8 @@ async fn growth_is_seen_across_stores(place: Place) {
         size + 1..size + 2,
         "another's before its own"
     );
+    assert_eq!(one.unread(size + 1).await.unwrap(), size + 1..size + 2);
+    assert_eq!(one.unread(size + 2).await.unwrap(), size + 3..size + 3);
 }
 
 async fn a_statement_with_a_mistake_fails_alone(place: Place) {
