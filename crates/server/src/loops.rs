@@ -111,6 +111,16 @@ pub(crate) fn start(
                 Ok::<(), ca::CaError>(())
             },
         ),
+        every(
+            services,
+            &stop,
+            "finished sign-ins",
+            Duration::from_secs(600),
+            |services| async move {
+                services.access.drop_ceremonies(services.now()).await?;
+                Ok::<(), ca::CaError>(())
+            },
+        ),
         leased(
             services,
             &stop,

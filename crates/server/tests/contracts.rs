@@ -121,6 +121,7 @@ fn body_for(path: &str) -> Value {
         "test" => json!({ "sha256": "00" }),
         "scans" => json!({ "segment": "nothing" }),
         "certificates" => json!({ "profile": "nothing" }),
+        "invitations" => json!({ "person": "nobody" }),
         "tokens" => json!({ "name": "spare", "roles": ["read-only"], "days": 1 }),
         "revoke" if path.contains("/eab-keys/") => json!({}),
         "revoke" | "stop" if path.contains("/agent") => json!({}),

@@ -75,6 +75,11 @@ pub(crate) enum Command {
     Key(Key),
     #[command(subcommand, about = "Bearer tokens for the REST API")]
     Token(Token),
+    #[command(subcommand, about = "Who is signed in: list and end sessions")]
+    Session(crate::sign_in::Session),
+    /// People: how they get in.
+    #[command(subcommand)]
+    Person(crate::sign_in::OfPerson),
     /// ACME: directories, external account keys, accounts, recalls.
     #[command(subcommand)]
     Acme(crate::acme::args::Acme),

@@ -15,7 +15,9 @@ use zeroize::Zeroizing;
 use crate::args::Place;
 use crate::clock;
 use crate::context::{Context, configuration, data_directory, sqlite_file};
-use crate::output::{Done, Failure, Report, failed, read_secret, read_text, table, write_secret};
+use crate::output::{
+    Done, Failure, Report, add, failed, read_secret, read_text, table, write_secret,
+};
 
 #[derive(Args)]
 #[command(
@@ -100,13 +102,20 @@ pub(crate) async fn run(place: &Place, init: &Init) -> Done {
         true => None,
         false => crate::acme::directory::make_default(&context).await?,
     };
-    Ok(made(
+    let first = crate::sign_in::first_link(&context).await?;
+    let mut made = made(
         &data,
         &root,
         made_passphrase.as_deref(),
         &report,
         acme.as_deref(),
-    ))
+    );
+    if let Some(url) = &first {
+        add(&mut made.json, "first_administrator", json!(url));
+        made.text
+            .push_str(&format!("\n\n{}", crate::sign_in::first_words(url)));
+    }
+    Ok(made)
 }
 
 /// Before anything is made: a token that is missing halfway would leave a root key that belongs to nothing.

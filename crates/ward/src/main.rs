@@ -31,6 +31,7 @@ mod request;
 mod segment;
 mod serve;
 mod settings;
+mod sign_in;
 mod status;
 mod token;
 mod x509;
@@ -84,6 +85,8 @@ async fn act(place: &Place, command: Command) -> Done {
         Command::Crl(command) => crl::run(place, command).await,
         Command::Key(command) => key::run(place, command).await,
         Command::Token(command) => token::run(place, command).await,
+        Command::Session(command) => sign_in::run_session(place, command).await,
+        Command::Person(command) => sign_in::run_person(place, command).await,
         Command::Acme(command) => acme::run(place, command).await,
         Command::Agent(command) => agent::run(place, command).await,
         Command::Asset(command) => asset::run(place, command, None).await,

@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use crate::args::{Place, Serve};
 use crate::context::Context;
 use crate::output::{Done, Failure, Report, failed};
+use crate::sign_in;
 
 /// The level of log lines, as `RUST_LOG` writes it.
 const LEVEL: &str = "WARD_LOG";
@@ -25,23 +26,25 @@ pub(crate) fn run(place: &Place, options: &Serve, json: bool) -> Done {
 }
 
 async fn serve(place: &Place, options: &Serve, json: bool) -> Done {
+    let mut context = Context::open(place).await?;
+    context.config.api = options.listen.unwrap_or(context.config.api);
+    context.config.status = options.http.unwrap_or(context.config.status);
+    let stop = stop_signal()?;
+    let first = first_administrator(&context, json).await?;
     let Context {
-        mut config,
+        config,
         store,
         access,
         ca,
         ..
-    } = Context::open(place).await?;
-    config.api = options.listen.unwrap_or(config.api);
-    config.status = options.http.unwrap_or(config.status);
-    let stop = stop_signal()?;
+    } = context;
     server::serve(
         config,
         server::Sockets::inherited(),
         store,
         access,
         ca,
-        |addresses| announce(addresses, json),
+        |addresses| announce(addresses, json, first.as_deref()),
         stop,
     )
     .await
@@ -50,8 +53,20 @@ async fn serve(place: &Place, options: &Serve, json: bool) -> Done {
     Ok(Report::new(Value::Null, ""))
 }
 
+/// The first administrator's link, for a person at a terminal alone: what goes to a journal is read by others.
+async fn first_administrator(context: &Context, json: bool) -> Result<Option<String>, Failure> {
+    if !context.access.nobody_signs_in().await? {
+        return Ok(None);
+    }
+    if json || !std::io::stdout().is_terminal() {
+        tracing::info!("nobody can sign in yet: `ward person invite ID` makes a one-time link");
+        return Ok(None);
+    }
+    sign_in::first_link(context).await
+}
+
 /// One line when both listeners answer: what a person, or a script that started Ward, waits for.
-fn announce(addresses: Addresses, json: bool) {
+fn announce(addresses: Addresses, json: bool, first: Option<&str>) {
     let Addresses {
         api,
         status,
@@ -72,6 +87,10 @@ fn announce(addresses: Addresses, json: bool) {
         ),
     };
     tracing::info!(%api, %status, "started");
+    let line = match first {
+        Some(url) => format!("{line}\n\n{}", sign_in::first_words(url)),
+        None => line,
+    };
     // Whoever started it need not read.
     let _ = writeln!(std::io::stdout(), "{line}").and_then(|()| std::io::stdout().flush());
 }

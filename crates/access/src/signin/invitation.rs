@@ -47,7 +47,8 @@ impl Access {
         now: Timestamp,
     ) -> Result<(Invitation, Zeroizing<String>), AccessError> {
         permit.require(Action::RecoverSignIn)?;
-        let person = self.active_person(person).await?;
+        let person = self.person(person).await?;
+        let person = self.active_person(&person.id).await?;
         if let Err(refusal) = self.may_invite(permit, &person).await? {
             let at = Object::new("person", person.id.as_str());
             return Err(self.no(refusal, permit, "invitation.create", at, now).await);

@@ -4,5 +4,6 @@
 
 mod matrix;
 mod people;
+mod sessions;
 mod support;
 mod tokens;

@@ -8,7 +8,6 @@ use axum::response::Response;
 use ca::CertificateState;
 
 use super::Visitor;
-use super::session::begun;
 use crate::Services;
 use crate::config::{CertificateName, CertificateSignIn};
 use crate::problem::Problem;
@@ -38,7 +37,7 @@ pub(crate) async fn sign_in(visitor: Visitor) -> Result<Response, Problem> {
                 .access
                 .begin_session(new, rules, visitor.now)
                 .await?;
-            begun(services, session, secret).await
+            visitor.begun(session, secret).await
         }
         Err(Judged::Access(error)) => Err(visitor.refused(CERTIFICATE, None, error).await),
         Err(Judged::Problem(problem)) => Err(problem),

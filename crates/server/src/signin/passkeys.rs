@@ -72,7 +72,7 @@ pub(crate) async fn finish(
     Sent(sent): Sent<FinishAssertion>,
 ) -> Result<Response, Problem> {
     match signed_in(&visitor, sent).await {
-        Ok((session, secret)) => begun(&visitor.services, session, secret).await,
+        Ok((session, secret)) => visitor.begun(session, secret).await,
         Err(error) => Err(visitor.refused(SIGN_IN, None, error).await),
     }
 }
@@ -284,7 +284,12 @@ pub(crate) async fn remove(seat: Seat, At(id): At<String>) -> Result<StatusCode,
 impl Seat {
     /// A stolen session must not be turned into a passkey that outlasts it.
     fn check_may_register(&self, existing: &[Passkey]) -> Result<(), Problem> {
-        let let_in_for_it = matches!(self.session.via, Via::Invitation | Via::Recovery);
+        let let_in_for_it = match self.session.via {
+            // One link, one passkey.
+            Via::Invitation => !existing.iter().any(|one| one.created >= self.session.since),
+            Via::Recovery => true,
+            Via::Passkey | Via::Oidc(_) | Via::Certificate => false,
+        };
         match let_in_for_it || existing.is_empty() {
             true => Ok(()),
             false => self.check_step_up("register another passkey"),

@@ -12,7 +12,7 @@ use hyper::http::request::Parts;
 use zeroize::Zeroizing;
 
 use super::guard::{check_csrf, check_origin, text};
-use super::{Credentials, certificate};
+use super::{Credentials, certificate, cookie};
 use crate::Services;
 use crate::api::answer::Exchange;
 use crate::listener::Peer;
@@ -27,6 +27,8 @@ pub(crate) struct Visitor {
     pub(crate) source: IpAddr,
     pub(crate) client: String,
     pub(crate) peer: Option<Peer>,
+    /// The session's secret that their browser still has, of before.
+    earlier: Option<Zeroizing<String>>,
     pub(crate) request_id: String,
     pub(crate) now: Timestamp,
 }
@@ -54,9 +56,39 @@ impl Visitor {
                 .unwrap_or_default()
                 .to_owned(),
             peer: peer.cloned(),
+            earlier: match cookie::value(&parts.headers, cookie::SESSION) {
+                Ok(Some(secret)) => Some(Zeroizing::new(secret.to_owned())),
+                _ => None,
+            },
             request_id: exchange.map_or_else(String::new, |exchange| exchange.request_id.clone()),
             now: services.now(),
         }
+    }
+
+    /// Ends the session that a browser had before somebody signed in with it anew: nothing goes on behind the new one.
+    pub(crate) async fn end_earlier(&self) -> Result<(), Problem> {
+        let Some(secret) = &self.earlier else {
+            return Ok(());
+        };
+        let access = &self.services.access;
+        let rules = &self.services.config.sign_in.sessions;
+        if let Ok(earlier) = access.session(secret, rules, self.now).await {
+            let (actor, id) = (earlier.actor(), Some(self.request_id.as_str()));
+            access
+                .end_session(&actor, &earlier.id, "signed in anew", id, self.now)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The answer that carries a new session, once the one of before has ended.
+    pub(crate) async fn begun(
+        &self,
+        session: Session,
+        secret: Zeroizing<String>,
+    ) -> Result<axum::response::Response, Problem> {
+        self.end_earlier().await?;
+        super::session::begun(&self.services, session, secret).await
     }
 
     /// Says no, and writes it down.
@@ -155,7 +187,12 @@ impl FromRequestParts<Arc<Services>> for Seat {
         let secret = match Credentials::of(&parts.headers)? {
             Credentials::Cookie(secret) => Zeroizing::new(secret.to_owned()),
             Credentials::Bearer(_) => {
-                return Err(Problem::malformed("a bearer token has no session"));
+                let refusal =
+                    Refusal::new("session.none", "access", "a bearer token has no session")
+                        .accepted("a session's cookie: this is about the session itself");
+                let mut problem = Problem::refused(StatusCode::FORBIDDEN, &refusal);
+                problem.recorded = false;
+                return Err(problem);
             }
             Credentials::None => return Err(nobody()),
         };

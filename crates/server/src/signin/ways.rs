@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-use super::session::begun;
 use super::{Seat, Visitor, headers};
 use crate::Services;
 use crate::api::caller::{Caller, Sent};
@@ -80,7 +79,7 @@ pub(crate) async fn recovery(
             let session = visitor
                 .begin(person.id, Via::Recovery, Purpose::Work)
                 .await?;
-            begun(&visitor.services, session.0, session.1).await
+            visitor.begun(session.0, session.1).await
         }
         Err(error) => Err(visitor.refused(RECOVERY, Some(&sent.person), error).await),
     }
@@ -106,7 +105,7 @@ pub(crate) async fn invitation(
             let session = visitor
                 .begin(person.id, Via::Invitation, Purpose::Enrol)
                 .await?;
-            begun(&visitor.services, session.0, session.1).await
+            visitor.begun(session.0, session.1).await
         }
         Err(error) => Err(visitor.refused(INVITATION, None, error).await),
     }

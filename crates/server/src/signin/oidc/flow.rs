@@ -220,6 +220,12 @@ async fn signed_in(
     };
     let rules = &services.config.sign_in.sessions;
     let (_, secret) = access.begin_session(new, rules, visitor.now).await?;
+    if let Err(problem) = visitor.end_earlier().await {
+        tracing::warn!(
+            rule = problem.rule_name(),
+            "the session of before goes on to its own end"
+        );
+    }
     Ok((secret, flow.next))
 }
 
