@@ -28,7 +28,7 @@ export default ts.config(
   },
   {
     files: ["build/**", "tests/**", "*.config.*"],
-    languageOptions: { globals: { process: "readonly", console: "readonly", URL: "readonly", Buffer: "readonly", setTimeout: "readonly", fetch: "readonly", document: "readonly", window: "readonly", getComputedStyle: "readonly" } },
+    languageOptions: { globals: { process: "readonly", console: "readonly", URL: "readonly", Buffer: "readonly", setTimeout: "readonly", fetch: "readonly", document: "readonly", window: "readonly", localStorage: "readonly", getComputedStyle: "readonly" } },
     rules: { "@typescript-eslint/no-empty-function": "off" },
   },
 );

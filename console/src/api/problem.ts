@@ -30,7 +30,7 @@ const WHAT_TO_DO: Readonly<Record<string, string>> = {
   unauthenticated: "Sign in again. What you were doing has not been done.",
   refused: "Change what the rule asks for, or ask somebody whose role allows it.",
   "step-up-required": "Confirm with your passkey, then try again.",
-  "not-found": "It may have been removed, or the address is mistyped. Search for it above.",
+  "not-found": "It may have been removed, or the address is mistyped. Search for it.",
   conflict: "Somebody else was faster. Read it again, then decide.",
   "too-large": "Send less at once.",
   internal: "Report it with the request id; Ward's own log has the cause.",

@@ -188,3 +188,71 @@ fn media_type(path: &str) -> &'static str {
         _ => "application/octet-stream",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn asked(method: Method, path: &str, accept: &str) -> Option<StatusCode> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::ACCEPT, accept)
+            .body(())
+            .unwrap();
+        answer(request).ok().map(|response| response.status())
+    }
+
+    #[test]
+    fn people_get_the_page_and_programs_what_they_got_before() {
+        let html = "text/html,application/xhtml+xml,*/*;q=0.8";
+        let page = Some(StatusCode::OK);
+        assert_eq!(asked(Method::GET, "/", "*/*"), page);
+        assert_eq!(asked(Method::GET, "/inventory/4f0a91", html), page);
+        assert_eq!(asked(Method::GET, "/inventory/4f0a91", "*/*"), None);
+        assert_eq!(asked(Method::POST, "/inventory", html), None);
+        for path in [
+            "/api/v1/nothing",
+            "/auth/oidc/x/start",
+            "/log/tile/x",
+            "/metrics",
+            "/static/gone.js",
+            "/favicon.ico",
+        ] {
+            assert_eq!(asked(Method::GET, path, html), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_page_brings_a_policy_and_is_kept_by_nobody() {
+        let request = Request::builder().uri("/").body(()).unwrap();
+        let page = answer(request).ok().unwrap();
+        let text = |name| page.headers().get(name).and_then(|v| v.to_str().ok());
+        let policy = text(header::CONTENT_SECURITY_POLICY).unwrap();
+        assert!(policy.starts_with("default-src 'none'"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert_eq!(text(header::CACHE_CONTROL), Some("no-store"));
+    }
+
+    #[test]
+    fn the_smallest_form_that_is_taken_is_sent() {
+        const FILE: File = File {
+            path: "/x.js",
+            tag: "\"1\"",
+            plain: b"plain",
+            brotli: Some(b"br"),
+            gzip: Some(b"gz"),
+        };
+        let chosen = |accepted: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted));
+            encoded(&FILE, &headers).1
+        };
+        // RFC 9110 §12.5.3: names in any case, a weight of zero is a no.
+        assert_eq!(chosen("gzip, deflate, BR"), Some("br"));
+        assert_eq!(chosen("gzip, br;q=0"), Some("gzip"));
+        assert_eq!(chosen("identity"), None);
+    }
+}

@@ -90,6 +90,8 @@ export function DataTable<T>(props: DataTableProps<T>) {
 
   if (props.error !== undefined && props.error !== null && rows.length === 0) return <ProblemPanel error={props.error} onRetry={props.onRetry} />;
   const template = [selection ? "34px" : "", ...shown.map((column) => `minmax(${column.width}px, ${column.grow ?? 0 ? `${column.grow}fr` : `${column.width}px`})`)].join(" ");
+  // Head and body are as wide as their columns at least, so that both divide the same space.
+  const least = shown.reduce((sum, column) => sum + column.width, selection ? 34 : 0);
   const indexes = isPrinting ? rows.slice(0, PRINTED).map((_, index) => index) : items.map((item) => item.index);
   return (
     <div className="table">
@@ -106,8 +108,8 @@ export function DataTable<T>(props: DataTableProps<T>) {
         tabIndex={0}
         onKeyDown={onKeyDown}
       >
-        <Head columns={shown} template={template} selection={selection} rows={rows} rowKey={rowKey} sort={props.sort} onSort={props.onSort} />
-        <div className="table-body" role="rowgroup" style={isPrinting ? undefined : { height: virtual.getTotalSize() }}>
+        <Head columns={shown} template={template} least={isPrinting ? 0 : least} selection={selection} rows={rows} rowKey={rowKey} sort={props.sort} onSort={props.onSort} />
+        <div className="table-body" role="rowgroup" style={isPrinting ? undefined : { height: virtual.getTotalSize(), minWidth: isCards ? undefined : least }}>
           {indexes.map((index) => {
             const row = rows[index];
             if (row === undefined) return null;

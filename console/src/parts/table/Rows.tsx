@@ -6,6 +6,8 @@ import type { Column, Selection } from "./types";
 interface HeadProps<T> {
   readonly columns: readonly Column<T>[];
   readonly template: string;
+  /** Pixels that the columns need together. */
+  readonly least: number;
   readonly selection: Selection | undefined;
   readonly rows: readonly T[];
   readonly rowKey: (row: T) => string;
@@ -13,13 +15,13 @@ interface HeadProps<T> {
   readonly onSort: ((sort: string) => void) | undefined;
 }
 
-export function Head<T>({ columns, template, selection, rows, rowKey, sort, onSort }: HeadProps<T>) {
+export function Head<T>({ columns, template, least, selection, rows, rowKey, sort, onSort }: HeadProps<T>) {
   const isAll = rows.length > 0 && rows.every((row) => selection?.chosen.has(rowKey(row)));
   return (
-    <div className="table-head" role="rowgroup">
+    <div className="table-head" role="rowgroup" style={{ minWidth: least }}>
       <div className="table-row" role="row" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
         {selection && (
-          <div role="columnheader" className="table-cell">
+          <div role="columnheader" className="table-cell table-choice">
             <input
               type="checkbox"
               aria-label="Select all that are loaded"

@@ -15,7 +15,7 @@ export function Findings({ findings }: { readonly findings: readonly ListedFindi
         <li key={finding.id}>
           <Weight value={WEIGHTS[finding.severity] ?? "none"} />
           <span><Name text={finding.what} most={400} /> <code className="quiet small"><Name text={finding.rule} /></code></span>
-          <span className="quiet small">since <Time at={finding.opened} as="relative" />{finding.waived_until !== null && <>, waived until <Time at={finding.waived_until} /></>}</span>
+          <span className="quiet small">since <Time at={finding.opened} />{finding.waived_until !== null && <>, waived until <Time at={finding.waived_until} /></>}</span>
         </li>
       ))}
     </ul>

@@ -9,5 +9,6 @@ test("a subject in the words of RFC 4514 is called by its common name", () => {
   expect(of("CN=Smith\\, John,O=Mercy")).toBe("Smith, John");
   expect(of("O=Mercy", "dns:www.mercy.example")).toBe("www.mercy.example");
   expect(of("O=Mercy")).toBe("O=Mercy");
+  expect(of("CN=pump\\u{202e}gpj.exe")).toBe("pump\\u{202e}gpj.exe");
   expect(of("")).toBe("serial 0a");
 });
