@@ -31,6 +31,10 @@ pub(crate) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub(crate) request_id: Option<Box<str>>,
+    /// What was done of a request before it broke off, and stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub(crate) kept: Option<Box<serde_json::Value>>,
     /// Whether the audit log has it already.
     #[serde(skip)]
     pub(crate) recorded: bool,
@@ -54,6 +58,7 @@ impl Problem {
             source: None,
             accepted: None,
             request_id: None,
+            kept: None,
             recorded: false,
             retry_after: None,
         }

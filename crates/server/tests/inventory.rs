@@ -5,6 +5,9 @@
 
 mod support;
 
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
 use std::process::Command;
 
 use access::{Role, Scope};
@@ -278,5 +281,90 @@ async fn r21_rules_are_tried_over_rest_and_change_nothing() {
         .curl("POST", &format!("{RULES}/icu"), Some(&reader), Some(&given))
         .await;
     assert_eq!(status, 405);
+    ward.stop().await;
+}
+
+/// Lines of observations of different addresses, then whatever else.
+fn upload(ward: &Ward, count: u32, more: impl FnOnce(&mut BufWriter<File>)) -> PathBuf {
+    let path = ward.path("upload.jsonl");
+    let mut file = BufWriter::new(File::create(&path).unwrap());
+    let mut look_here = Vec::new();
+    let here = Look::new("console-3", server::wall_clock().0);
+    look(&[ward.path("root.pem")], &here, |one| {
+        look_here.push(serde_json::to_value(one).unwrap());
+    });
+    let mut line = look_here.remove(0);
+    for number in 0..count {
+        line["place"] =
+            json!({ "kind": "file", "host": format!("host-{number}"), "path": "/root.pem" });
+        writeln!(file, "{line}").unwrap();
+    }
+    more(&mut file);
+    file.flush().unwrap();
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r17_what_an_upload_that_breaks_off_leaves_is_said_and_not_taken_in_twice() {
+    let ward = Ward::start().await;
+    let issuer = ward.token("issuer", &[Role::Issuer], Scope::default());
+    let issuer = issuer.await;
+    // 2,000 are a batch, and the last of these is none; a line of more than 4 MiB ends it.
+    let path = upload(&ward, 2_001, |file| {
+        file.write_all(&vec![b' '; (4 << 20) + 1]).unwrap();
+    });
+    let (status, problem) = ward.curl_file(OBSERVATIONS, &issuer, &path, &[]).await;
+    assert_eq!(
+        (status, &problem["type"]),
+        (413, &json!("urn:ward:problem:too-large")),
+        "{problem}"
+    );
+    let kept = &problem["kept"];
+    assert_eq!(
+        (&kept["observations"], &kept["places_new"]),
+        (&json!(2_000), &json!(2_000)),
+        "{problem}"
+    );
+    assert_eq!(kept["through_line"], json!(2_000), "{problem}");
+    let said = problem["detail"].as_str().unwrap();
+    assert!(said.contains("2000 observations up to line 2000"), "{said}");
+    // Sent again, whole this time: what was kept is not new.
+    let path = upload(&ward, 2_001, |_| {});
+    let (status, taken) = ward.curl_file(OBSERVATIONS, &issuer, &path, &[]).await;
+    assert_eq!(
+        (
+            status,
+            &taken["observations"],
+            &taken["places_new"],
+            &taken["through_line"]
+        ),
+        (200, &json!(2_001), &json!(1), &json!(2_001)),
+        "{taken}"
+    );
+    ward.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_over_full_keeps_nothing_if_it_said_so_and_says_what_it_keeps_if_not() {
+    let ward = Ward::start().await;
+    let issuer = ward.token("issuer", &[Role::Issuer], Scope::default());
+    let issuer = issuer.await;
+    // 256 MiB of lines with nothing in them, behind a batch that has something.
+    let path = upload(&ward, 2_000, |file| {
+        let mut blank = vec![b' '; (4 << 20) - 1];
+        blank.push(b'\n');
+        for _ in 0..64 {
+            file.write_all(&blank).unwrap();
+        }
+    });
+    let (status, problem) = ward.curl_file(OBSERVATIONS, &issuer, &path, &[]).await;
+    assert_eq!((status, &problem["kept"]), (413, &Value::Null), "{problem}");
+    let chunked = ["-H", "Transfer-Encoding: chunked", "--http1.1"];
+    let (status, problem) = ward.curl_file(OBSERVATIONS, &issuer, &path, &chunked).await;
+    assert_eq!(
+        (status, &problem["kept"]["places_new"]),
+        (413, &json!(2_000)),
+        "{problem}"
+    );
     ward.stop().await;
 }

@@ -153,10 +153,7 @@ mod tests {
     #[test]
     fn r53_it_passes_the_tcp_of_one_interface_and_nothing_else() {
         let program = tcp(3, ETHERNET, true).unwrap();
-        let path = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/captures/tls10-rsa.pcap"
-        );
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures/tls10-rsa.pcap");
         let mut packets = Packets::open(std::fs::File::open(path).unwrap()).unwrap();
         let mut count = 0;
         while let Some(packet) = packets.next() {

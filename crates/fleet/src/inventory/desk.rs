@@ -52,6 +52,9 @@ impl Carried {
 pub struct Imported {
     #[serde(flatten)]
     pub counts: Ingested,
+    /// Of observations: every line up to this one was read, and what is to be had of it taken in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub through_line: Option<u64>,
     /// Lines, rows and parts of stores that could not be read.
     pub bad: u64,
     /// The first of them, with the reason.
@@ -71,6 +74,8 @@ pub struct Desk<'a> {
     batch: Vec<Observation>,
     bytes: usize,
     sighted: Sighted,
+    /// The last line that was read.
+    line: Option<u64>,
     pub sum: Imported,
 }
 
@@ -87,6 +92,7 @@ impl<'a> Desk<'a> {
             batch: Vec::new(),
             bytes: 0,
             sighted: Sighted::default(),
+            line: None,
             sum: Imported::default(),
         }
     }
@@ -94,6 +100,7 @@ impl<'a> Desk<'a> {
     /// Begins with what comes from somewhere else.
     pub fn from(&mut self, source: &str) {
         source.clone_into(&mut self.source.name);
+        self.line = None;
     }
 
     /// Tells of a part that cannot be read; of the whole where `part` is empty.
@@ -113,6 +120,7 @@ impl<'a> Desk<'a> {
 
     /// One line of observations.
     pub async fn line(&mut self, number: u64, line: &[u8]) -> Result<()> {
+        self.line = Some(number);
         let text = String::from_utf8_lossy(line);
         let text = text.trim();
         if line.len() > LINE_LIMIT {
@@ -173,6 +181,7 @@ impl<'a> Desk<'a> {
                 }
             };
         }
+        self.sum.through_line = self.line;
         Ok(())
     }
 

@@ -16,6 +16,7 @@ use fleet::LARGEST_FILE;
 use fleet::inventory::import::CertificateTable;
 use fleet::inventory::{Carried, Desk, Imported};
 use futures_util::StreamExt;
+use hyper::body::Body as _;
 use hyper::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
@@ -68,7 +69,8 @@ pub(crate) struct CarriedHere {
 }
 
 /// Takes in observations, a line of JSON each, as `ward discover … --out` writes them: at most 256 MiB, 4 MiB a line,
-/// ten minutes. They are taken in as they come: what breaks off leaves the batches before it, and may be sent again.
+/// ten minutes. They are taken in as they come: what breaks off leaves the batches before it, which the answer names under `kept`,
+/// and may be sent again as it is.
 #[utoipa::path(post, path = "/api/v1/inventory/observations", tag = "inventory", params(CarriedHere),
     request_body(content = String, content_type = "application/x-ndjson"),
     responses((status = 200, body = Object), (status = 403, body = Problem), (status = 408, body = Problem),
@@ -79,9 +81,21 @@ pub(crate) async fn observations(
     body: Body,
 ) -> Result<Json<Imported>, Problem> {
     let permit = manages(&caller).await?;
+    // Who says beforehand that it will be too much has nothing taken in.
+    if body.size_hint().lower() > MOST_BYTES as u64 {
+        return Err(over_full());
+    }
     let permit = (!carried.dry_run).then_some(&permit);
     let mut desk = Desk::new(&caller.services.fleet, permit, caller.now);
     desk.from(carried.source.as_deref().unwrap_or("rest"));
+    match read(&mut desk, body).await {
+        Ok(()) => Ok(Json(desk.sum)),
+        Err(problem) => Err(broken_off(problem, &desk.sum, carried.dry_run)),
+    }
+}
+
+/// Takes in lines as they come, to their end or to what is wrong with them.
+async fn read(desk: &mut Desk<'_>, body: Body) -> Result<(), Problem> {
     let late = || Problem::too_slow(format!("it did not come within {} s", PATIENCE.as_secs()));
     let deadline = Instant::now() + PATIENCE;
     let (mut pieces, mut rest, mut total) = (body.into_data_stream(), Vec::new(), 0_usize);
@@ -93,9 +107,7 @@ pub(crate) async fn observations(
         let piece = piece.map_err(|error| Problem::malformed(error.to_string()))?;
         total = total.saturating_add(piece.len());
         if total > MOST_BYTES {
-            return Err(Problem::too_large(format!(
-                "a request has at most {MOST_BYTES} bytes"
-            )));
+            return Err(over_full());
         }
         for part in piece.split_inclusive(|byte| *byte == b'\n') {
             rest.extend_from_slice(part);
@@ -111,9 +123,34 @@ pub(crate) async fn observations(
             }
         }
     }
-    desk.line(number, &rest).await?;
-    desk.end().await?;
-    Ok(Json(desk.sum))
+    if !rest.is_empty() {
+        desk.line(number, &rest).await?;
+    }
+    Ok(desk.end().await?)
+}
+
+fn over_full() -> Problem {
+    Problem::too_large(format!("a request has at most {MOST_BYTES} bytes"))
+}
+
+/// The problem that ended it, with what was taken in before: who believes that nothing was would count wrong.
+fn broken_off(mut problem: Problem, taken: &Imported, dry_run: bool) -> Problem {
+    let count = taken.counts.observations;
+    let kept = match (dry_run, count) {
+        (true, _) | (_, 0) => "nothing of it was taken in".to_owned(),
+        _ => {
+            let line = taken.through_line.map(|line| format!(" up to line {line}"));
+            let line = line.unwrap_or_default();
+            format!(
+                "the {count} observations{line} were taken in and stay; sent again, they change nothing"
+            )
+        }
+    };
+    problem.detail = format!("{}; {kept}", problem.detail).into_boxed_str();
+    if !dry_run {
+        problem.kept = serde_json::to_value(taken).ok().map(Box::new);
+    }
+    problem
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -227,10 +264,11 @@ pub(crate) async fn import(
     match timeout(WORK, work).await {
         Ok(done) => done?,
         Err(_) => {
-            return Err(Problem::unavailable(format!(
-                "it takes longer than {} s; what was taken in stays: send it again in parts",
+            let late = Problem::unavailable(format!(
+                "it takes longer than {} s: send it again in parts",
                 WORK.as_secs()
-            )));
+            ));
+            return Err(broken_off(late, &desk.sum, wanted.dry_run));
         }
     }
     Ok(Json(ImportAnswer {

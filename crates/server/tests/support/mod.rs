@@ -164,6 +164,28 @@ impl Ward {
                 &format!("@{}", file.display()),
             ]);
         }
+        self.answer(command, path).await
+    }
+
+    /// The answer to a file that is sent as it is, however long it takes.
+    pub async fn curl_file(
+        &self,
+        path: &str,
+        token: &str,
+        file: &Path,
+        more: &[&str],
+    ) -> (u16, Value) {
+        let mut command = Command::new("curl");
+        command
+            .args(["-sS", "-X", "POST", "-w", "\n%{http_code}", "--cacert"])
+            .arg(self.path("root.pem"))
+            .args(["-H", &format!("Authorization: Bearer {token}"), "-T"])
+            .arg(file)
+            .args(more);
+        self.answer(command, path).await
+    }
+
+    async fn answer(&self, mut command: Command, path: &str) -> (u16, Value) {
         command.arg(format!(
             "https://localhost:{}{path}",
             self.addresses.api.port()
