@@ -179,13 +179,24 @@ PY
 check "one bit of one event is changed in a copy" tamper
 refuse "and the verifier finds it" outside "$WORK/log-tampered"
 
+# --- a whole hospital --------------------------------------------------------------------------
+
+say "7. The rest of the hospital: some 1,200 certificates, four segments, devices, flows, findings"
+"$VENV/bin/python" scripts/demo_hospital.py --ward "$WARD_BIN" --data "$WARD_DATA" --url "$WARD_URL" --root-key "$WORK/root-usb" | tee "$WORK/hospital.log"
+radar_is_whole() {
+  curl -fsS --cacert "$ROOT_PEM" -H "Authorization: Bearer $(cat "$WORK/token")" "$WARD_URL/api/v1/radar" |
+    jq -e '[.axes[].value] | length == 8 and all(. != null)'
+}
+check "the Health Radar has a value on every axis" radar_is_whole
+
 # --- where to look -----------------------------------------------------------------------------
 
 printf '\n%d checks passed in %d s.\n' "$CHECKS" $((SECONDS - started_at))
 if [ -n "${DEMO_EXIT:-}" ]; then exit 0; fi
 cat <<TEXT
 
-Ward is up. In another terminal:
+Ward is up. The console: $WARD_URL/ (its root certificate: $ROOT_PEM; $(grep -h 'tokens of every role' "$WORK/hospital.log")).
+In another terminal:
   export WARD_DATA=$WARD_DATA; PATH=$(dirname "$WARD_BIN"):\$PATH
   ward status                      what runs and how old everything is
   ward cert list                   what was issued
@@ -193,6 +204,7 @@ Ward is up. In another terminal:
   ward x509 show $WORK/ehr2.pem
   curl --cacert $ROOT_PEM -H "Authorization: Bearer \$(cat $WORK/token)" $WARD_URL/api/v1/certificates
   curl $PUBLIC_URL/log/checkpoint  the signed head of the log
+  curl --cacert $ROOT_PEM -H "Authorization: Bearer \$(cat $WORK/token)" $WARD_URL/api/v1/overview
   OpenAPI: $WARD_URL/api/v1/openapi.json    metrics: $WARD_URL/metrics
 Ctrl-C ends Ward and the servers and removes $WORK.
 TEXT

@@ -34,6 +34,7 @@ mod schema;
 pub mod search;
 mod segment;
 mod spare;
+pub mod topology;
 pub mod udi;
 
 use std::sync::Arc;

@@ -11,6 +11,7 @@ mod client_certificate;
 mod clock;
 mod console;
 mod devices;
+mod events;
 mod listener;
 mod loops;
 mod old_tls;
@@ -60,6 +61,8 @@ pub(crate) struct Services {
     pub(crate) devices: enroll::device::Devices,
     pub(crate) bundles: fleet::bundle::Bundles,
     pub(crate) sign_in: signin::SignIn,
+    /// What happens, for whoever watches.
+    pub(crate) events: events::Hub,
     /// Agents that have asked this server, and what they said of themselves last.
     pub(crate) seen_agents: agents::Seen,
     /// No other server works on this database.
@@ -146,6 +149,7 @@ pub async fn serve(
         devices,
         bundles,
         sign_in,
+        events: events::Hub::default(),
         seen_agents: agents::Seen::default(),
         alone,
         metrics,

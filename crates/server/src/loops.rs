@@ -31,6 +31,7 @@ pub(crate) fn start(
     vec![
         tokio::spawn(follow_log(Arc::clone(services), stop.clone())),
         tokio::spawn(publish(Arc::clone(services), stop.clone())),
+        tokio::spawn(crate::events::run(Arc::clone(services), stop.clone())),
         tokio::spawn(crate::scans::run(Arc::clone(services), stop.clone())),
         every(
             services,

@@ -10,7 +10,7 @@ use store::params;
 use super::horizon::{Calendar, Heat, Horizon};
 use super::house::House;
 use super::radar::Counts;
-use super::walk::{Counted, SPAN};
+use super::walk::{Counted, SPAN, Tally};
 use crate::{Fleet, Result};
 
 /// Figures are at most so much older than what they are about, where counting is quick.
@@ -19,6 +19,9 @@ const FRESH_MS: i64 = 3_000;
 const QUICK: Duration = Duration::from_millis(25);
 /// Counting takes one part in so many of the time: a house with a million certificates has other things to do.
 const SHARE: u32 = 20;
+/// But figures are never older than that while things happen: one count that was slow, on a machine that was busy, is not
+/// held against the next.
+const LONGEST: Duration = Duration::from_secs(30);
 /// Where nothing is written, time passes all the same.
 const IDLE_MS: i64 = 60_000;
 
@@ -34,6 +37,8 @@ pub struct Figures {
     pub counts: Counts,
     pub horizon: Horizon,
     pub heat: Heat,
+    /// Certificates by segment; `None` where nobody knows it.
+    pub segments: Vec<(Option<String>, Tally)>,
     pub house: House,
 }
 
@@ -75,7 +80,7 @@ impl Fleet {
     /// One round of the loop that keeps them: counts what has changed, unless that was done a moment ago.
     pub async fn keep_figures(&self, now: Timestamp) -> Result<()> {
         let last = *self.inventory.figures.took.lock();
-        if last.is_some_and(|(took, at)| at.elapsed() < took * SHARE) {
+        if last.is_some_and(|(took, at)| at.elapsed() < (took * SHARE).min(LONGEST)) {
             return Ok(());
         }
         let seen = self.seen().await?;
@@ -100,7 +105,8 @@ impl Fleet {
         let seen = self.seen().await?;
         let calendar = Calendar::at(now.seconds());
         self.count_spans(&mut walked, &calendar, now).await?;
-        let (certificates, horizon, heat) = Counted::sum(walked.spans.values(), &calendar);
+        let (certificates, horizon, heat, segments) =
+            Counted::sum(walked.spans.values(), &calendar);
         let mut counts = Counts {
             certificates,
             ..Counts::default()
@@ -111,6 +117,7 @@ impl Fleet {
             counts,
             horizon,
             heat,
+            segments,
             house,
         });
         *store.newest.lock() = Some(Arc::clone(&figures));

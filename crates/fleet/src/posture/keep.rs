@@ -8,6 +8,7 @@ use store::{StoreError, Write};
 
 use super::horizon::{Heat, Horizon};
 use super::radar::{Counts, Radar};
+use super::walk::Tally;
 use crate::{Fleet, Result};
 
 /// The kind under which days are kept; there is one record, and a version a day.
@@ -25,6 +26,7 @@ pub struct Day {
     pub counts: Counts,
     pub horizon: Horizon,
     pub heat: Heat,
+    pub segments: Vec<(Option<String>, Tally)>,
 }
 
 /// A past day, or that there is none.
@@ -52,6 +54,7 @@ impl Fleet {
             counts: figures.counts.clone(),
             horizon: figures.horizon.clone(),
             heat: figures.heat.clone(),
+            segments: figures.segments.clone(),
         };
         let radar = Radar::of(&kept.counts);
         let axes: Vec<_> = radar

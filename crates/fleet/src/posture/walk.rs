@@ -99,6 +99,7 @@ pub(super) struct Counted {
     pub(super) tally: Tally,
     pub(super) months: Vec<Month>,
     pub(super) heat: BTreeMap<Option<String>, Vec<HeatCell>>,
+    pub(super) segments: BTreeMap<Option<String>, Tally>,
 }
 
 /// A group of certificates that are alike.
@@ -160,7 +161,12 @@ impl Group {
     }
 
     fn add_to(self, counted: &mut Counted, calendar: &Calendar) {
-        counted.tally += self.tally();
+        let tally = self.tally();
+        counted.tally += tally;
+        match counted.segments.get_mut(&self.segment) {
+            Some(known) => *known += tally,
+            None => drop(counted.segments.insert(self.segment.clone(), tally)),
+        }
         let ends = !self.is(REVOKED) && self.day != BEFORE && self.day != BEHIND;
         if !ends {
             return;
@@ -223,10 +229,13 @@ impl Counted {
     pub(super) fn sum<'a>(
         spans: impl Iterator<Item = &'a Counted>,
         calendar: &Calendar,
-    ) -> (Tally, Horizon, Heat) {
+    ) -> (Tally, Horizon, Heat, Vec<(Option<String>, Tally)>) {
         let mut all = Counted::empty(calendar);
         for span in spans {
             all.tally += span.tally;
+            for (segment, tally) in &span.segments {
+                *all.segments.entry(segment.clone()).or_default() += *tally;
+            }
             for (month, other) in all.months.iter_mut().zip(&span.months) {
                 month.count += other.count;
             }
@@ -239,6 +248,7 @@ impl Counted {
             }
         }
         let horizon = Horizon::of(all.months, &all.tally);
-        (all.tally, horizon, calendar.heat(all.heat))
+        let segments = all.segments.into_iter().collect();
+        (all.tally, horizon, calendar.heat(all.heat), segments)
     }
 }

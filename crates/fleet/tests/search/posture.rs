@@ -3,6 +3,7 @@
 
 use audit::Timestamp;
 use fleet::posture::{Figures, KeptDay, Radar, Share};
+use fleet::topology::Under;
 use std::sync::Arc;
 use store::{Write, params};
 
@@ -14,6 +15,7 @@ on_both!(
     r39_figures_follow_changes,
     r39_findings_and_places_are_in_the_radar,
     r52_a_day_is_kept_and_shown_as_it_was,
+    r16_topology_goes_down_level_by_level,
 );
 
 async fn at(house: &House, seconds: i64) -> Arc<Figures> {
@@ -209,4 +211,77 @@ async fn r52_a_day_is_kept_and_shown_as_it_was(postgres: bool) {
         (None, Some(1), Some(2))
     );
     assert_eq!(house.events("posture.record").await.len(), 2);
+}
+
+async fn r16_topology_goes_down_level_by_level(postgres: bool) {
+    let house = House::new(postgres).await;
+    let mut pump = crate::support::pump("SN-1");
+    pump.segment = Some("icu".to_owned());
+    let pump = house.put(pump).await.unwrap().asset;
+    let mut rows = some();
+    rows[0].asset = Some(pump.id.clone());
+    rows[1].asset = Some(pump.id.clone());
+    put(&house, &rows).await;
+    served(&house, 1, 1, "10.10.0.1", 443, None).await;
+    house.fleet.count_figures(NOW).await.unwrap();
+    let below = async |under: &str, after: Option<String>, limit: Option<u32>| {
+        let asked = Under {
+            under: (!under.is_empty()).then(|| under.to_owned()),
+            after,
+            limit,
+            as_of: None,
+        };
+        house.fleet.topology(&asked, NOW).await
+    };
+    let sites = below("", None, None).await.unwrap().nodes;
+    assert_eq!(sites.len(), 1, "no segment has a site");
+    assert_eq!(
+        (sites[0].certificates, sites[0].worst, sites[0].phi),
+        (5, "critical", true)
+    );
+    let segments = below(&sites[0].id, None, None).await.unwrap().nodes;
+    let icu = segments.iter().find(|node| node.label == "icu").unwrap();
+    assert_eq!(
+        (icu.id.as_str(), icu.certificates, icu.worst),
+        ("segment:icu", 2, "critical")
+    );
+    let assets = below("segment:icu", None, None).await.unwrap().nodes;
+    assert_eq!(
+        (assets[0].kind, assets[0].certificates, assets[0].phi),
+        ("asset", 2, true)
+    );
+    // One is served, one is nowhere; a page at a time.
+    let first = below(&assets[0].id, None, Some(1)).await.unwrap();
+    assert_eq!(
+        (first.nodes[0].kind, first.nodes[0].label.as_str()),
+        ("service", "10.10.0.1:443")
+    );
+    let second = below(&assets[0].id, first.next, Some(1)).await.unwrap();
+    assert_eq!(
+        (second.nodes[0].kind, second.nodes[0].worst),
+        ("certificate", "high")
+    );
+    let last = below(&assets[0].id, second.next, Some(1)).await.unwrap();
+    assert!(last.nodes.is_empty() && last.next.is_none());
+    assert_eq!(
+        crate::support::rule(below("nonsense", None, None).await),
+        "topology.under"
+    );
+    // What was below a segment on a past day is not kept; sites are, as the day had them.
+    house.fleet.keep_day(NOW).await.unwrap();
+    let then = async |under: Option<&str>| {
+        let asked = Under {
+            under: under.map(str::to_owned),
+            as_of: Some(NOW),
+            ..Under::default()
+        };
+        house.fleet.topology(&asked, LATER(3)).await
+    };
+    assert_eq!(
+        crate::support::rule(then(Some("segment:icu")).await),
+        "topology.as-of"
+    );
+    assert_eq!(then(None).await.unwrap().nodes[0].certificates, 5);
+    let flows = house.fleet.topology_flows(None, None, NOW).await.unwrap();
+    assert!(flows.edges.is_empty() && flows.next.is_none());
 }

@@ -23,7 +23,9 @@ mod profiles;
 mod requests;
 mod scans;
 pub(crate) mod status;
+mod stream;
 mod tokens;
+mod topology;
 
 use std::sync::Arc;
 
@@ -78,6 +80,8 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .merge(flows::routes())
         .merge(overview::routes())
         .merge(crate::signin::routes())
+        .route("/api/v1/topology", get(topology::topology))
+        .route("/api/v1/events/stream", get(stream::stream))
         .route("/api/v1/audit/events", get(audit_log::events))
         .route("/api/v1/audit/proofs/{seq}", get(audit_log::prove))
         .route("/api/v1/status", get(status::show))

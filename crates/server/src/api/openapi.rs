@@ -6,7 +6,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 
 use super::{
     acme, agents, assets, audit_log, authorities, bundles, certificates, enrolment, findings,
-    flows, imports, inventory, overview, owners, profiles, requests, scans, status, tokens,
+    flows, imports, inventory, overview, owners, profiles, requests, scans, status, stream, tokens,
+    topology,
 };
 use crate::problem::Problem;
 use crate::signin::oidc::flow;
@@ -42,7 +43,7 @@ use crate::signin::{certificate, passkeys, session, ways};
         flows::systems, flows::create_system, flows::system, flows::put_system, flows::remove_system, flows::flows,
         flows::create_flow, flows::flow, flows::put_flow, flows::remove_flow, flows::gaps, flows::calls, flows::export,
         flows::import, flows::risk, flows::explain,
-        overview::overview, overview::radar,
+        overview::overview, overview::radar, topology::topology, stream::stream,
         ways::show, ways::recovery, ways::invitation, ways::recovery_state, ways::recovery_codes, ways::invite,
         passkeys::start, passkeys::finish, passkeys::step_up_start, passkeys::step_up_finish, passkeys::list,
         passkeys::register_start, passkeys::register_finish, passkeys::remove, certificate::sign_in,

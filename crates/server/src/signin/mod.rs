@@ -23,7 +23,7 @@ use crate::config::Config;
 
 pub(crate) use cookie::Credentials;
 pub use first::first_administrator;
-pub(crate) use seat::{Seat, Visitor, nobody, seated};
+pub(crate) use seat::{BACKGROUND, Seat, Visitor, nobody, seated};
 
 /// What signing in needs beside the rest.
 pub(crate) struct SignIn {

@@ -19,7 +19,7 @@ use crate::listener::Peer;
 use crate::problem::Problem;
 
 /// A page that asks by itself, without anybody at it, says so: that is no use of the session.
-const BACKGROUND: &str = "x-ward-background";
+pub(crate) const BACKGROUND: &str = "x-ward-background";
 
 /// Somebody who is not signed in yet, on a page of this Ward.
 pub(crate) struct Visitor {
