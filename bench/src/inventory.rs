@@ -3,10 +3,11 @@
 //! and a hundred seconds of signing would only measure the signer.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use access::{Access, Action, Permit, Target};
-use agent::observation::{Der, How, Observation, Outcome, Place};
+use agent::observation::{Der, How, Observation, Outcome, Place, TlsSeen, Version, VersionSeen};
 use audit::Timestamp;
 use ca::Ca;
 use fleet::Fleet;
@@ -78,6 +79,33 @@ fn issuer(number: u64) -> Result<Name, x509::Error> {
     let name = format!("Issuing CA {number}");
     let name = Name::builder().push(oids::COMMON_NAME, &name, StringKind::Utf8)?;
     Ok(name.build())
+}
+
+/// A certificate of issuer `number`, as far as its name goes: it signed nothing.
+pub fn authority(number: u64) -> Result<Vec<u8>, x509::Error> {
+    let tbs = TbsCertificate {
+        serial: vec![0x02, number as u8],
+        signature: SignatureAlgorithm::EcdsaSha256,
+        issuer: issuer(number)?,
+        not_before: Time(NOW.seconds() - 400 * DAY),
+        not_after: Time(NOW.seconds() + 4000 * DAY),
+        subject: issuer(number)?,
+        spki_der: spki(number ^ 0xca),
+        extensions: vec![
+            BasicConstraints {
+                ca: true,
+                path_len: None,
+            }
+            .encode(),
+            SubjectKeyId(number.to_be_bytes().to_vec()).encode(),
+        ],
+    };
+    let mut signature = vec![0x30, 0x44, 0x02, 0x20];
+    signature.extend(octets(number ^ 23));
+    signature.extend([0x02, 0x20]);
+    signature.extend(octets(number ^ 29));
+    let tbs = tbs.encode();
+    Ok(assemble(&tbs, SignatureAlgorithm::EcdsaSha256, &signature))
 }
 
 /// Thirty-two positive octets.
@@ -152,9 +180,32 @@ pub fn observations(number: u64, places: u64) -> Result<Vec<Observation>, x509::
             Outcome::Certificate,
         );
         seen.chain = vec![der.clone()];
+        seen.tls = (how == How::Scan).then(|| handshake(number));
         seen
     };
     Ok((0..places).map(seen).collect())
+}
+
+/// What a service accepts: one of thirty still takes TLS 1.0, and one of a thousand nothing else.
+fn handshake(number: u64) -> TlsSeen {
+    let accepts = |version, suites: &[u16]| VersionSeen {
+        version,
+        suites: suites.to_vec(),
+        server_order: Some(true),
+        complete: true,
+    };
+    let mut versions = Vec::new();
+    if number % 30 == 7 {
+        versions.push(accepts(Version::Tls10, &[0x002f, 0x0035]));
+    }
+    if number % 1000 != 7 {
+        versions.push(accepts(Version::Tls12, &[0xc02b, 0xc02f]));
+        versions.push(accepts(Version::Tls13, &[0x1301, 0x1302]));
+    }
+    TlsSeen {
+        versions,
+        ..TlsSeen::default()
+    }
 }
 
 /// An empty hospital's database.
@@ -187,31 +238,42 @@ impl House {
         Ok(self.access.decide(&principal, action, &Target::default())?)
     }
 
-    /// Takes in certificates `numbers`, each in `places` places, `batch` of them at a time. Says what became of them
-    /// and how long taking in took; making them does not count.
+    /// Takes in certificates `numbers`, each in `places` places, `batch` of them at a time, by `callers` that do so at once.
+    /// Says what became of them and how long taking in took; making them does not count.
     pub async fn fill(
-        &self,
+        self: &Arc<Self>,
         numbers: std::ops::Range<u64>,
         places: u64,
         batch: u64,
+        callers: u64,
     ) -> Result<(Ingested, Duration), Box<dyn std::error::Error>> {
-        let permit = self.permit(Action::RunDiscovery)?;
-        let source = Source {
-            name: "generator".to_owned(),
-            scan: None,
-        };
         let (mut sum, mut spent) = (Ingested::default(), Duration::ZERO);
         let mut from = numbers.start;
         while from < numbers.end {
-            let to = numbers.end.min(from + batch);
-            let mut seen = Vec::new();
-            for number in from..to {
-                seen.extend(observations(number, places)?);
+            let mut batches = Vec::new();
+            for _ in 0..callers.max(1) {
+                let to = numbers.end.min(from + batch);
+                let mut seen = Vec::new();
+                for number in from..to {
+                    seen.extend(observations(number, places)?);
+                }
+                from = to;
+                batches.push(seen);
             }
             let started = Instant::now();
-            sum += self.fleet.ingest(&permit, &source, &seen, NOW).await?;
+            let mut calls = tokio::task::JoinSet::new();
+            for seen in batches.into_iter().filter(|seen| !seen.is_empty()) {
+                let (house, permit) = (Arc::clone(self), self.permit(Action::RunDiscovery)?);
+                let source = Source {
+                    name: "generator".to_owned(),
+                    scan: None,
+                };
+                calls.spawn(async move { house.fleet.ingest(&permit, &source, &seen, NOW).await });
+            }
+            while let Some(done) = calls.join_next().await {
+                sum += done??;
+            }
             spent += started.elapsed();
-            from = to;
         }
         Ok((sum, spent))
     }

@@ -11,6 +11,9 @@ use fleet::FleetError;
 use fleet::search::{Ask, Query, Sort, View};
 use serde_json::{Map, Value, json};
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Asks an inventory.
 #[derive(Parser)]
 struct Arguments {
@@ -29,7 +32,7 @@ struct Arguments {
 
 /// Views that people might save, beside those that are built in: some that many certificates are in, some that look into
 /// places, one that nothing is in.
-const VIEWS: [(&str, &str, Sort); 7] = [
+const VIEWS: [(&str, &str, Sort); 10] = [
     ("everything", "places >= 0", Sort::Expires),
     ("riskiest", "risk >= high and not expired", Sort::Risk),
     ("team", "owner = team-7 and expires < 60d", Sort::Expires),
@@ -49,17 +52,37 @@ const VIEWS: [(&str, &str, Sort); 7] = [
         Sort::Criticality,
     ),
     ("nowhere", "name ~ nowhere.invalid", Sort::Expires),
+    (
+        "icu-soon",
+        "expires < 30d and phi and segment = segment-5",
+        Sort::Expires,
+    ),
+    ("old-tls", "tls < 1.2 and port = 443", Sort::Risk),
+    ("named", "name ~ dev-1234", Sort::Expires),
 ];
 
 /// Searches that nobody has saved.
-const SEARCHES: [&str; 7] = [
+const SEARCHES: [&str; 20] = [
     "",
+    "expires < 30d and phi and segment = segment-5",
     "expires < 30d and phi and segment = segment-7",
     "name = dev-123456.icu.hospital.example",
+    "name = dns:dev-123456.icu.hospital.example and owner = team-16",
+    "name ~ dev-12345",
+    "name ~ nowhere.invalid",
+    "owner = team-7",
+    "owner = team-7 and segment = segment-7",
+    "segment = segment-9",
     "sha256 = 00",
     "address in 10.3.0.0/24",
     "port = 8001 and owner = team-3",
+    "tls < 1.2",
+    "tls < 1.2 and segment = segment-37",
+    "not tls >= 1.2 and tls",
+    "host = host-77",
+    "finding = weak-key",
     "text ~ \"nowhere.invalid\"",
+    "path ~ nowhere",
 ];
 
 #[tokio::main]

@@ -1,8 +1,15 @@
 //! `inventorygen`: an inventory of any size in an empty database, and how fast it was taken in; one line of JSON.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
 use bench::inventory::House;
 use clap::Parser;
-use std::path::PathBuf;
+use fleet::inventory::MOST_OBSERVATIONS;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Certificates with places, through the same door as a scan's.
 #[derive(Parser)]
@@ -18,8 +25,11 @@ struct Arguments {
     #[arg(long, default_value_t = 3)]
     places: u64,
     /// Certificates in one batch.
-    #[arg(long, default_value_t = 5_000)]
+    #[arg(long, default_value_t = 20_000)]
     batch: u64,
+    /// How many hand in batches at once.
+    #[arg(long, default_value_t = 4)]
+    callers: u64,
     /// Number of the first certificate.
     #[arg(long, default_value_t = 0)]
     first: u64,
@@ -31,19 +41,25 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
-    let house = House::open(&arguments.database, &arguments.directory).await?;
+    let house = Arc::new(House::open(&arguments.database, &arguments.directory).await?);
+    // A batch has at most so many observations.
+    let most = MOST_OBSERVATIONS as u64 / arguments.places.max(1);
+    let batch = arguments.batch.clamp(1, most.max(1));
     let numbers = arguments.first..arguments.first + arguments.certificates;
     let (done, spent) = house
-        .fill(numbers, arguments.places, arguments.batch)
+        .fill(numbers, arguments.places, batch, arguments.callers)
         .await?;
+    let started = Instant::now();
     if arguments.assign {
         house.assign().await?;
     }
+    let assigned = started.elapsed().as_secs_f64();
     let seconds = spent.as_secs_f64();
     let told = serde_json::json!({
         "certificates": done.certificates_new,
         "places": done.places_new,
         "seconds": seconds,
+        "assigned_seconds": assigned,
         "certificates_per_second": done.certificates_new as f64 / seconds,
         "observations_per_second": done.observations as f64 / seconds,
     });

@@ -9,6 +9,9 @@ use bench::inventory::{House, NOW};
 use clap::Parser;
 use store::Write;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Measures on an inventory that is there; its risks are overwritten.
 #[derive(Parser)]
 struct Arguments {

@@ -22,4 +22,10 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("schema/v3.sql"),
         postgres: None,
     },
+    Migration {
+        room: "fleet",
+        version: 4,
+        sql: include_str!("schema/v4.sql"),
+        postgres: Some(include_str!("schema/v4.postgres.sql")),
+    },
 ];

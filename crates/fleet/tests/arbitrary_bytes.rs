@@ -11,11 +11,39 @@ use proptest::prelude::*;
 
 const CELL: &str = "[A-Za-z0-9=+@,;\"'.\\-\n\t\u{e9} ]{0,20}";
 
+/// Made by `openssl req -x509`.
+const CERTIFICATE: &str = concat!(
+    "MIIBhjCCASugAwIBAgIUC97nmd27B8AR0bYgkDe8xL89Vj4wCgYIKoZIzj0EAwIwGDEWMBQGA1UEAwwNYS5leGFtcGxlLm9yZzAe",
+    "Fw0yNjExMjIxOTIzMTNaFw0zNjExMTkxOTIzMTNaMBgxFjAUBgNVBAMMDWEuZXhhbXBsZS5vcmcwWTATBgcqhkjOPQIBBggqhkjO",
+    "PQMBBwNCAARzK5uEJaYfdtcXMZgmp/VTuyefoQWNgBUdDHvpXuuMk47Egt9NZO+CrURF69UCzHexgck+y+Fa50H5XUeC+eavo1Mw",
+    "UTAdBgNVHQ4EFgQUyttcRxGKsr103D6J/9gHa2Dz3WkwHwYDVR0jBBgwFoAUyttcRxGKsr103D6J/9gHa2Dz3WkwDwYDVR0TAQH/",
+    "BAUwAwEB/zAKBggqhkjOPQQDAgNJADBGAiEAxiXToBFxlWd/Ar0JKaxauywxXkqHaguot7Wold3kYo8CIQCaKsGOH6Trgcyk7hE3",
+    "HZ7SIvmQ44SV+jLSwZP8J+E0AQ==",
+);
+
 proptest! {
     #[test]
     fn any_bytes_are_a_table_or_refused(data in prop::collection::vec(any::<u8>(), 0..400)) {
         fleet::exercise::table(&data);
+        fleet::exercise::certificate_table(&data);
         fleet::exercise::udi(&data);
+    }
+
+    #[test]
+    fn any_cells_beside_a_certificate_are_taken_or_told(
+        header in prop::sample::subsequence(
+            vec!["host", "Port", "file name", "team", "labels", "Env", "criticality", "phi", "site", "vendor"], 0..9),
+        rows in prop::collection::vec(prop::collection::vec(CELL, 0..10), 0..10),
+        separator in prop::sample::select(vec![",", ";", "\t"]),
+    ) {
+        let mut table = [vec!["certificate"], header].concat().join(separator);
+        for row in rows {
+            table.push('\n');
+            table.push_str(CERTIFICATE);
+            table.push_str(separator);
+            table.push_str(&row.join(separator));
+        }
+        fleet::exercise::certificate_table(table.as_bytes());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::Serialize;
 use store::{Row, Write, params};
 
 use super::{Map, MapKind, Side};
-use crate::inventory::head::{Head, again};
+use crate::inventory::head::Head;
 use crate::{Fleet, Result};
 
 /// Places that one question brings.
@@ -30,8 +30,9 @@ const REMOVE: &str =
 /// What a certificate protects has changed: it is looked at again.
 const TOUCH: &str =
     "UPDATE inventory SET touched = $1 WHERE id = (SELECT certificate FROM places WHERE id = $2)";
-const TOUCH_ALL: &str = "UPDATE inventory SET touched = $1 WHERE id IN \
-    (SELECT p.certificate FROM map_places m JOIN places p ON p.id = m.place WHERE p.certificate IS NOT NULL)";
+const TOUCH_ALL: &str = "UPDATE inventory SET touched = $1 WHERE id > $2 AND id <= $3 AND EXISTS\
+    (SELECT 1 FROM places p JOIN map_places m ON m.place = p.id WHERE p.certificate = inventory.id)";
+const ANY: &str = "SELECT place FROM map_places LIMIT 1";
 
 /// How far the places are followed. A new one follows from the beginning.
 #[derive(Clone, Debug, Default)]
@@ -87,7 +88,7 @@ impl Fleet {
             after = ids.1;
         }
         if whole && cursor.map.is_some() {
-            self.look_again(vec![]).await?;
+            self.look_again_at_all(head.certificates).await?;
         }
         *cursor = MapCursor {
             map: Some(drawn),
@@ -159,26 +160,30 @@ impl Fleet {
         self.look_again(places.into_iter().collect()).await
     }
 
-    /// Has the certificates at these places settled again; none: those at every end of the map.
+    /// Has the certificates at these places settled again.
     async fn look_again(&self, places: Vec<i64>) -> Result<()> {
-        let _turn = self.inventory.writing.lock().await;
-        let mut attempt = 0;
-        loop {
-            let before = Head::read(self.store()).await?;
-            let next = before.next();
-            let mut write = next.moved(before, Write::derived());
-            if places.is_empty() {
-                write = write.run(TOUCH_ALL, params![next.touched]);
-            }
+        self.touch(|mut write, head| {
             for place in &places {
-                write = write.run(TOUCH, params![next.touched, *place]);
+                write = write.run(TOUCH, params![head.touched, *place]);
             }
-            match self.store().commit(write).await {
-                Ok(_) => return Ok(()),
-                Err(error) if again(&error, attempt).await => attempt += 1,
-                Err(error) => return Err(error.into()),
-            }
+            write
+        })
+        .await
+    }
+
+    /// Has the certificates at every end of the map settled again: all up to number `last`, a part at a time.
+    async fn look_again_at_all(&self, last: i64) -> Result<()> {
+        if self.store().query(ANY, vec![]).await?.is_empty() {
+            return Ok(());
         }
+        let mut after = 0;
+        while after < last {
+            let to = after.saturating_add(BATCH as i64);
+            self.touch(|write, head| write.run(TOUCH_ALL, params![head.touched, after, to]))
+                .await?;
+            after = to;
+        }
+        Ok(())
     }
 }
 

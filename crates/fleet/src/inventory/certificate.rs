@@ -57,6 +57,15 @@ impl Described {
             is_public: is_public(certificate),
         }
     }
+
+    /// What it is found by in `inventory_names`: its names without their kinds, and serial numbers in its subject.
+    pub(crate) fn found_by(&self) -> impl Iterator<Item = String> {
+        let names = self.names.lines().filter_map(|name| name.split_once(':'));
+        let names = names.map(|(_, name)| name.to_owned());
+        let parts = self.subject.split([',', '+']);
+        let serials = parts.filter_map(|part| part.strip_prefix("serialNumber="));
+        names.chain(serials.map(str::to_lowercase))
+    }
 }
 
 /// What it is called: alternative names and the common name as `kind:value`, lower case, each once.

@@ -1,7 +1,7 @@
 //! Following the log for what concerns the inventory: assets that changed, segments with other ranges, certificates that
 //! were revoked. The log is the only feed of changes; what it says is looked up, never taken from its text.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use audit::{Event, Outcome};
 use store::{Row, params};
@@ -13,6 +13,8 @@ use crate::{Fleet, Result};
 /// Events that are read at a time, and rows of a table.
 const EVENTS: u64 = 4096;
 const PAGE: i64 = 10_000;
+/// Certificates that one write touches: others have their turn in between.
+const TOUCHED: usize = 5_000;
 
 const REVOKED: &str = "UPDATE inventory SET revoked = (SELECT CASE WHEN r.reason = 8 THEN NULL ELSE r.reason END \
     FROM certificates c JOIN revocations r ON r.issuer = c.issuer AND r.serial = c.serial WHERE c.sha256 = inventory.sha256), \
@@ -20,7 +22,14 @@ const REVOKED: &str = "UPDATE inventory SET revoked = (SELECT CASE WHEN r.reason
 const OF_ASSET: &str = "UPDATE inventory SET touched = $2 WHERE asset = $1";
 const ONE: &str = "UPDATE inventory SET touched = $2 WHERE id = $1";
 const ALL: &str = "UPDATE inventory_head SET again = 0 WHERE id = 1";
-const NAMES: &str = "SELECT id, names, subject FROM inventory WHERE id > $1 ORDER BY id LIMIT $2";
+/// Certificates that have a name, or a serial number in their subject; those at a place of that name.
+const BY_NAME: [&str; 3] = [
+    "SELECT certificate FROM inventory_names WHERE name = $1 AND certificate > $2 ORDER BY certificate LIMIT $3",
+    "SELECT DISTINCT certificate FROM places WHERE host IS NOT NULL AND LOWER(host) = $1 AND certificate > $2 \
+        ORDER BY certificate LIMIT $3",
+    "SELECT DISTINCT certificate FROM places WHERE sni IS NOT NULL AND LOWER(sni) = $1 AND certificate > $2 \
+        ORDER BY certificate LIMIT $3",
+];
 const PLACES: &str = "SELECT id, address, segment, certificate FROM places \
     WHERE id > $1 AND address IS NOT NULL ORDER BY id LIMIT $2";
 const PLACE: &str = "UPDATE places SET segment = $2, touched = $3 WHERE id = $1";
@@ -139,7 +148,7 @@ impl Fleet {
         }
     }
 
-    /// Certificates of these assets, and those that name one of them.
+    /// Certificates of these assets, and those that name one of them or lie where one is named.
     async fn heed_assets(&self, assets: &BTreeSet<String>) -> Result<()> {
         self.touch(|mut write, head| {
             for asset in assets {
@@ -148,55 +157,58 @@ impl Fleet {
             write
         })
         .await?;
-        let mut wanted: HashSet<String> = HashSet::new();
+        let mut wanted: BTreeSet<String> = BTreeSet::new();
         for id in assets {
             if let Ok(stored) = self.asset(id).await {
-                wanted.extend(stored.asset.host_names);
+                let hosts = stored.asset.host_names.iter();
+                wanted.extend(hosts.map(|host| host.to_lowercase()));
                 wanted.insert(stored.asset.serial.to_lowercase());
             }
         }
         wanted.remove("");
-        self.touch_where(NAMES, |row| {
-            let mut names = row.text(1)?.lines();
-            let named = names.any(|name| {
-                name.split_once(':')
-                    .is_some_and(|(_, name)| wanted.contains(name))
-            });
-            Ok(named || has_serial(row.text(2)?, &wanted))
-        })
-        .await
+        let mut concerned = BTreeSet::new();
+        for name in &wanted {
+            for sql in BY_NAME {
+                self.find_named(sql, name, &mut concerned).await?;
+            }
+        }
+        self.touch_these(concerned).await
     }
 
-    /// Touches the certificates of a walk that `is` says are concerned. The first column is the id.
-    async fn touch_where(
+    /// Adds whom an index knows by `name`; where there are very many, they are touched on the way.
+    async fn find_named(
         &self,
         sql: &'static str,
-        is: impl Fn(&Row) -> store::Result<bool>,
+        name: &str,
+        found: &mut BTreeSet<i64>,
     ) -> Result<()> {
         let mut after = 0;
         loop {
-            let rows = self.store().query(sql, params![after, PAGE]).await?;
-            let Some(last) = rows.last() else {
-                return Ok(());
-            };
-            after = last.int(0)?;
-            let mut concerned = Vec::new();
+            let params = params![name, after, TOUCHED as i64];
+            let rows = self.store().query(sql, params).await?;
             for row in &rows {
-                if is(row)? {
-                    concerned.push(row.int(0)?);
-                }
+                after = row.int(0)?;
+                found.insert(after);
             }
-            if concerned.is_empty() {
-                continue;
+            if rows.len() < TOUCHED {
+                return Ok(());
             }
+            self.touch_these(std::mem::take(found)).await?;
+        }
+    }
+
+    async fn touch_these(&self, certificates: BTreeSet<i64>) -> Result<()> {
+        let certificates: Vec<i64> = certificates.into_iter().collect();
+        for part in certificates.chunks(TOUCHED) {
             self.touch(|mut write, head| {
-                for id in &concerned {
+                for id in part {
                     write = write.run(ONE, params![*id, head.touched]);
                 }
                 write
             })
             .await?;
         }
+        Ok(())
     }
 
     /// Every place into the segment that its address is in now.
@@ -246,13 +258,4 @@ fn moved(rows: &[Row], zones: &Zones) -> Result<Moved> {
         }
     }
     Ok(moved)
-}
-
-/// Whether a subject as text has one of these serial numbers.
-fn has_serial(subject: &str, wanted: &HashSet<String>) -> bool {
-    let mut parts = subject.split([',', '+']);
-    parts.any(|part| {
-        part.strip_prefix("serialNumber=")
-            .is_some_and(|serial| wanted.contains(&serial.to_lowercase()))
-    })
 }

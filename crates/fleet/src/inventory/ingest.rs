@@ -146,8 +146,12 @@ impl Fleet {
         begin: &(dyn Fn(&Ingested) -> store::Result<Write> + Send + Sync),
     ) -> Result<Ingested> {
         let zones = self.zones().await?;
-        let _turn = self.inventory.writing.lock().await;
+        // What takes longest is done before this one's turn comes, while another's batch is written.
         let mut described = HashMap::new();
+        let before = Head::read(self.store()).await?;
+        let mut plan = Plan::new(before, &intake);
+        plan.certificates(self, &intake, &mut described).await?;
+        let _turn = self.inventory.writing.lock().await;
         for attempt in 0.. {
             let before = Head::read(self.store()).await?;
             let mut plan = Plan::new(before, &intake);
@@ -400,6 +404,7 @@ impl Plan {
         mut write: Write,
     ) -> Write {
         let touched = self.head.touched;
+        let mut names = Vec::with_capacity(self.new.len());
         for (sha256, id) in &self.new {
             let (Some(wanted), Some(Ok(described))) =
                 (intake.certificates.get(sha256), described.get(sha256))
@@ -410,7 +415,15 @@ impl Plan {
                 stored::ADD_CERTIFICATE,
                 new_row(*id, sha256, wanted, described, touched),
             );
+            names.extend(described.found_by().map(|name| (name, *id)));
         }
+        // In the order of their tree, each once.
+        names.sort_unstable();
+        names.dedup();
+        for (name, id) in names {
+            write = write.run(stored::ADD_NAME, params![name, id]);
+        }
+        let (mut changed, mut touch) = (Vec::new(), Vec::new());
         let mut moved = self.moved.clone();
         let mut seen = Vec::new();
         for (sha256, known) in &self.known {
@@ -420,22 +433,24 @@ impl Plan {
             let update = known.seen(wanted);
             match (update, moved.remove(&known.id)) {
                 (Some(update), was_moved) if update.is_more || was_moved => {
-                    write = write.run(stored::CHANGE_CERTIFICATE, update.row(known.id, touched));
+                    changed.push(update.row(known.id, touched));
                 }
                 (Some(update), _) => seen.push(params![known.id, update.last_seen]),
-                (None, true) => {
-                    write = write.run(stored::TOUCH_CERTIFICATE, params![known.id, touched]);
-                }
+                (None, true) => touch.push(params![known.id, touched]),
                 (None, false) => {}
             }
         }
-        for row in seen {
-            write = write.run(stored::SEE_CERTIFICATE, row);
-        }
         // What was at a place before is in no batch, and has one place less now.
-        for id in moved {
-            if id <= self.before.certificates {
-                write = write.run(stored::TOUCH_CERTIFICATE, params![id, touched]);
+        moved.retain(|id| *id <= self.before.certificates);
+        touch.extend(moved.into_iter().map(|id| params![id, touched]));
+        // Like beside like: PostgreSQL takes them at once.
+        for (sql, rows) in [
+            (stored::CHANGE_CERTIFICATE, changed),
+            (stored::SEE_CERTIFICATE, seen),
+            (stored::TOUCH_CERTIFICATE, touch),
+        ] {
+            for row in rows {
+                write = write.run(sql, row);
             }
         }
         write = self.write_spots(write);

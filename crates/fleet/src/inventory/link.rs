@@ -120,6 +120,11 @@ impl Linker {
         Some(own.certificate.spki_der().to_vec())
     }
 
+    /// Another certificate of this name has come in.
+    pub(crate) fn forget(&mut self, name: &str) {
+        self.by_name.remove(name);
+    }
+
     async fn named(
         &mut self,
         store: &Store,

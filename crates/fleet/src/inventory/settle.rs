@@ -16,8 +16,9 @@ use crate::{Criticality, Fleet, Result};
 
 /// Certificates that are settled in one write: others have their turn in between.
 const AT_ONCE: i64 = 256;
-/// Certificates that are marked in one write when everything is looked at again.
-const MARKED: i64 = 20_000;
+/// Certificates that are marked in one write when everything, or much, is looked at again: what is well below a second.
+const MARKED: i64 = 5_000;
+const DAY_MS: i64 = 86_400_000;
 /// Days before its end at which something about a certificate changes: findings (R19), risk (R18), its end.
 const DAYS: [i64; 4] = [90, 60, 30, 0];
 
@@ -32,9 +33,16 @@ const MARK: &str =
     "UPDATE inventory SET touched = $3 WHERE id > $1 AND id <= $2 AND settled >= touched";
 const MARK_PAST: &str = "UPDATE inventory_head SET again = $2 WHERE id = 1 AND again = $1";
 const AGAIN: &str = "SELECT again FROM inventory_head WHERE id = 1";
-/// Certificates that this one may have signed, and others with its key.
-const SIGNED: &str =
-    "UPDATE inventory SET touched = $3 WHERE issuer = $1 AND issuer_id IS NULL AND id <> $2";
+/// What a new certificate of an authority may have signed is touched a part at a time: nobody knows how much that is.
+const NEW_SIGNER: &str = "INSERT INTO inventory_signers(certificate, subject, after) VALUES($1, $2, $3) ON CONFLICT DO NOTHING";
+const SIGNER: &str = "SELECT certificate, subject, after FROM inventory_signers LIMIT 1";
+const SIGNED_TO: &str =
+    "SELECT id FROM inventory WHERE issuer = $1 AND id > $2 ORDER BY id LIMIT 1 OFFSET $3";
+const SIGNED: &str = "UPDATE inventory SET touched = $3 WHERE issuer = $1 AND issuer_id IS NULL AND id <> $2 \
+    AND id > $4 AND id <= $5";
+const SIGNER_PAST: &str = "UPDATE inventory_signers SET after = $2 WHERE certificate = $1";
+const SIGNER_DONE: &str = "DELETE FROM inventory_signers WHERE certificate = $1";
+/// Others with its key.
 const SHARING: &str =
     "UPDATE inventory SET touched = $3 WHERE spki = $1 AND id <> $2 AND settled >= touched";
 
@@ -57,15 +65,21 @@ impl Fleet {
         self.mark_again().await?;
         self.mark_ending(now).await?;
         let mut done = Settled::default();
+        let mut signer = self.mark_signed().await?;
         let rows = self.store().query(load::UNSETTLED, params![1]).await?;
-        if rows.is_empty() {
+        if rows.is_empty() && signer.is_none() {
             return Ok(done);
         }
         let mut world = self.world().await?;
         let judge = self.judge().await?;
         for _ in 0..batches {
-            if !self.settle_some(&mut world, &judge, &mut done, now).await? {
+            let any = self.settle_some(&mut world, &judge, &mut done, now).await?;
+            if !any && signer.is_none() {
                 break;
+            }
+            signer = self.mark_signed().await?;
+            if let Some(subject) = &signer {
+                world.linker.forget(subject);
             }
             tokio::task::yield_now().await;
         }
@@ -92,11 +106,13 @@ impl Fleet {
                 self.load(world, &rows).await?.into_iter().unzip();
             let head = before.next();
             let (mut write, judged) = self.find_in(judge, &facts, Write::derived(), now).await?;
-            let mut changed = 0;
+            let mut changes = Changes::default();
             for ((facts, stored), judged) in facts.iter().zip(&stored).zip(judged) {
                 let derived = derived(facts, stored, judged.open, now);
-                write = settled(write, facts, stored, derived, head.touched, &mut changed);
+                changes.settled(facts, stored, derived, head.touched);
             }
+            let changed = changes.settle.len() as u64;
+            write = changes.written(write);
             match self.store().commit(head.moved(before, write)).await {
                 Ok(_) => {
                     done.looked_at += facts.len() as u64;
@@ -133,27 +149,56 @@ impl Fleet {
         }
     }
 
-    /// Time passes: what has come nearer to its end since the last run is looked at again.
-    async fn mark_ending(&self, now: Timestamp) -> Result<()> {
-        let before = Head::read(self.store()).await?;
-        // Once a minute is often enough for what is counted in days.
-        if now.0 < before.settled.saturating_add(60_000) {
-            return Ok(());
-        }
-        let (from, to) = (before.settled.div_euclid(1000), now.seconds());
-        self.touch_as(|mut write, head| {
-            head.settled = now.0;
-            if before.settled > 0 {
-                for days in DAYS {
-                    let ahead = days * 86_400;
-                    // A certificate is good in the last second that it names (RFC 5280 §4.1.2.5).
-                    let params = params![from + ahead - 1, to + ahead, head.touched];
-                    write = write.run(ENDING, params);
-                }
+    /// What a certificate of an authority that came in may have signed is touched, the next part of it. Says whose name it
+    /// has, if there was one.
+    async fn mark_signed(&self) -> Result<Option<String>> {
+        let rows = self.store().look_up(SIGNER, vec![]).await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let (signer, subject, after) = (row.int(0)?, row.text(1)?, row.int(2)?);
+        let params = params![subject, after, MARKED - 1];
+        let to = self.store().query(SIGNED_TO, params).await?;
+        let to = to.first().map(|row| row.int(0)).transpose()?;
+        self.touch(|write, head| {
+            let last = to.unwrap_or(i64::MAX);
+            let write = write.run(SIGNED, params![subject, signer, head.touched, after, last]);
+            match to {
+                Some(to) => write.run(SIGNER_PAST, params![signer, to]),
+                None => write.run(SIGNER_DONE, params![signer]),
             }
-            write
         })
-        .await
+        .await?;
+        Ok(Some(subject.to_owned()))
+    }
+
+    /// Time passes: what has come nearer to its end since the last run is looked at again; after a long pause, day by day.
+    async fn mark_ending(&self, now: Timestamp) -> Result<()> {
+        loop {
+            let before = Head::read(self.store()).await?;
+            // Once a minute is often enough for what is counted in days.
+            if now.0 < before.settled.saturating_add(60_000) {
+                return Ok(());
+            }
+            let until = match before.settled {
+                0 => now.0,
+                settled => now.0.min(settled.saturating_add(DAY_MS)),
+            };
+            let (from, to) = (before.settled.div_euclid(1000), until.div_euclid(1000));
+            self.touch_as(|mut write, head| {
+                head.settled = until;
+                if before.settled > 0 {
+                    for days in DAYS {
+                        let ahead = days * 86_400;
+                        // A certificate is good in the last second that it names (RFC 5280 §4.1.2.5).
+                        let params = params![from + ahead - 1, to + ahead, head.touched];
+                        write = write.run(ENDING, params);
+                    }
+                }
+                write
+            })
+            .await?;
+        }
     }
 
     /// Touches certificates: they are settled anew, and whoever follows sees it.
@@ -215,40 +260,62 @@ fn derived(facts: &Facts, stored: &Stored, findings: i64, now: Timestamp) -> Vec
     ]
 }
 
-fn settled(
-    mut write: Write,
-    facts: &Facts,
-    stored: &Stored,
-    derived: Vec<Value>,
-    touched: i64,
-    changed: &mut u64,
-) -> Write {
-    for place in &facts.places {
-        write = place_asset(write, place, stored, touched);
-    }
-    if stored.settled == 0 && stored.is_ca {
-        let params = params![stored.subject.as_str(), facts.id, touched];
-        write = write.run(SIGNED, params);
-    }
-    if derived == stored.derived {
-        return write.run(SAME, params![facts.id, stored.touched]);
-    }
-    // The asset is the fifth: whoever has the same key is told of a change of it.
-    let (was, is) = (stored.derived.get(4), derived.get(4));
-    if was != is {
-        write = write.run(SHARING, params![stored.spki.clone(), facts.id, touched]);
-    }
-    *changed += 1;
-    let mut row = params![facts.id];
-    row.extend(derived);
-    row.extend([Value::Int(touched), Value::Int(touched)]);
-    write.run(SETTLE, row)
+/// What settling changes, like beside like: PostgreSQL takes a row of like statements at once.
+#[derive(Default)]
+struct Changes {
+    assets: Vec<Vec<Value>>,
+    signers: Vec<Vec<Value>>,
+    sharing: Vec<Vec<Value>>,
+    same: Vec<Vec<Value>>,
+    settle: Vec<Vec<Value>>,
 }
 
-fn place_asset(write: Write, place: &PlaceFacts, stored: &Stored, touched: i64) -> Write {
-    let is = place.asset.as_ref().map(|asset| asset.id.clone());
-    match stored.place_assets.get(&place.id) {
-        Some(was) if *was == is => write,
-        _ => write.run(PLACE_ASSET, params![place.id, is, touched]),
+impl Changes {
+    fn settled(&mut self, facts: &Facts, stored: &Stored, derived: Vec<Value>, touched: i64) {
+        for place in &facts.places {
+            self.place_asset(place, stored, touched);
+        }
+        if stored.settled == 0 && stored.is_ca {
+            let signer = params![facts.id, stored.subject.as_str(), 0];
+            self.signers.push(signer);
+        }
+        if derived == stored.derived {
+            self.same.push(params![facts.id, stored.touched]);
+            return;
+        }
+        // The asset is the fifth: whoever has the same key is told of a change of it.
+        let (was, is) = (stored.derived.get(4), derived.get(4));
+        if was != is {
+            let sharing = params![stored.spki.clone(), facts.id, touched];
+            self.sharing.push(sharing);
+        }
+        let mut row = params![facts.id];
+        row.extend(derived);
+        row.extend([Value::Int(touched), Value::Int(touched)]);
+        self.settle.push(row);
+    }
+
+    fn place_asset(&mut self, place: &PlaceFacts, stored: &Stored, touched: i64) {
+        let is = place.asset.as_ref().map(|asset| asset.id.clone());
+        match stored.place_assets.get(&place.id) {
+            Some(was) if *was == is => {}
+            _ => self.assets.push(params![place.id, is, touched]),
+        }
+    }
+
+    /// Those with the same key are told last: whoever of this batch has found nothing new looks again.
+    fn written(self, mut write: Write) -> Write {
+        for (sql, rows) in [
+            (PLACE_ASSET, self.assets),
+            (NEW_SIGNER, self.signers),
+            (SAME, self.same),
+            (SETTLE, self.settle),
+            (SHARING, self.sharing),
+        ] {
+            for row in rows {
+                write = write.run(sql, row);
+            }
+        }
+        write
     }
 }

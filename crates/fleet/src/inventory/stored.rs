@@ -14,6 +14,8 @@ pub(crate) const ADD_CERTIFICATE: &str = "INSERT INTO inventory(id, sha256, der,
     last_seen, how, places, tags, criticality, phi, patient_facing, risk, findings, touched, settled) \
     VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, \
     $24, $25, $26, $27, $28, $29, $30, $31)";
+pub(crate) const ADD_NAME: &str =
+    "INSERT INTO inventory_names(name, certificate) VALUES($1, $2) ON CONFLICT DO NOTHING";
 pub(crate) const CHANGE_CERTIFICATE: &str = "UPDATE inventory SET first_seen = $2, last_seen = $3, how = $4, \
     recorded = $5, authority = $6, revoked = $7, touched = $8 WHERE id = $1";
 pub(crate) const SEE_CERTIFICATE: &str = "UPDATE inventory SET last_seen = $2 WHERE id = $1";

@@ -70,7 +70,7 @@ impl Compiler {
         }
     }
 
-    fn param(&mut self, value: impl Into<Value>) -> String {
+    pub(crate) fn param(&mut self, value: impl Into<Value>) -> String {
         self.params.push(value.into());
         format!("${}", self.params.len())
     }
@@ -82,6 +82,17 @@ impl Compiler {
             Condition::All(inside) => self.list(inside, " AND ", Condition::All),
             Condition::Any(inside) => self.list(inside, " OR ", Condition::Any),
         }
+    }
+
+    /// What asks for rows of `about` alone, in the `and` that a condition is: there is one of which it holds.
+    pub(crate) fn part(&mut self, condition: &Condition, about: About) -> Option<String> {
+        let parts = match condition {
+            Condition::All(inside) => &inside[..],
+            other => std::slice::from_ref(other),
+        };
+        let same = parts.iter().filter(|one| subject(one) == Some(about));
+        let same: Vec<Condition> = same.cloned().collect();
+        (!same.is_empty()).then(|| self.tests(&Condition::All(same)))
     }
 
     /// Those about one thing together, the others each for itself.
@@ -237,7 +248,9 @@ impl Compiler {
                 None => NEVER.to_owned(),
             },
             (_, Literal::Range(first, last)) => self.between(sql, octets(*first), octets(*last)),
-            (_, Literal::Version(version)) => versions(sql, operator, *version),
+            (_, Literal::Version(version)) => {
+                versions(sql, operator, *version, self.target.postgres)
+            }
             (_, Literal::Moment(_) | Literal::Suite(_)) => NEVER.to_owned(),
         }
     }
@@ -359,21 +372,22 @@ fn present(field: &Field, asked: &str) -> String {
 }
 
 /// As `inventory.names` has them in front.
-const NAME_KINDS: [&str; 8] = ["cn", "dns", "ip", "email", "uri", "upn", "srv", "rid"];
+pub(super) const NAME_KINDS: [&str; 8] = ["cn", "dns", "ip", "email", "uri", "upn", "srv", "rid"];
 
-fn has_kind(name: &str) -> bool {
+pub(super) fn has_kind(name: &str) -> bool {
     name.split_once(':')
         .is_some_and(|(kind, _)| NAME_KINDS.contains(&kind))
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('!', "!!")
         .replace('%', "!%")
         .replace('_', "!_")
 }
 
-/// Any of the versions for which it is true stands in the JSON. The words are as `TlsSeen` writes them and nothing else does.
-fn versions(sql: &str, operator: Operator, wanted: Version) -> String {
+/// Any of the versions for which it is true stands in the JSON. The words are as `TlsSeen` writes them and nothing else
+/// does. Where none of them is as new as TLS 1.2, the index `places_old_tls` knows them all.
+fn versions(sql: &str, operator: Operator, wanted: Version, postgres: bool) -> String {
     let fits = |version: &Version| match operator {
         Operator::Less => *version < wanted,
         Operator::AtMost => *version <= wanted,
@@ -381,12 +395,25 @@ fn versions(sql: &str, operator: Operator, wanted: Version) -> String {
         Operator::AtLeast => *version >= wanted,
         _ => *version == wanted,
     };
-    let fitting = Version::ALL.into_iter().filter(fits);
+    let fitting: Vec<Version> = Version::ALL.into_iter().filter(fits).collect();
     let each: Vec<String> = fitting
-        .map(|version| format!("{sql} LIKE '%\"{}\"%'", version_in_json(version)))
+        .iter()
+        .map(|version| format!("{sql} LIKE '%\"{}\"%'", version_in_json(*version)))
         .collect();
-    match each.is_empty() {
-        true => NEVER.to_owned(),
+    let each = match each.is_empty() {
+        true => return NEVER.to_owned(),
         false => format!("({})", each.join(" OR ")),
+    };
+    match fitting.iter().all(|version| *version < Version::Tls12) {
+        true => format!("({} = 1 AND {each})", old_tls(sql, postgres)),
+        false => each,
     }
+}
+
+/// As the index has it, word for word (schema/v4.sql).
+fn old_tls(sql: &str, postgres: bool) -> String {
+    let find = if postgres { "strpos" } else { "instr" };
+    let old = [Version::Ssl3, Version::Tls10, Version::Tls11];
+    let each = old.map(|version| format!("{find}({sql}, '\"{}\"')", version_in_json(version)));
+    format!("(CASE WHEN {} > 0 THEN 1 ELSE 0 END)", each.join(" + "))
 }

@@ -7,6 +7,7 @@ mod export;
 mod field;
 mod language;
 mod literal;
+mod narrow;
 mod page;
 mod reconcile;
 mod show;

@@ -14,6 +14,9 @@ use crate::{Fleet, FleetError, Result};
 /// How long a search may take before it says that it gave up: what a person waits for.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long SQLite walks in the order of a page, asking each certificate for its places, before it asks otherwise.
+const WALK_PATIENCE: Duration = Duration::from_millis(300);
+
 /// Most rows of a page.
 pub const LARGEST_PAGE: u32 = 1000;
 
@@ -194,9 +197,41 @@ impl Fleet {
         now: Timestamp,
     ) -> Result<Page> {
         let limit = limit(ask.limit);
+        let few = match each {
+            true => None,
+            false => self.few(&ask.query, patience, now).await?,
+        };
+        if few.as_ref().is_some_and(Vec::is_empty) {
+            return page(&[], limit);
+        }
+        let (sql, params) = self.page_sql(ask, few.as_deref(), each || few.is_some(), now)?;
+        // SQLite asks each as it comes, or first finds out for all of them who has such a place. The first is over soon unless
+        // there are few; then the other is.
+        if !each && few.is_none() && !self.store().is_postgres() {
+            let (walk, values) = self.page_sql(ask, None, true, now)?;
+            if walk != sql {
+                let patience = patience.min(WALK_PATIENCE);
+                match self.store().search(&walk, values, patience).await {
+                    Err(StoreError::GaveUp(_)) => {}
+                    done => return page(&done?, limit),
+                }
+            }
+        }
+        let rows = self.asked(&sql, params, patience).await?;
+        page(&rows, limit)
+    }
+
+    /// The statement of a page; of `few` certificates, if it is one of them that is wanted.
+    fn page_sql(
+        &self,
+        ask: &Ask,
+        few: Option<&[i64]>,
+        each: bool,
+        now: Timestamp,
+    ) -> Result<(String, Vec<Value>)> {
         let mut compiler = Compiler::new(self.target(&ask.query, Rows::Certificates, each, now));
         let condition = compiler.whole(ask.query.condition.as_ref());
-        let position = ask.sort.position();
+        let (position, limit) = (ask.sort.position(), limit(ask.limit));
         let after = match &ask.after {
             Some(cursor) => {
                 let (at, id) = cursor_of(cursor)?;
@@ -204,11 +239,23 @@ impl Fleet {
             }
             None => String::new(),
         };
+        let (only, by_id) = match few {
+            Some(few) => {
+                let ids: Vec<String> = few.iter().map(i64::to_string).collect();
+                // By their numbers, whatever other index there is.
+                let by_id = match self.store().is_postgres() {
+                    true => "",
+                    false => "NOT INDEXED",
+                };
+                (format!("i.id IN ({}) AND", ids.join(", ")), by_id)
+            }
+            None => (String::new(), ""),
+        };
         let sql = format!(
-            "SELECT {COLUMNS}, {position} FROM inventory i WHERE {condition} {after} ORDER BY {position}, i.id LIMIT {limit}"
+            "SELECT {COLUMNS}, {position} FROM inventory i {by_id} WHERE {only} {condition} {after} \
+            ORDER BY {position}, i.id LIMIT {limit}"
         );
-        let rows = self.asked(&sql, compiler.params, patience).await?;
-        page(&rows, limit)
+        Ok((sql, compiler.params))
     }
 
     pub(super) fn target(&self, query: &Query, rows: Rows, each: bool, now: Timestamp) -> Target {

@@ -18,7 +18,10 @@ const AT_ONCE: usize = 5000;
 /// Views that one statement asks for.
 const TOGETHER: usize = 16;
 /// Rows that one write changes: the log waits for no longer than that.
-const WRITTEN: usize = 2000;
+const WRITTEN: usize = 8000;
+/// Statements of a walk whose changes are written together, in the order of the table: a page of it that belongs to one
+/// part of time gets certificates from everywhere.
+const STRIDE: usize = 10;
 /// Statements of one round, so that a lease outlives it.
 const ROUND: usize = 40;
 /// More than so many that ended meanwhile are found by a walk.
@@ -70,6 +73,10 @@ enum Asked {
 
 /// Who is in a view, and at which position: (view, certificate).
 type Members = HashMap<(usize, i64), i64>;
+
+/// One that is not as it was: whether it comes in or goes out, the view, the position and the certificate. In this order
+/// they are neighbours in the table, and what goes is before what comes.
+type Change = (bool, usize, i64, i64);
 
 impl Kept {
     /// It has been walked over from end to end, so that only changes are left to look at.
@@ -265,17 +272,24 @@ impl Fleet {
             let Some(from) = cursors.min() else {
                 return Ok(());
             };
-            *budget -= 1;
             let here: Vec<usize> = (0..kept.len())
                 .filter(|at| kept[*at].state.cursor == Some(from))
                 .collect();
-            let last = self
-                .store()
-                .query(SPAN, params![from, AT_ONCE as i64])
-                .await?;
-            let last = last.first().map_or(Ok(None), |row| row.opt_int(0))?;
-            let to = last.unwrap_or(i64::MAX);
-            self.ask(kept, &here, &Asked::Range(from, to), now).await?;
+            let (mut changes, mut last) = (Vec::new(), Some(from));
+            for _ in 0..STRIDE.min(*budget) {
+                let Some(after) = last else { break };
+                *budget -= 1;
+                let next = params![after, AT_ONCE as i64];
+                let next = self.store().query(SPAN, next).await?;
+                last = next.first().map_or(Ok(None), |row| row.opt_int(0))?;
+                let to = last.unwrap_or(i64::MAX);
+                let range = Asked::Range(after, to);
+                changes.extend(self.differences(kept, &here, &range, now).await?);
+                if last.is_some() && kept.iter().any(|one| one.state.cursor == last) {
+                    break;
+                }
+            }
+            self.write_changes(kept, changes).await?;
             for at in &here {
                 let Kept { view, state, .. } = &mut kept[*at];
                 state.cursor = last;
@@ -317,32 +331,47 @@ impl Fleet {
         asked: &Asked,
         now: Timestamp,
     ) -> Result<()> {
+        let changes = self.differences(kept, which, asked, now).await?;
+        self.write_changes(kept, changes).await
+    }
+
+    /// What is not as it was.
+    async fn differences(
+        &self,
+        kept: &[Kept],
+        which: &[usize],
+        asked: &Asked,
+        now: Timestamp,
+    ) -> Result<Vec<Change>> {
+        let mut changes = Vec::new();
         for together in which.chunks(TOGETHER) {
             let wanted = self.wanted(kept, together, asked, now).await?;
             let held = self.shown(kept, together, asked).await?;
-            let mut changes = Vec::new();
             for ((view, certificate), position) in &held {
                 if wanted.get(&(*view, *certificate)) != Some(position) {
-                    kept[*view].state.members -= 1;
-                    changes.push((DROP, *view, *position, *certificate));
+                    changes.push((false, *view, *position, *certificate));
                 }
             }
             for ((view, certificate), position) in &wanted {
                 if held.get(&(*view, *certificate)) != Some(position) {
-                    kept[*view].state.members += 1;
-                    changes.push((ADD, *view, *position, *certificate));
+                    changes.push((true, *view, *position, *certificate));
                 }
             }
-            // In the order of the key: neighbours in the tree, and what goes before what comes.
-            changes.sort_unstable_by_key(|(sql, view, at, id)| (*sql == ADD, *view, *at, *id));
-            for part in changes.chunks(WRITTEN) {
-                let mut write = Write::derived();
-                for (sql, view, position, certificate) in part {
-                    let name = kept[*view].view.name.as_str();
-                    write = write.run(sql, params![name, *position, *certificate]);
-                }
-                self.store().commit(write).await?;
+        }
+        Ok(changes)
+    }
+
+    async fn write_changes(&self, kept: &mut [Kept], mut changes: Vec<Change>) -> Result<()> {
+        changes.sort_unstable();
+        for part in changes.chunks(WRITTEN) {
+            let mut write = Write::derived();
+            for (comes, view, position, certificate) in part {
+                let Kept { view, state, .. } = &mut kept[*view];
+                state.members += if *comes { 1 } else { -1 };
+                let sql = if *comes { ADD } else { DROP };
+                write = write.run(sql, params![view.name.as_str(), *position, *certificate]);
             }
+            self.store().commit(write).await?;
         }
         Ok(())
     }

@@ -14,4 +14,5 @@ mod support;
 mod import;
 mod ingest;
 mod lab;
+mod names;
 mod settle;

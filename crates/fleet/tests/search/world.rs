@@ -127,6 +127,9 @@ const ADD: &str = "INSERT INTO inventory(id, sha256, der, spki, subject, issuer,
     owner, segment, environment, tags, criticality, phi, patient_facing, risk, findings, touched) VALUES($1, $2, $3, $4, \
     $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, \
     $29, 0, $30, 0, $31)";
+const ADD_NAME: &str =
+    "INSERT INTO inventory_names(name, certificate) VALUES($1, $2) ON CONFLICT DO NOTHING";
+const REMOVE_NAMES: &str = "DELETE FROM inventory_names WHERE certificate = $1";
 const REMOVE: &str = "DELETE FROM inventory WHERE id = $1";
 const ADD_PLACE: &str = "INSERT INTO places(id, place, kind, address, ip, port, sni, host, path, certificate, chain, outcome, \
     detail, tls, first_seen, last_seen, changed_at, gone, seen_by, touched) \
@@ -146,9 +149,14 @@ pub(crate) async fn put(house: &House, rows: &[Row]) {
         let mut all = Write::derived();
         for row in part {
             all = all.run(REMOVE, params![row.id]);
+            all = all.run(REMOVE_NAMES, params![row.id]);
         }
         for row in part {
             all = all.run(ADD, row.values());
+            for name in row.names.lines() {
+                let (_, name) = name.split_once(':').unwrap();
+                all = all.run(ADD_NAME, params![name, row.id]);
+            }
         }
         write(house, all).await;
     }

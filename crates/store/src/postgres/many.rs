@@ -1,9 +1,9 @@
 //! One statement instead of many: what a batch does to a table row by row with one text, done to
 //! all rows at once. Parameters become arrays; so a batch of any size has a handful of statements.
 //!
-//! Only three shapes are understood, those of the hot path: an INSERT of its parameters, the same
-//! on condition that another table has a row, and a DELETE by one column. Everything else is sent
-//! as it is, once for each write.
+//! Few shapes are understood, those that there are many of: an INSERT of its parameters, the same
+//! on condition that another table has a row, a DELETE by columns and an UPDATE by one. Everything
+//! else is sent as it is.
 
 use tokio_postgres::types::Type;
 
@@ -21,11 +21,21 @@ pub(crate) struct Many<'a> {
 enum Shape<'a> {
     /// `head` is all before `VALUES($1, …, $n)`, which ends the statement.
     Insert { head: &'a str },
+    /// The same with `ON CONFLICT DO NOTHING` behind it.
+    InsertNew { head: &'a str },
     /// `head` is all before `SELECT $1, …, $n-1 WHERE EXISTS(`, and `condition` what follows up to
     /// ` = $n)`, which ends the statement.
     InsertIf { head: &'a str, condition: &'a str },
     /// `head` is all before the last `= $1`, and `column` stands before that.
     Delete { head: &'a str, column: &'a str },
+    /// `condition` is `a = $1 AND b = $2` and so on.
+    DeleteExactly { condition: &'a str },
+    /// `set` is all between `SET` and `WHERE column = $1`, and `rest` what follows that.
+    Update {
+        set: &'a str,
+        column: &'a str,
+        rest: &'a str,
+    },
 }
 
 impl<'a> Many<'a> {
@@ -34,15 +44,37 @@ impl<'a> Many<'a> {
         Many::insert(sql)
             .or_else(|| Many::insert_if(sql))
             .or_else(|| Many::delete(sql))
+            .or_else(|| Many::delete_exactly(sql))
+            .or_else(|| Many::update(sql))
+    }
+
+    /// Whether one write's statement may stand together with another's: whatever their values are,
+    /// it is as if they had come one after the other. The other shapes are for the statements of
+    /// one write, whose values are looked at ([`Many::keeps_apart`]).
+    pub(crate) fn is_for_any_values(&self) -> bool {
+        matches!(
+            self.shape,
+            Shape::Insert { .. } | Shape::InsertIf { .. } | Shape::Delete { .. }
+        )
+    }
+
+    /// Whether no two of the statements may be about the same first value: an UPDATE changes a row
+    /// once, and nobody says to which of two values.
+    pub(crate) fn keeps_apart(&self) -> bool {
+        matches!(self.shape, Shape::Update { .. })
     }
 
     fn insert(sql: &'a str) -> Option<Self> {
         let (head, values) = sql.split_once("VALUES(")?;
         let (table, columns) = target(head)?;
-        (in_order(values.strip_suffix(')')?)? == columns).then_some(Many {
+        let (values, shape) = match values.strip_suffix(") ON CONFLICT DO NOTHING") {
+            Some(values) => (values, Shape::InsertNew { head }),
+            None => (values.strip_suffix(')')?, Shape::Insert { head }),
+        };
+        (in_order(values)? == columns).then_some(Many {
             table,
             looks_into: None,
-            shape: Shape::Insert { head },
+            shape,
         })
     }
 
@@ -76,16 +108,61 @@ impl<'a> Many<'a> {
         })
     }
 
+    fn delete_exactly(sql: &'a str) -> Option<Self> {
+        let (table, condition) = sql.strip_prefix("DELETE FROM ")?.split_once(" WHERE ")?;
+        let mut columns = 0;
+        for one in condition.split(" AND ") {
+            columns += 1;
+            let (column, value) = one.split_once(" = $")?;
+            (name(column)? == column && value.parse() == Ok(columns)).then_some(())?;
+        }
+        Some(Many {
+            table: name(table)?,
+            looks_into: None,
+            shape: Shape::DeleteExactly { condition },
+        })
+    }
+
+    fn update(sql: &'a str) -> Option<Self> {
+        let (table, rest) = sql.strip_prefix("UPDATE ")?.split_once(" SET ")?;
+        let (set, condition) = rest.split_once(" WHERE ")?;
+        let (key, rest) = condition.split_once(" = $1")?;
+        // Further conditions are of the row alone, and what is set is a value for each column: no
+        // subquery, in which a name could mean something else.
+        let plain = rest.is_empty() || rest.starts_with(" AND ") && !rest.contains(['$', '(']);
+        let (mut values, mut last) = (set.split(", "), 1);
+        let in_order = values.all(|one| {
+            last += 1;
+            let value = one.split_once(" = $");
+            value.is_some_and(|(column, number)| {
+                name(column) == Some(column) && column != key && number.parse() == Ok(last)
+            })
+        });
+        (plain && in_order).then_some(Many {
+            table: name(table)?,
+            looks_into: None,
+            shape: Shape::Update {
+                set,
+                column: name(key)?,
+                rest,
+            },
+        })
+    }
+
     /// The statement for many rows, given the types of the parameters of one.
     fn text(&self, types: &[Type]) -> String {
         let array = |(at, of): (usize, &Type)| format!("${}::{}[]", at + 1, of.name());
         let arrays: Vec<String> = types.iter().enumerate().map(array).collect();
         let arrays = arrays.join(", ");
+        let names: Vec<String> = (1..=types.len()).map(|at| format!("v{at}")).collect();
+        let all = names.join(", ");
         match self.shape {
             Shape::Insert { head } => format!("{head}SELECT * FROM unnest({arrays})"),
+            Shape::InsertNew { head } => {
+                format!("{head}SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING")
+            }
             Shape::InsertIf { head, condition } => {
-                let names: Vec<String> = (1..=types.len()).map(|at| format!("v{at}")).collect();
-                let (all, inserted) = (names.join(", "), names[..types.len() - 1].join(", "));
+                let inserted = names[..types.len() - 1].join(", ");
                 let last = types.len();
                 format!(
                     "{head}SELECT {inserted} FROM unnest({arrays}) AS many({all}) \
@@ -93,14 +170,29 @@ impl<'a> Many<'a> {
                 )
             }
             Shape::Delete { head, .. } => format!("{head} = ANY({arrays})"),
+            Shape::DeleteExactly { condition } => {
+                let (table, condition) = (self.table, condition.replace('$', "v"));
+                format!(
+                    "DELETE FROM {table} USING unnest({arrays}) AS many({all}) WHERE {condition}"
+                )
+            }
+            Shape::Update { set, column, rest } => {
+                let (table, set) = (self.table, set.replace('$', "v"));
+                format!(
+                    "UPDATE {table} SET {set} FROM unnest({arrays}) AS many({all}) WHERE {column} = v1{rest}"
+                )
+            }
         }
     }
 
     /// The column that tells apart the rows changed for one write from those of another.
     fn key(&self) -> Option<&'a str> {
         match self.shape {
-            Shape::Insert { .. } | Shape::InsertIf { .. } => None,
-            Shape::Delete { column, .. } => Some(column),
+            Shape::Insert { .. }
+            | Shape::InsertNew { .. }
+            | Shape::InsertIf { .. }
+            | Shape::DeleteExactly { .. } => None,
+            Shape::Delete { column, .. } | Shape::Update { column, .. } => Some(column),
         }
     }
 }
@@ -200,9 +292,47 @@ mod tests {
             ),
         ];
         for (one, many) in cases {
-            let types = &[Type::INT8, Type::BYTEA][..one.matches('$').count()];
-            let understood = Many::of(one).unwrap();
-            assert_eq!((understood.table, &*understood.text(types)), ("t", many));
+            assert!(told(one, many).is_for_any_values(), "{one}");
+        }
+    }
+
+    fn told(one: &'static str, many: &str) -> Many<'static> {
+        let types = &[Type::INT8, Type::BYTEA, Type::TEXT][..one.matches('$').count()];
+        let understood = Many::of(one).unwrap();
+        assert_eq!((understood.table, &*understood.text(types)), ("t", many));
+        understood
+    }
+
+    #[test]
+    fn what_depends_on_its_values_is_for_one_write_alone() {
+        let cases = [
+            (
+                "INSERT INTO t(a, b) VALUES($1, $2) ON CONFLICT DO NOTHING",
+                "INSERT INTO t(a, b) SELECT * FROM unnest($1::int8[], $2::bytea[]) ON CONFLICT DO NOTHING",
+                false,
+            ),
+            (
+                "DELETE FROM t WHERE a = $1 AND b = $2",
+                "DELETE FROM t USING unnest($1::int8[], $2::bytea[]) AS many(v1, v2) WHERE a = v1 AND b = v2",
+                false,
+            ),
+            (
+                "UPDATE t SET b = $2, c = $3 WHERE a = $1",
+                "UPDATE t SET b = v2, c = v3 FROM unnest($1::int8[], $2::bytea[], $3::text[]) \
+                AS many(v1, v2, v3) WHERE a = v1",
+                true,
+            ),
+            (
+                "UPDATE t SET b = $2 WHERE a = $1 AND c IS NULL",
+                "UPDATE t SET b = v2 FROM unnest($1::int8[], $2::bytea[]) \
+                AS many(v1, v2) WHERE a = v1 AND c IS NULL",
+                true,
+            ),
+        ];
+        for (one, many, apart) in cases {
+            let understood = told(one, many);
+            assert!(!understood.is_for_any_values(), "{one}");
+            assert_eq!(understood.keeps_apart(), apart, "{one}");
         }
     }
 
@@ -213,7 +343,7 @@ mod tests {
             "INSERT INTO t(a, b) VALUES($1, 0)",
             "INSERT INTO t(a, b) VALUES($1, $2 + 1)",
             "INSERT INTO t(a) VALUES($1), ($2)",
-            "INSERT INTO t(a) VALUES($1) ON CONFLICT DO NOTHING",
+            "INSERT INTO t(a) VALUES($1) ON CONFLICT(a) DO UPDATE SET a = excluded.a",
             "INSERT INTO t VALUES($1)",
             "INSERT INTO t(a) SELECT $1",
             "INSERT INTO t(a) SELECT $1 WHERE EXISTS(SELECT 1 FROM u WHERE id = $1)",
@@ -222,9 +352,16 @@ mod tests {
             "INSERT INTO t(a) SELECT $2 WHERE EXISTS(SELECT 1 FROM u WHERE id = $3)",
             "INSERT INTO t(a) SELECT $1 WHERE NOT EXISTS(SELECT 1 FROM u WHERE id = $2)",
             "DELETE FROM t",
-            "DELETE FROM t WHERE a = $1 AND b = $2",
+            "DELETE FROM t WHERE a = $2 AND b = $1",
             "DELETE FROM t WHERE b > 1 AND a = $1",
             "UPDATE t SET b = 1 WHERE a = $1",
+            "UPDATE t SET b = $1 WHERE a = $2",
+            "UPDATE t SET a = $2 WHERE a = $1",
+            "UPDATE t SET b = $2 WHERE a = $1 AND c = $3",
+            "UPDATE t SET b = $2 WHERE a = $1 AND c IN (SELECT 1)",
+            "UPDATE t SET b = (SELECT c FROM u WHERE id = $2) WHERE a = $1",
+            "UPDATE t SET b = b + $2 WHERE a = $1",
+            "UPDATE t SET b = $2 WHERE c > 1 AND a = $1",
         ];
         for sql in cases {
             assert_eq!(Many::of(sql), None, "{sql}");

@@ -17,7 +17,9 @@ use super::fault::is_lost;
 use super::many::{Form, Many};
 use super::pipeline::{Request, pipeline};
 use super::session::{Session, as_param};
-use crate::{Committed, Result, Row, StoreError, Write, batch::Head, params, write::Statement};
+use crate::{
+    Committed, Result, Row, StoreError, Value, Write, batch::Head, params, write::Statement,
+};
 
 const LOCK_HEAD: &str = "SELECT size, frontier FROM log_head WHERE id = 1 FOR UPDATE";
 const CLAIM: Form = Form {
@@ -98,7 +100,8 @@ pub(crate) async fn transaction(session: &Session, batch: Batch<'_>) -> Result<S
 
 async fn together(session: &Session, batch: Batch<'_>) -> Result<Sent, Fault> {
     let groups = groups(batch.writes);
-    prepare_all(session, &groups).await.map_err(Fault::of)?;
+    let changes: Vec<_> = groups.iter().flat_map(Group::requests).collect();
+    prepare_all(session, &changes).await.map_err(Fault::of)?;
     let mut requests: Vec<Change<'_>> = Vec::new();
     let before = match batch.head {
         Some(head) => {
@@ -122,8 +125,11 @@ async fn together(session: &Session, batch: Batch<'_>) -> Result<Sent, Fault> {
     if !events.is_empty() {
         requests.push(claim(session, &sent.before, &sent.after));
     }
-    for group in &groups {
-        group.request(session, &mut requests);
+    for (form, statements) in changes {
+        requests.push(match (form.many, statements.first()) {
+            (false, Some(statement)) => one(session, form, statement),
+            _ => many(session, form, statements),
+        });
     }
     if !events.is_empty() {
         requests.push(add_events(session, &events, &sent.before, &sent.mark));
@@ -175,11 +181,51 @@ async fn behind_savepoint(session: &Session, write: &Write) -> Result<Result<()>
 }
 
 async fn apply(session: &Session, write: &Write) -> Result<()> {
-    for statement in &write.statements {
-        let count = session.execute(statement.sql, &statement.params).await?;
-        statement.check(count)?;
+    let mut rest = &write.statements[..];
+    while let Some(first) = rest.first() {
+        let (run, after) = rest.split_at(run(rest));
+        rest = after;
+        if run.len() > 1 {
+            let form = Form {
+                sql: first.sql,
+                many: true,
+                expecting: false,
+            };
+            many(session, form, run.iter().collect()).await?;
+            continue;
+        }
+        let count = session.execute(first.sql, &first.params).await?;
+        first.check(count)?;
     }
     Ok(())
+}
+
+/// Statements of a run at most: the server begins with it while the next is being sent.
+const LONGEST_RUN: usize = 1000;
+
+/// How many statements of a write, from its first on, are alike and can be one: whatever they
+/// change, it is the same as one after the other.
+fn run(statements: &[Statement]) -> usize {
+    let (Some(first), Some(second)) = (statements.first(), statements.get(1)) else {
+        return statements.len();
+    };
+    let like = |other: &Statement| other.sql == first.sql && other.expect.is_none();
+    if first.expect.is_some() || !like(second) {
+        return 1;
+    }
+    let Some(many) = Many::of(first.sql) else {
+        return 1;
+    };
+    let mut keys: HashSet<&Value> = HashSet::new();
+    let length = statements
+        .iter()
+        .take(LONGEST_RUN)
+        .take_while(|one| {
+            let key = one.params.first().filter(|_| many.keeps_apart());
+            like(one) && key.is_none_or(|key| keys.insert(key))
+        })
+        .count();
+    length.max(1)
 }
 
 /// Sends what is left of a transaction and COMMIT behind it. If anything before it failed, the
@@ -255,7 +301,9 @@ fn separable(write: &Write) -> bool {
     write.statements.iter().all(|statement| {
         let counts = matches!(statement.expected_rows(), None | Some(1));
         let apart = |many: Many<'static>| {
-            tables.insert(many.table) && many.looks_into.is_none_or(|table| tables.insert(table))
+            many.is_for_any_values()
+                && tables.insert(many.table)
+                && many.looks_into.is_none_or(|table| tables.insert(table))
         };
         counts && Many::of(statement.sql).is_some_and(apart)
     })
@@ -270,24 +318,30 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// The forms of its statements.
-    fn forms(&self) -> impl Iterator<Item = Form> {
-        let statements = &self.writes[0].1.statements;
-        statements.iter().map(|statement| self.form(statement))
-    }
-
-    /// Adds the requests for its statements.
-    fn request<'s>(&'s self, session: &'s Session, requests: &mut Vec<Change<'s>>) {
-        if !self.at_once {
-            let statements = self.writes.iter().flat_map(|(_, write)| &write.statements);
-            requests
-                .extend(statements.map(|statement| one(session, self.form(statement), statement)));
-            return;
+    /// Its requests: each a form, and the statements that it stands for.
+    fn requests(&self) -> Vec<(Form, Vec<&'a Statement>)> {
+        if self.at_once {
+            let forms = self.writes[0].1.statements.iter().enumerate();
+            let each = |(at, statement): (usize, &Statement)| {
+                let statements = self.writes.iter().map(|(_, write)| &write.statements[at]);
+                (self.form(statement), statements.collect())
+            };
+            return forms.map(each).collect();
         }
-        for (at, form) in self.forms().enumerate() {
-            let statements = self.writes.iter().map(|(_, write)| &write.statements[at]);
-            requests.push(many(session, form, statements.collect()));
+        let mut requests = Vec::new();
+        for (_, write) in &self.writes {
+            let mut rest = &write.statements[..];
+            while let Some(first) = rest.first() {
+                let (run, after) = rest.split_at(run(rest));
+                rest = after;
+                let form = Form {
+                    many: run.len() > 1,
+                    ..self.form(first)
+                };
+                requests.push((form, run.iter().collect()));
+            }
         }
+        requests
     }
 }
 
@@ -322,8 +376,8 @@ fn many<'a>(session: &'a Session, form: Form, statements: Vec<&'a Statement>) ->
 }
 
 /// Makes sure that preparing costs no round trips inside the transaction.
-async fn prepare_all(session: &Session, groups: &[Group<'_>]) -> Result<(), Error> {
-    let mut forms: HashSet<Form> = groups.iter().flat_map(Group::forms).collect();
+async fn prepare_all(session: &Session, changes: &[(Form, Vec<&Statement>)]) -> Result<(), Error> {
+    let mut forms: HashSet<Form> = changes.iter().map(|(form, _)| *form).collect();
     forms.extend([Form::plain(LOCK_HEAD), CLAIM, ADD_EVENTS]);
     for form in forms {
         session.prepare(form).await?;

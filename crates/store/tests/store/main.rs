@@ -9,5 +9,6 @@ mod killed;
 mod old;
 mod postgres;
 mod proxy;
+mod runs;
 mod sqlite;
 mod support;
