@@ -196,7 +196,7 @@ impl Access {
     }
 
     /// Whoever `earlier` was, with what they are granted as of now: by their token, or as a person.
-    pub(crate) async fn as_of_now(
+    pub async fn as_of_now(
         &self,
         earlier: &Principal,
         now: Timestamp,

@@ -11,6 +11,7 @@
 pub mod agents;
 pub mod alert;
 mod asset;
+pub mod bulk;
 pub mod bundle;
 pub mod cbom;
 mod check;

@@ -38,6 +38,41 @@ pub struct AssetFilter {
     pub after: Option<String>,
     /// At most so many; 100 if absent, never more than 1000.
     pub limit: Option<u32>,
+    /// RFC 3339; read by whoever asks, see [`Fleet::assets_as_of`].
+    pub as_of: Option<String>,
+}
+
+impl AssetFilter {
+    /// As the page of the present asks the index.
+    fn fits(&self, asset: &Asset) -> bool {
+        let same = |wanted: &Option<String>, is: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| is == Some(wanted))
+        };
+        let words = [
+            asset.serial.as_str(),
+            &asset.manufacturer,
+            &asset.model,
+            asset.site.as_deref().unwrap_or_default(),
+            asset.department.as_deref().unwrap_or_default(),
+        ];
+        let mut words = words
+            .into_iter()
+            .chain(asset.host_names.iter().map(String::as_str));
+        let contains = self.contains.as_ref().is_none_or(|part| {
+            let part = part.to_lowercase();
+            words.any(|word| word.to_lowercase().contains(&part))
+        });
+        self.kind.is_none_or(|kind| kind == asset.kind)
+            && self.state.is_none_or(|state| state == asset.state)
+            && self.criticality.is_none_or(|one| one == asset.criticality)
+            && same(&self.owner, asset.owner.as_deref())
+            && same(&self.site, asset.site.as_deref())
+            && same(&self.department, asset.department.as_deref())
+            && same(&self.segment, asset.segment.as_deref())
+            && same(&self.serial, Some(&asset.serial))
+            && same(&self.source, asset.source.as_deref())
+            && contains
+    }
 }
 
 /// A page of assets, by id.
@@ -158,6 +193,33 @@ impl Fleet {
         let assets = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
         let full = i64::try_from(assets.len()).is_ok_and(|found| found == limit);
         let next = assets.last().filter(|_| full);
+        let next = next.map(|last| last.asset.id.clone());
+        Ok(AssetPage { assets, next })
+    }
+
+    /// A page of assets as they were at `at` (R52). All records of that instant are read, so it takes longer than the
+    /// present.
+    pub async fn assets_as_of(&self, filter: &AssetFilter, at: Timestamp) -> Result<AssetPage> {
+        let limit = filter.limit.unwrap_or(100).clamp(1, 1000) as usize;
+        let after = filter.after.as_deref().unwrap_or_default();
+        let mut assets = Vec::new();
+        for record in self.store().records_as_of(ASSET_RECORDS, at).await? {
+            if record.id.as_str() <= after {
+                continue;
+            }
+            let asset: Asset = record.parse()?;
+            if filter.fits(&asset) {
+                assets.push(StoredAsset {
+                    version: record.version,
+                    since: record.valid_from.0,
+                    asset,
+                });
+            }
+            if assets.len() == limit {
+                break;
+            }
+        }
+        let next = assets.last().filter(|_| assets.len() == limit);
         let next = next.map(|last| last.asset.id.clone());
         Ok(AssetPage { assets, next })
     }

@@ -28,4 +28,10 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("schema/v4.sql"),
         postgres: Some(include_str!("schema/v4.postgres.sql")),
     },
+    Migration {
+        room: "fleet",
+        version: 5,
+        sql: include_str!("schema/v5.sql"),
+        postgres: None,
+    },
 ];

@@ -248,5 +248,18 @@ async fn progress(
         };
         sender.send(Arc::new(notice)).ok();
     }
+    for job in services.fleet.open_jobs().await? {
+        let told = json!({
+            "action": "job.progress", "object": { "kind": "job", "id": job.id }, "done": job.done, "refused": job.refused,
+            "total": job.total,
+        });
+        let notice = Notice {
+            seq: None,
+            topic: "job",
+            needs: Action::ReadInventory,
+            data: told,
+        };
+        sender.send(Arc::new(notice)).ok();
+    }
     Ok(())
 }

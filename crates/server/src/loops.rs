@@ -221,6 +221,13 @@ pub(crate) fn start(
         leased(
             services,
             &stop,
+            ("jobs", &holder),
+            Duration::from_millis(500),
+            crate::api::bulk::work,
+        ),
+        leased(
+            services,
+            &stop,
             ("posture of the day", &holder),
             Duration::from_secs(60),
             |services| async move { services.fleet.keep_day(services.now()).await.map(drop) },

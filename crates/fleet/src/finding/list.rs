@@ -85,6 +85,8 @@ pub struct FindingFilter {
     pub after: Option<String>,
     /// At most so many; 100 if absent, never more than 1000.
     pub limit: Option<u32>,
+    /// RFC 3339; read by whoever asks, see [`Fleet::findings_as_of`].
+    pub as_of: Option<String>,
 }
 
 /// A page of findings.
@@ -124,6 +126,7 @@ const OPEN: &str = page!("f.closed IS NULL AND (f.waived_until IS NULL OR f.waiv
 const WAIVED: &str = page!("f.closed IS NULL AND f.waived_until > $8");
 const CLOSED: &str = page!("f.closed IS NOT NULL");
 const ALL: &str = page!("f.opened IS NOT NULL");
+const THEN: &str = page!("f.opened <= $8 AND (f.closed IS NULL OR f.closed > $8)");
 const CERTIFICATE: &str = "SELECT id FROM inventory WHERE sha256 = $1";
 
 impl Fleet {
@@ -157,6 +160,33 @@ impl Fleet {
             .iter()
             .map(|row| read(row, now))
             .collect::<Result<Vec<_>>>()?;
+        let full = i64::try_from(findings.len()).is_ok_and(|found| found == limit);
+        let next = findings.last().filter(|_| full);
+        let next = next.map(|last| format!("{}:{}", last.severity as i64, last.id));
+        Ok(FindingPage { findings, next })
+    }
+
+    /// A page of the findings that stood at `at` (R52), waived or not: which waivers held then is in the waivers' own
+    /// history. One that was closed and found again is known from when it was found again.
+    pub async fn findings_as_of(
+        &self,
+        filter: &FindingFilter,
+        at: Timestamp,
+    ) -> Result<FindingPage> {
+        let limit = i64::from(filter.limit.unwrap_or(100).clamp(1, 1000));
+        let certificate = match &filter.certificate {
+            Some(sha256) => self.certificate_row(sha256).await?,
+            None => 0,
+        };
+        let asked = page_params(filter, certificate, limit, at);
+        let rows = self.store().query(THEN, asked).await?;
+        let mut findings = rows
+            .iter()
+            .map(|row| read(row, at))
+            .collect::<Result<Vec<_>>>()?;
+        for finding in &mut findings {
+            (finding.closed, finding.waived_until) = (None, None);
+        }
         let full = i64::try_from(findings.len()).is_ok_and(|found| found == limit);
         let next = findings.last().filter(|_| full);
         let next = next.map(|last| format!("{}:{}", last.severity as i64, last.id));

@@ -24,6 +24,7 @@ pub use desk::{Carried, Desk, Imported};
 pub use facts::{Assigned, Environment, Facts, PlaceFacts};
 pub use ingest::{Beside, Ingested, MOST_OBSERVATIONS, Source};
 pub use settle::Settled;
+pub(crate) use stored::{keys, many};
 pub(crate) use zone::Zones;
 
 /// What the clones of a fleet share.

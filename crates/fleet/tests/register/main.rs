@@ -9,6 +9,7 @@
 
 mod agents;
 mod assets;
+mod bulk;
 mod bundles;
 mod flows;
 mod holdings;

@@ -2,6 +2,9 @@
 
 use access::Refusal;
 use audit::Timestamp;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use serde::Deserialize;
 
@@ -44,6 +47,35 @@ pub(crate) fn past(
         return Err(unprocessable(&refusal));
     }
     Ok(Some(at))
+}
+
+/// Lists that know what was.
+const KNOWING: [&str; 9] = [
+    "/api/v1/overview",
+    "/api/v1/radar",
+    "/api/v1/topology",
+    "/api/v1/assets",
+    "/api/v1/findings",
+    "/api/v1/segments",
+    "/api/v1/requests",
+    "/api/v1/systems",
+    "/api/v1/flows",
+];
+
+/// Refuses `as_of` where nothing would be made of it: the present is not shown as the past.
+pub(crate) async fn guard(request: Request, next: Next) -> Response {
+    let asks = request.uri().query().is_some_and(|query| {
+        let mut parts = query.split('&');
+        parts.any(|part| part.starts_with("as_of="))
+    });
+    let path = request.uri().path();
+    let knows = KNOWING.contains(&path);
+    // One asset's page has a parameter of its own.
+    let own = path.starts_with("/api/v1/assets/") || !path.starts_with("/api/v1/");
+    match asks && !knows && !own {
+        true => not_kept("this", None).into_response(),
+        false => next.run(request).await,
+    }
 }
 
 /// There is no history of it at that instant.

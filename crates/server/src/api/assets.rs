@@ -19,6 +19,7 @@ use fleet::{
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use crate::api::as_of;
 use crate::api::caller::{Asked, At, Caller, Sent};
 use crate::problem::Problem;
 
@@ -56,14 +57,19 @@ impl From<FleetError> for Problem {
     params(("kind" = Option<String>, Query), ("state" = Option<String>, Query), ("criticality" = Option<String>, Query),
         ("owner" = Option<String>, Query), ("site" = Option<String>, Query), ("department" = Option<String>, Query),
         ("segment" = Option<String>, Query), ("serial" = Option<String>, Query), ("source" = Option<String>, Query),
-        ("contains" = Option<String>, Query), ("after" = Option<String>, Query), ("limit" = Option<u32>, Query)),
+        ("contains" = Option<String>, Query), ("after" = Option<String>, Query), ("limit" = Option<u32>, Query),
+        ("as_of" = Option<String>, Query, description = "RFC 3339: the register as it was then")),
     responses((status = 200, body = Object)))]
 pub(crate) async fn list(
     caller: Caller,
     Asked(filter): Asked<AssetFilter>,
 ) -> Result<Json<AssetPage>, Problem> {
     caller.may_read(Action::ReadAssets)?;
-    Ok(Json(caller.fleet().assets(&filter).await?))
+    let then = as_of::past("as_of", filter.as_of.as_deref(), caller.now)?;
+    Ok(Json(match then {
+        Some(at) => caller.fleet().assets_as_of(&filter, at).await?,
+        None => caller.fleet().assets(&filter).await?,
+    }))
 }
 
 /// Registers an asset; what is left out has its default. `docs/assets.md` explains the fields.

@@ -14,6 +14,7 @@ use hyper::StatusCode;
 use serde::Deserialize;
 
 use crate::Services;
+use crate::api::as_of;
 use crate::api::caller::{Asked, At, Caller, Sent};
 use crate::problem::Problem;
 
@@ -41,15 +42,20 @@ impl Caller {
 #[utoipa::path(get, path = "/api/v1/findings", tag = "findings",
     params(("show" = Option<String>, Query), ("rule" = Option<String>, Query), ("severity" = Option<String>, Query),
         ("owner" = Option<String>, Query), ("segment" = Option<String>, Query), ("certificate" = Option<String>, Query),
-        ("after" = Option<String>, Query), ("limit" = Option<u32>, Query)),
+        ("after" = Option<String>, Query), ("limit" = Option<u32>, Query),
+        ("as_of" = Option<String>, Query, description = "RFC 3339: findings that stood then, waived or not")),
     responses((status = 200, body = Object), (status = 404, body = Problem)))]
 pub(crate) async fn list(
     caller: Caller,
     Asked(filter): Asked<FindingFilter>,
 ) -> Result<Json<FindingPage>, Problem> {
     caller.may_read(Action::ReadInventory)?;
-    let page = caller.services.fleet.findings(&filter, caller.now).await?;
-    Ok(Json(page))
+    let fleet = &caller.services.fleet;
+    let then = as_of::past("as_of", filter.as_of.as_deref(), caller.now)?;
+    Ok(Json(match then {
+        Some(at) => fleet.findings_as_of(&filter, at).await?,
+        None => fleet.findings(&filter, caller.now).await?,
+    }))
 }
 
 /// Every rule: what is wrong, how much it matters, whose rule it is, what to do.

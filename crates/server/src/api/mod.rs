@@ -7,6 +7,7 @@ mod as_of;
 mod assets;
 mod audit_log;
 mod authorities;
+pub(crate) mod bulk;
 mod bundles;
 pub(crate) mod caller;
 mod certificates;
@@ -79,6 +80,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .merge(agent_routes())
         .merge(flows::routes())
         .merge(overview::routes())
+        .merge(bulk::routes())
         .merge(crate::signin::routes())
         .route("/api/v1/topology", get(topology::topology))
         .route("/api/v1/events/stream", get(stream::stream))
@@ -90,6 +92,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .merge(public_routes())
         .method_not_allowed_fallback(wrong_method)
         .layer(limit)
+        .layer(axum::middleware::from_fn(as_of::guard))
         .layer(from_fn_with_state(Arc::clone(&services), answer::accompany))
         .with_state(services)
 }

@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    acme, agents, assets, audit_log, authorities, bundles, certificates, enrolment, findings,
+    acme, agents, assets, audit_log, authorities, bulk, bundles, certificates, enrolment, findings,
     flows, imports, inventory, overview, owners, profiles, requests, scans, status, stream, tokens,
     topology,
 };
@@ -43,6 +43,7 @@ use crate::signin::{certificate, passkeys, session, ways};
         flows::systems, flows::create_system, flows::system, flows::put_system, flows::remove_system, flows::flows,
         flows::create_flow, flows::flow, flows::put_flow, flows::remove_flow, flows::gaps, flows::calls, flows::export,
         flows::import, flows::risk, flows::explain,
+        bulk::revoke, bulk::owner, bulk::tag, bulk::waive, bulk::jobs, bulk::job, bulk::blast_radius,
         overview::overview, overview::radar, topology::topology, stream::stream,
         ways::show, ways::recovery, ways::invitation, ways::recovery_state, ways::recovery_codes, ways::invite,
         passkeys::start, passkeys::finish, passkeys::step_up_start, passkeys::step_up_finish, passkeys::list,

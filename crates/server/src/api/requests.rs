@@ -6,7 +6,8 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use serde::Deserialize;
 
-use crate::api::caller::{At, Caller, Sent};
+use crate::api::as_of::AsOf;
+use crate::api::caller::{Asked, At, Caller, Sent};
 use crate::api::certificates::issued_answer;
 use crate::problem::Problem;
 
@@ -17,10 +18,20 @@ pub(crate) struct Comment {
 }
 
 /// All requests, whatever became of them.
-#[utoipa::path(get, path = "/api/v1/requests", tag = "requests", responses((status = 200, body = [Object])))]
-pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<Request>>, Problem> {
+#[utoipa::path(get, path = "/api/v1/requests", tag = "requests", params(AsOf),
+    responses((status = 200, body = [Object]), (status = 422, body = Problem)))]
+pub(crate) async fn list(
+    caller: Caller,
+    Asked(asked): Asked<AsOf>,
+) -> Result<Json<Vec<Request>>, Problem> {
     caller.may_read(Action::ReadRequests)?;
-    Ok(Json(caller.services.access.requests().await?))
+    let Some(at) = asked.at(caller.now)? else {
+        return Ok(Json(caller.services.access.requests().await?));
+    };
+    let store = &caller.services.store;
+    let records = store.records_as_of(access::REQUEST_RECORDS, at).await?;
+    let then = records.iter().map(store::Record::parse);
+    Ok(Json(then.collect::<Result<_, _>>()?))
 }
 
 /// One request. `result` is the certificate's SHA-256 once it exists.

@@ -12,6 +12,7 @@ use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::Services;
+use crate::api::as_of::AsOf;
 use crate::api::caller::{Asked, At, Caller, Sent};
 use crate::problem::Problem;
 
@@ -59,10 +60,17 @@ impl From<StoredSegment> for Shown {
 }
 
 /// Every segment with its limits.
-#[utoipa::path(get, path = "/api/v1/segments", tag = "discovery", responses((status = 200, body = [Object])))]
-pub(crate) async fn segments(caller: Caller) -> Result<Json<Vec<Shown>>, Problem> {
+#[utoipa::path(get, path = "/api/v1/segments", tag = "discovery", params(AsOf),
+    responses((status = 200, body = [Object]), (status = 422, body = Problem)))]
+pub(crate) async fn segments(
+    caller: Caller,
+    Asked(asked): Asked<AsOf>,
+) -> Result<Json<Vec<Shown>>, Problem> {
     caller.may_read(Action::ReadInventory)?;
-    let segments = caller.scanned().segments().await?;
+    let segments = match asked.at(caller.now)? {
+        Some(at) => caller.scanned().segments_as_of(at).await?,
+        None => caller.scanned().segments().await?,
+    };
     Ok(Json(segments.into_iter().map(Shown::from).collect()))
 }
 
