@@ -18,6 +18,9 @@ function nonce(): string {
   return document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
 }
 
+// Mantine's dialogs lock scrolling by a library that looks for its nonce under this name.
+Object.assign(globalThis, { __webpack_nonce__: nonce() });
+
 function makeQueries(): QueryClient {
   return new QueryClient({
     defaultOptions: {

@@ -39,7 +39,7 @@ export function Shell() {
           <Icon name="menu" size={18} />
         </button>
         <Search />
-        <button type="button" className="bar-button bar-palette" onClick={palette.open} aria-label="Commands" aria-keyshortcuts="Control+K">
+        <button type="button" className="bar-button bar-palette" onClick={palette.open} aria-label="Ctrl K, commands" aria-keyshortcuts="Control+K">
           <kbd>Ctrl K</kbd>
         </button>
         <AsOfControl />

@@ -1,5 +1,5 @@
 // Mantine, told to use the tokens of base.css: one place for colours, two schemes.
-import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from "@mantine/core";
+import { type CSSVariablesResolver, createTheme, defaultVariantColorsResolver, type MantineColorsTuple } from "@mantine/core";
 
 const petrol: MantineColorsTuple = [
   "#e6f5f6", "#cfe9eb", "#a0d3d7", "#6fbcc2", "#56bcc4", "#2b97a1", "#16808a", "#0b6670", "#0a535b", "#0f3d44",
@@ -9,8 +9,14 @@ export const theme = createTheme({
   colors: { petrol },
   primaryColor: "petrol",
   primaryShade: { light: 7, dark: 4 },
-  autoContrast: true,
-  luminanceThreshold: 0.4,
+  // What is filled has the tokens' own pairs, which hold 4.5:1 in both schemes.
+  variantColorResolver: (input) => {
+    const colors = defaultVariantColorsResolver(input);
+    if (input.variant !== "filled") return colors;
+    return input.color === "red"
+      ? { ...colors, background: "var(--critical)", hover: "var(--critical)", color: "var(--surface)" }
+      : { ...colors, background: "var(--brand)", hover: "var(--brand)", color: "var(--on-brand)" };
+  },
   fontFamily: "var(--font)",
   fontFamilyMonospace: "var(--mono)",
   defaultRadius: 4,

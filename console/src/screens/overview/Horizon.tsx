@@ -23,10 +23,10 @@ export function Horizon({ horizon }: { readonly horizon: OverviewView["horizon"]
           const [year = "", number = "1"] = month.month.split("-");
           const name = MONTHS[Number(number) - 1] ?? number;
           const byHand = Math.max(0, month.all - month.automated);
-          const label = `${name} ${year}: ${month.all} end, ${byHand} renewed by hand, ${month.phi} protect health information`;
+          const more = `${byHand} renewed by hand, ${month.phi} protect health information`;
           return (
             <li key={month.month}>
-              <Link to={month.link.path} search={month.link.search as never} aria-label={label} title={label}>
+              <Link to={month.link.path} search={month.link.search as never} title={`${name} ${year}: ${month.all} end, ${more}`}>
                 <span className="horizon-count">{month.all === 0 ? "" : month.all.toLocaleString("en")}</span>
                 <span className="horizon-bar">
                   <span className="horizon-auto" style={{ height: `${(month.automated / most) * 100}%` }} />
@@ -34,6 +34,7 @@ export function Horizon({ horizon }: { readonly horizon: OverviewView["horizon"]
                 </span>
                 <span className="horizon-name">{name}</span>
                 <span className="horizon-year">{name === "Jan" || month === horizon.months[0] ? year : "\u00a0"}</span>
+                <span className="sr-only">: {month.all} end, {more}</span>
               </Link>
             </li>
           );
