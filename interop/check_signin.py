@@ -207,7 +207,7 @@ def configure(ward, port, providers):
 
 def check_oidc(checks, ward, origin):
     port = free_port()
-    secret = "s3cret with a space, ü and a colon:"
+    secret = "s3cret: a space, a +, a % and an &"
     # Name, secret, rule of linking, groups; and how the provider signs.
     providers = [("rs", secret, "email", False), ("ps", None, "subject", False), ("es", secret, "subject", True)]
     algorithms = {"rs": "RS256", "ps": "PS256", "es": "ES256"}
