@@ -331,7 +331,7 @@ def issued(house):
     made = []
 
     def one(profile, host, segment, port, tls=MODERN, days=None, address=None, served=True):
-        days = days or max(2, min(390, int(house.random.triangular(2, 395, 240))))
+        days = days or max(2, min(360, int(house.random.triangular(2, 380, 240))))
         answer = issue(house, profile, host, [f"dns:{host}"], days=days)
         chain = pem_chain(answer["chain"])
         if served:
