@@ -50,7 +50,7 @@ step_browser() { WARD_BIN=$(ward_binary) npm --prefix console run --silent brows
 step_docs() { WARD_BIN=$(ward_binary) "$VENV/bin/python" interop/doc_commands.py README.md docs; }
 step_demo() { DEMO_EXIT=1 scripts/demo.sh; }
 
-steps=(style tidy console build unit interop docs demo)
+steps=(style tidy console build unit interop browser docs demo)
 [ $# = 0 ] || steps=("$@")
 
 failed=()
