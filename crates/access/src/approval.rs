@@ -9,7 +9,7 @@ use std::fmt;
 use audit::{Actor, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::Principal;
+use crate::{Call, Comment, Delegation, Permit, Place, Principal, Target, Where};
 
 /// A request's id: `r` and sixteen hex digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -89,8 +89,36 @@ pub enum RequestState {
     Denied,
     /// Nobody decided in time.
     Expired,
-    /// The certificate exists.
+    /// What was asked for is done: the certificate exists, the call was made.
     Fulfilled,
+    /// The call is being made. One that stays so was cut off by a crash, and is not made again by itself.
+    Executing,
+    /// The call was made and did not succeed.
+    Failed,
+    /// It was made in an emergency; others must look at it now.
+    Review,
+    /// Others have looked at what was made in an emergency.
+    Reviewed,
+    /// Others object to what was made in an emergency.
+    Objected,
+}
+
+impl RequestState {
+    /// The state's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            RequestState::Pending => "pending",
+            RequestState::Approved => "approved",
+            RequestState::Denied => "denied",
+            RequestState::Expired => "expired",
+            RequestState::Fulfilled => "fulfilled",
+            RequestState::Executing => "executing",
+            RequestState::Failed => "failed",
+            RequestState::Review => "review",
+            RequestState::Reviewed => "reviewed",
+            RequestState::Objected => "objected",
+        }
+    }
 }
 
 /// One person's word on a request.
@@ -136,10 +164,19 @@ pub struct Request {
     pub state: RequestState,
     /// What people said.
     pub decisions: Vec<Decision>,
+    /// What people said without deciding.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comments: Vec<Comment>,
+    /// Who handed the decision to whom.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delegations: Vec<Delegation>,
     /// What came of it: the SHA-256 of the certificate, hex.
     pub result: Option<String>,
     /// What the asker needs to carry on.
     pub payload: serde_json::Value,
+    /// The call that waits, where it is one that a policy caught.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Call>,
 }
 
 impl Request {
@@ -151,6 +188,28 @@ impl Request {
         } else {
             self.state
         }
+    }
+
+    /// What deciding about it concerns. Where a request does not say its place, who is limited to some decides
+    /// nothing about it.
+    pub fn target(&self) -> Target<'_> {
+        let given = |text: &'_ str| !text.is_empty();
+        let segment = self.call.as_ref().and_then(|call| call.segment.as_deref());
+        Target {
+            profile: Some(self.profile.as_str()).filter(|text| given(text)),
+            authority: Some(self.authority.as_str()).filter(|text| given(text)),
+            names: &[],
+            place: Where::At(Place {
+                segment,
+                ..Place::default()
+            }),
+        }
+    }
+
+    /// Whether `permit` to read requests shows this one: one's own, and those within the scope.
+    pub fn is_shown_to(&self, permit: &Permit) -> bool {
+        let own = permit.principal().is_same_holder(self.requester.actor());
+        own || permit.covers(&self.target()).is_ok()
     }
 
     /// How many people have agreed.

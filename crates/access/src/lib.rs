@@ -5,12 +5,15 @@
 //! the functions that change anything take a permit by value.
 
 mod approval;
+mod call;
 mod oidc;
 mod passkey;
 mod people;
 mod permit;
 mod person;
+mod policy;
 mod refusal;
+mod review;
 mod role;
 mod scope;
 mod session;
@@ -26,6 +29,7 @@ use audit::{Object, Timestamp};
 use store::{Migration, Store, StoreError, Write};
 
 pub use approval::{Decision, Evidence, NewRequest, Request, RequestId, RequestState};
+pub use call::{Call, Caught, Change, Comment, Delegation, LARGEST_CALL, Outcome, changes};
 pub use oidc::{Expected, Flow, Keys, Untaken, verify};
 pub use passkey::{
     ALGORITHMS, Assertion, Attestation, CEREMONY_MS, Ceremonies, Challenge, Opened,
@@ -34,7 +38,9 @@ pub use passkey::{
 };
 pub use permit::{Grant, Permit, Principal, holder};
 pub use person::{Group, Link, Person, PersonState, Profile};
+pub use policy::{ApprovalPolicy, Execute};
 pub use refusal::Refusal;
+pub use review::{Review, Reviewed, ReviewedGrant};
 pub use role::{Action, Role, UnknownAction, UnknownRole};
 pub use scope::{BadPattern, NAME_KINDS, NamePattern, Place, Scope, Target, Where, glob};
 pub use session::{
@@ -62,6 +68,8 @@ pub const TOKEN_RECORDS: &str = "token";
 pub const PERSON_RECORDS: &str = "person";
 /// The kind under which groups are kept.
 pub const GROUP_RECORDS: &str = "group";
+/// The kind under which approval policies are kept.
+pub const POLICY_RECORDS: &str = "approval-policy";
 /// The kind under which requests are kept.
 pub const REQUEST_RECORDS: &str = "request";
 
@@ -73,6 +81,7 @@ pub struct Access {
     throttle: Arc<Throttle>,
     /// Somebody can sign in; once true it stays so.
     signs_in: Arc<AtomicBool>,
+    policies: Arc<policy::Cache>,
 }
 
 /// What can go wrong at the door.
@@ -124,6 +133,7 @@ impl Access {
             tokens: Arc::default(),
             throttle: Arc::default(),
             signs_in: Arc::default(),
+            policies: Arc::default(),
         }
     }
 
@@ -199,6 +209,9 @@ impl Access {
     /// Follows the log: what another process did to tokens is seen at once.
     pub fn observe(&self, event: &audit::Event) {
         let is_about = |noun: &str| event.action.starts_with(noun);
+        if is_about("policy.") {
+            self.policies.forget();
+        }
         if is_about("token.") || is_about("person.") {
             self.invalidate();
         }

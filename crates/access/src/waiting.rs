@@ -2,7 +2,7 @@
 
 use audit::{Event, Object, Timestamp};
 use serde_json::json;
-use store::Write;
+use store::{StoreError, Write};
 
 use crate::permit::{decide, holder};
 use crate::{
@@ -10,12 +10,15 @@ use crate::{
     Request, RequestId, RequestState, Target, Where, random,
 };
 
+/// How often a decision is tried again when others decide at the same moment.
+const PARALLEL: usize = 16;
+
 /// What a decision led to.
 #[derive(Debug)]
 pub enum Decided {
     /// More people must approve.
     Waiting(Request),
-    /// Enough have: here is the permit of whoever asked.
+    /// Enough have, and it is no call: here is the permit of whoever asked.
     Approved(Box<Request>, Permit),
     /// Somebody said no.
     Denied(Request),
@@ -55,8 +58,11 @@ impl Access {
             expires: new.expires,
             state: RequestState::Pending,
             decisions: Vec::new(),
+            comments: Vec::new(),
+            delegations: Vec::new(),
             result: None,
             payload: new.payload,
+            call: None,
         };
         let mut event = Event::new(now, permit.actor().clone(), "request.create", object(&id))
             .after(json!({
@@ -110,7 +116,7 @@ impl Access {
         now: Timestamp,
     ) -> Result<(Request, Permit), AccessError> {
         let (request, _) = self.stored_request(id).await?;
-        if request.state != RequestState::Approved {
+        if request.state != RequestState::Approved || request.call.is_some() {
             return Err(wrong_state(&request, now));
         }
         let permit = self.requester_permit(&request, now).await?;
@@ -188,6 +194,7 @@ impl Access {
             .put_record(REQUEST_RECORDS, id.as_str(), version, &request, now)?)
     }
 
+    /// Decides; who decided at the same moment does not hurt: the request is read anew.
     async fn decide_request(
         &self,
         permit: Permit,
@@ -197,14 +204,31 @@ impl Access {
         now: Timestamp,
     ) -> Result<Decided, AccessError> {
         permit.require(Action::ApproveRequests)?;
+        for _ in 0..PARALLEL {
+            match self.try_decide(&permit, id, approved, why, now).await {
+                Err(AccessError::Store(StoreError::Conflict(_))) => {}
+                other => return other,
+            }
+        }
+        self.try_decide(&permit, id, approved, why, now).await
+    }
+
+    async fn try_decide(
+        &self,
+        permit: &Permit,
+        id: &RequestId,
+        approved: bool,
+        why: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Decided, AccessError> {
         let (mut request, version) = self.stored_request(id).await?;
         let verb = if approved {
             "request.approve"
         } else {
             "request.deny"
         };
-        if let Err(refusal) = check_decider(&permit, &request, now) {
-            return Err(self.no(refusal, &permit, verb, object(id), now).await);
+        if let Err(refusal) = check_decider(permit, &request, now) {
+            return Err(self.no(refusal, permit, verb, object(id), now).await);
         }
         request.decisions.push(Decision {
             by: permit.actor().clone(),
@@ -212,19 +236,26 @@ impl Access {
             approved,
             why: why.map(str::to_owned),
         });
-        if !approved {
-            request.state = RequestState::Denied;
-        } else if request.approvals() >= usize::from(request.needed) {
-            request.state = RequestState::Approved;
-        }
+        let enough = request.approvals() >= usize::from(request.needed);
+        request.state = match (request.state, approved) {
+            (RequestState::Review, true) if enough => RequestState::Reviewed,
+            (RequestState::Review, true) => RequestState::Review,
+            (RequestState::Review, false) => RequestState::Objected,
+            (_, true) if enough => RequestState::Approved,
+            (_, true) => RequestState::Pending,
+            (_, false) => RequestState::Denied,
+        };
         let next = match request.state {
-            RequestState::Approved => match self.requester_permit(&request, now).await {
-                Ok(next) => Some(next),
-                Err(AccessError::Refused(refusal)) => {
-                    return Err(self.no(refusal, &permit, verb, object(id), now).await);
+            // A call is decided anew when it is made.
+            RequestState::Approved if request.call.is_none() => {
+                match self.requester_permit(&request, now).await {
+                    Ok(next) => Some(next),
+                    Err(AccessError::Refused(refusal)) => {
+                        return Err(self.no(refusal, permit, verb, object(id), now).await);
+                    }
+                    Err(error) => return Err(error),
                 }
-                Err(error) => return Err(error),
-            },
+            }
             _ => None,
         };
         let event = Event::new(now, permit.actor().clone(), verb, object(id))
@@ -238,7 +269,7 @@ impl Access {
         self.store.commit(write).await?;
         Ok(match (request.state, next) {
             (RequestState::Approved, Some(next)) => Decided::Approved(Box::new(request), next),
-            (RequestState::Denied, _) => Decided::Denied(request),
+            (RequestState::Denied | RequestState::Objected, _) => Decided::Denied(request),
             _ => Decided::Waiting(request),
         })
     }
@@ -258,7 +289,10 @@ impl Access {
         Ok(decide(&principal, Action::IssueCertificate, &target)?)
     }
 
-    async fn stored_request(&self, id: &RequestId) -> Result<(Request, u64), AccessError> {
+    pub(crate) async fn stored_request(
+        &self,
+        id: &RequestId,
+    ) -> Result<(Request, u64), AccessError> {
         let Some(record) = self.store.record(REQUEST_RECORDS, id.as_str()).await? else {
             return Err(AccessError::NotFound {
                 kind: "request",
@@ -271,12 +305,28 @@ impl Access {
     }
 }
 
-fn check_decider(permit: &Permit, request: &Request, now: Timestamp) -> Result<(), Refusal> {
-    if request.state_at(now) != RequestState::Pending {
+pub(crate) fn check_decider(
+    permit: &Permit,
+    request: &Request,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let open = [RequestState::Pending, RequestState::Review];
+    if !open.contains(&request.state_at(now)) {
         return Err(state_refusal(request, now));
     }
-    permit.check_profile(&request.profile)?;
-    permit.check_authority(&request.authority)?;
+    permit.covers(&request.target())?;
+    if let Some(call) = &request.call
+        && !call.approvers.is_empty()
+    {
+        permit.check_roles(&call.approvers, "approval policy")?;
+    }
+    let handed_on =
+        |delegation: &crate::Delegation| permit.principal().is_same_holder(&delegation.from);
+    if request.delegations.iter().any(handed_on) {
+        let text = format!("{} has handed this request on", permit.actor().id);
+        return Err(Refusal::new("request.delegated", "R07: approvals", text)
+            .accepted("the decision of whom it was handed to, or of another person"));
+    }
     let decider = holder(&permit.actor().id);
     let on_behalf = request
         .on_behalf_of
@@ -305,14 +355,8 @@ fn check_decider(permit: &Permit, request: &Request, now: Timestamp) -> Result<(
     Ok(())
 }
 
-fn state_refusal(request: &Request, now: Timestamp) -> Refusal {
-    let state = match request.state_at(now) {
-        RequestState::Pending => "pending",
-        RequestState::Approved => "approved",
-        RequestState::Denied => "denied",
-        RequestState::Expired => "expired",
-        RequestState::Fulfilled => "fulfilled",
-    };
+pub(crate) fn state_refusal(request: &Request, now: Timestamp) -> Refusal {
+    let state = request.state_at(now).name();
     Refusal::new(
         "request.state",
         "request lifecycle",
@@ -320,11 +364,11 @@ fn state_refusal(request: &Request, now: Timestamp) -> Refusal {
     )
 }
 
-fn wrong_state(request: &Request, now: Timestamp) -> AccessError {
+pub(crate) fn wrong_state(request: &Request, now: Timestamp) -> AccessError {
     AccessError::Refused(state_refusal(request, now))
 }
 
-fn object(id: &RequestId) -> Object {
+pub(crate) fn object(id: &RequestId) -> Object {
     Object::new("request", id.as_str())
 }
 

@@ -60,6 +60,18 @@ pub struct Asset {
     pub note: String,
 }
 
+impl Asset {
+    /// Where it stands and whose it is, as scopes of grants know it.
+    pub fn place(&self) -> access::Place<'_> {
+        access::Place {
+            site: self.site.as_deref(),
+            segment: self.segment.as_deref(),
+            department: self.department.as_deref(),
+            owner: self.owner.as_deref(),
+        }
+    }
+}
+
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*

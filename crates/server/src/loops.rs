@@ -122,6 +122,13 @@ pub(crate) fn start(
                 Ok::<(), ca::CaError>(())
             },
         ),
+        every(
+            services,
+            &stop,
+            "calls that were agreed to",
+            Duration::from_secs(2),
+            |services| async move { crate::api::make_due_calls(&services).await },
+        ),
         leased(
             services,
             &stop,
@@ -317,9 +324,7 @@ async fn observe(
         for entry in &entries {
             // Issuance is most of the log and changes nothing that is cached.
             if let Some(event) = noteworthy(&entry.body) {
-                if event.action.starts_with("token.") {
-                    services.access.invalidate();
-                }
+                services.access.observe(&event);
                 services.acme.observe(&event).await;
                 services.devices.observe(&event).await;
                 services.ca.observe(&event).await?;

@@ -177,6 +177,18 @@ impl Problem {
         )
     }
 
+    /// A policy has caught the call; the answer becomes 202 before anybody sees this.
+    pub(crate) fn held() -> Self {
+        let mut problem = Self::new(
+            StatusCode::ACCEPTED,
+            "urn:ward:problem:held",
+            "The call waits for other people",
+            "an approval policy has caught it",
+        );
+        problem.recorded = true;
+        problem
+    }
+
     pub(crate) fn refused(status: StatusCode, refusal: &access::Refusal) -> Self {
         let mut problem = Self::new(
             status,

@@ -77,9 +77,18 @@ pub(crate) enum Command {
     Token(Token),
     #[command(subcommand, about = "Who is signed in: list and end sessions")]
     Session(crate::sign_in::Session),
-    /// People: how they get in.
+    /// People: who works here, what they are granted, how they get in.
     #[command(subcommand)]
-    Person(crate::sign_in::OfPerson),
+    Person(crate::person::Command),
+    /// Groups of people.
+    #[command(subcommand)]
+    Group(crate::person::GroupCommand),
+    /// Approval policies: which calls need the word of others.
+    #[command(subcommand)]
+    Policy(crate::policy::Policy),
+    /// Who may do what, and who did.
+    #[command(subcommand)]
+    Access(crate::person::AccessCommand),
     /// ACME: directories, external account keys, accounts, recalls.
     #[command(subcommand)]
     Acme(crate::acme::args::Acme),
@@ -423,6 +432,14 @@ pub(crate) enum Request {
         #[arg(long)]
         comment: Option<String>,
     },
+    /// Say something without deciding.
+    #[command(
+        after_help = "Example:\n  ward request comment r0123456789abcdef 'which ward is it for?'"
+    )]
+    Comment { id: String, text: String },
+    /// Hand the decision to another person who may make it.
+    #[command(after_help = "Example:\n  ward request delegate r0123456789abcdef ben")]
+    Delegate { id: String, to: String },
 }
 
 #[derive(Subcommand)]
@@ -507,7 +524,7 @@ pub(crate) enum Token {
         /// The holder is a person, not a machine.
         #[arg(long)]
         person: bool,
-        /// admin, issuer, approver, auditor or read-only; repeatable.
+        /// admin, ra-officer, approver, clinical-engineering, integration, security, auditor, help-desk, issuer or read-only; repeatable.
         #[arg(long = "role", required = true)]
         roles: Vec<access::Role>,
         /// Only these profiles (`server-*`); repeatable.

@@ -25,6 +25,8 @@ mod issue;
 mod key;
 mod output;
 mod owner;
+mod person;
+mod policy;
 mod profile;
 mod progress;
 mod request;
@@ -86,7 +88,10 @@ async fn act(place: &Place, command: Command) -> Done {
         Command::Key(command) => key::run(place, command).await,
         Command::Token(command) => token::run(place, command).await,
         Command::Session(command) => sign_in::run_session(place, command).await,
-        Command::Person(command) => sign_in::run_person(place, command).await,
+        Command::Person(command) => person::run(place, command).await,
+        Command::Group(command) => person::run_group(place, command).await,
+        Command::Access(command) => person::run_access(place, command).await,
+        Command::Policy(command) => policy::run(place, command).await,
         Command::Acme(command) => acme::run(place, command).await,
         Command::Agent(command) => agent::run(place, command).await,
         Command::Asset(command) => asset::run(place, command, None).await,

@@ -20,6 +20,19 @@ pub(crate) async fn run(place: &Place, command: Request) -> Done {
         Request::Approve { id, comment, out } => {
             approve(&context, &id, comment.as_deref(), out.as_deref()).await
         }
+        Request::Comment { id, text } => {
+            let (id, who) = (parse(&id)?, &context.principal);
+            let said = context
+                .access
+                .comment(who, &id, &text, Vec::new(), clock::now());
+            Ok(show(&said.await?))
+        }
+        Request::Delegate { id, to } => {
+            let permit = context.permit(Action::ApproveRequests).await?;
+            let id = parse(&id)?;
+            let handed = context.access.delegate(&permit, &id, &to, clock::now());
+            Ok(show(&handed.await?))
+        }
         Request::Deny { id, comment } => {
             let permit = context.permit(Action::ApproveRequests).await?;
             let denied = context
@@ -107,6 +120,33 @@ fn show(request: &Waiting) -> Report {
             clock::millis(said.at)
         ));
     }
+    for said in &request.comments {
+        let words = x509::describe::escape(&said.text);
+        let at = clock::millis(said.at);
+        text.push_str(&format!("\n  said      {} at {at}: {words}", said.by.id));
+    }
+    for handed in &request.delegations {
+        text.push_str(&format!(
+            "\n  handed    {} to {}",
+            handed.from.id, handed.to
+        ));
+    }
+    for change in request.call.iter().flat_map(|call| &call.diff) {
+        let (before, after) = (change.before.to_string(), change.after.to_string());
+        let before = x509::describe::escape(&before);
+        let after = x509::describe::escape(&after);
+        text.push_str(&format!(
+            "\n  change    {}: {before} -> {after}",
+            x509::describe::escape(&change.at)
+        ));
+    }
+    if let Some(outcome) = request.call.as_ref().and_then(|call| call.outcome.as_ref()) {
+        let at = clock::millis(outcome.at);
+        text.push_str(&format!(
+            "\n  made      at {at}, answered {}",
+            outcome.status
+        ));
+    }
     if let Some(sha256) = &request.result {
         text.push_str(&format!("\n  issued    {sha256}"));
     }
@@ -116,7 +156,15 @@ fn show(request: &Waiting) -> Report {
 async fn approve(context: &Context, id: &str, comment: Option<&str>, out: Option<&Path>) -> Done {
     let request = parse(id)?;
     let permit = context.permit(Action::ApproveRequests).await?;
-    if fleet::is_release(&context.access.request(&request).await?) {
+    let waiting = context.access.request(&request).await?;
+    if waiting.call.is_some() {
+        let agreed = context
+            .access
+            .approve(permit, &request, comment, clock::now());
+        agreed.await?;
+        return Ok(show(&context.access.request(&request).await?));
+    }
+    if fleet::is_release(&waiting) {
         let fleet = fleet::Fleet::open(context.ca.clone())?;
         let agreed = fleet.approve_spare(permit, &request, comment, clock::now());
         return Ok(crate::asset::approved(&agreed.await?));
@@ -160,6 +208,9 @@ fn request_json(request: &Waiting) -> Value {
         "created": clock::millis(request.created),
         "expires": clock::millis(request.expires),
         "decisions": request.decisions,
+        "comments": request.comments,
+        "delegations": request.delegations,
+        "call": request.call,
         "result": request.result,
     })
 }

@@ -257,5 +257,5 @@ async fn refused_actions_are_recorded(postgres: bool) {
     assert_eq!(event.outcome, Outcome::Refused);
     assert_eq!(event.object, Object::new("profile", "server-tls"));
     assert_eq!(event.request_id.as_deref(), Some("req-1"));
-    assert!(event.why.unwrap().contains("accepted: admin, issuer"));
+    assert!(event.why.unwrap().contains("accepted: admin, ra-officer"));
 }

@@ -63,7 +63,7 @@ impl Fleet {
             .await?;
         let target = Target {
             profile: Some(&new.profile),
-            ..Target::default()
+            ..Target::at(stored.asset.place())
         };
         let (action, id) = (Action::IssueCertificate, permit.request_id());
         let issuing = self

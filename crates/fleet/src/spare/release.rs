@@ -208,7 +208,7 @@ impl Fleet {
         let open = match request.state_at(now) {
             RequestState::Pending => true,
             RequestState::Approved => request.expires > now.0,
-            RequestState::Denied | RequestState::Expired | RequestState::Fulfilled => false,
+            _ => false,
         };
         Ok(open.then_some(id))
     }

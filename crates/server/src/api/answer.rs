@@ -5,9 +5,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use access::{Principal, Refusal};
+use access::{Action, Principal, Refusal};
 use audit::Timestamp;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -15,6 +15,7 @@ use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, StatusCode};
 
 use crate::Services;
+use crate::api::calls;
 use crate::problem::Problem;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -30,6 +31,29 @@ pub(crate) struct Exchange {
     pub(crate) request_id: String,
     /// Who asked, once that is known.
     pub(crate) principal: OnceLock<Arc<Principal>>,
+    /// The body, once a reader has it: what a policy catches is kept with it.
+    pub(crate) body: OnceLock<Bytes>,
+    /// What other people have agreed to: the policies have had their say.
+    pub(crate) agreed: Option<Agreed>,
+    /// What a policy caught.
+    pub(crate) held: OnceLock<calls::Held>,
+}
+
+/// A kept call that is made now, as whoever asked for it; lies in the extensions of a request that Ward makes itself.
+#[derive(Clone)]
+pub(crate) struct Agreed {
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) action: Action,
+}
+
+tokio::task_local! {
+    /// The exchange that the running handler answers.
+    static EXCHANGE: Arc<Exchange>;
+}
+
+/// The exchange that the running handler answers.
+pub(crate) fn exchange() -> Option<Arc<Exchange>> {
+    EXCHANGE.try_with(Arc::clone).ok()
 }
 
 pub(crate) async fn accompany(
@@ -41,6 +65,9 @@ pub(crate) async fn accompany(
     let exchange = Arc::new(Exchange {
         request_id: request_id(request.headers(), now),
         principal: OnceLock::new(),
+        body: OnceLock::new(),
+        agreed: request.extensions_mut().remove::<Agreed>(),
+        held: OnceLock::new(),
     });
     let changes = !matches!(
         *request.method(),
@@ -48,7 +75,13 @@ pub(crate) async fn accompany(
     );
     let attempt = changes.then(|| attempt(&request));
     request.extensions_mut().insert(Arc::clone(&exchange));
-    let mut response = next.run(request).await;
+    let asked = changes.then(|| calls::Asked::of(&request));
+    let mut response = EXCHANGE
+        .scope(Arc::clone(&exchange), next.run(request))
+        .await;
+    if let (Some(asked), true) = (asked, exchange.held.get().is_some()) {
+        response = calls::keep(&services, &exchange, asked, now).await;
+    }
     if let Some(mut problem) = response.extensions_mut().remove::<Problem>() {
         if let Some(attempt) = attempt
             && let Some(principal) = exchange.principal.get()

@@ -34,6 +34,61 @@ impl Caller {
     async fn manages_assets(&self) -> Result<Permit, Problem> {
         self.permit(Action::ManageAssets, &Target::default()).await
     }
+
+    /// An asset within the caller's scope, to be acted on.
+    async fn manages_asset(&self, id: &str) -> Result<(Permit, StoredAsset), Problem> {
+        self.could(Action::ManageAssets).await?;
+        let stored = self.fleet().find(id).await?;
+        let target = Target::at(stored.asset.place());
+        let permit = self.permit(Action::ManageAssets, &target).await?;
+        Ok((permit, stored))
+    }
+
+    /// An asset within the caller's scope, to be looked at.
+    async fn sees_asset(&self, id: &str) -> Result<StoredAsset, Problem> {
+        self.may_list(Action::ReadAssets)?;
+        let stored = self.fleet().find(id).await?;
+        self.may_see(Action::ReadAssets, &stored.asset.place())?;
+        Ok(stored)
+    }
+
+    /// A spare of an asset within the caller's scope, to be acted on.
+    async fn manages_spare(&self, id: &str) -> Result<Permit, Problem> {
+        self.could(Action::ManageAssets).await?;
+        let spare = self.fleet().spare(id).await?;
+        Ok(self.manages_asset(&spare.asset).await?.0)
+    }
+
+    /// Assets within the caller's scope. What is outside is passed over, so that a page is as long as it was asked for.
+    async fn sees_assets(&self, filter: AssetFilter) -> Result<AssetPage, Problem> {
+        let permit = self.may_list(Action::ReadAssets)?;
+        if permit.places().is_none() {
+            return Ok(self.fleet().assets(&filter).await?);
+        }
+        let limit = filter.limit.unwrap_or(100).clamp(1, 1000);
+        let mut page = AssetFilter {
+            limit: Some(1000),
+            ..filter
+        };
+        let mut assets = Vec::new();
+        loop {
+            let found = self.fleet().assets(&page).await?;
+            for stored in found.assets {
+                if permit.covers(&Target::at(stored.asset.place())).is_err() {
+                    continue;
+                }
+                let next = Some(stored.asset.id.clone());
+                assets.push(stored);
+                if assets.len() >= limit as usize {
+                    return Ok(AssetPage { assets, next });
+                }
+            }
+            match found.next {
+                Some(next) => page.after = Some(next),
+                None => return Ok(AssetPage { assets, next: None }),
+            }
+        }
+    }
 }
 
 impl From<FleetError> for Problem {
@@ -64,12 +119,15 @@ pub(crate) async fn list(
     caller: Caller,
     Asked(filter): Asked<AssetFilter>,
 ) -> Result<Json<AssetPage>, Problem> {
-    caller.may_read(Action::ReadAssets)?;
-    let then = as_of::past("as_of", filter.as_of.as_deref(), caller.now)?;
-    Ok(Json(match then {
-        Some(at) => caller.fleet().assets_as_of(&filter, at).await?,
-        None => caller.fleet().assets(&filter).await?,
-    }))
+    let Some(at) = as_of::past("as_of", filter.as_of.as_deref(), caller.now)? else {
+        return Ok(Json(caller.sees_assets(filter).await?));
+    };
+    let permit = caller.may_list(Action::ReadAssets)?;
+    let mut page = caller.fleet().assets_as_of(&filter, at).await?;
+    // A page may be shorter for it; `next` is where it was.
+    page.assets
+        .retain(|stored| permit.covers(&Target::at(stored.asset.place())).is_ok());
+    Ok(Json(page))
 }
 
 /// Registers an asset; what is left out has its default. `docs/assets.md` explains the fields.
@@ -79,7 +137,8 @@ pub(crate) async fn create(
     caller: Caller,
     Sent(asset): Sent<Asset>,
 ) -> Result<(StatusCode, Json<StoredAsset>), Problem> {
-    let permit = caller.manages_assets().await?;
+    let target = Target::at(asset.place());
+    let permit = caller.permit(Action::ManageAssets, &target).await?;
     let stored = caller.fleet().put(permit, asset, 0, caller.now).await?;
     Ok((StatusCode::CREATED, Json(stored)))
 }
@@ -99,8 +158,7 @@ pub(crate) async fn show(
     At(id): At<String>,
     Asked(AsOf { as_of }): Asked<AsOf>,
 ) -> Result<Json<StoredAsset>, Problem> {
-    caller.may_read(Action::ReadAssets)?;
-    let stored = caller.fleet().find(&id).await?;
+    let stored = caller.sees_asset(&id).await?;
     let Some(text) = as_of else {
         return Ok(Json(stored));
     };
@@ -131,8 +189,7 @@ pub(crate) async fn change(
     At(id): At<String>,
     Sent(wanted): Sent<PutAsset>,
 ) -> Result<Json<StoredAsset>, Problem> {
-    let permit = caller.manages_assets().await?;
-    let stands = caller.fleet().find(&id).await?;
+    let (_, stands) = caller.manages_asset(&id).await?;
     let PutAsset { version, mut asset } = wanted;
     if !asset.id.is_empty() && asset.id != stands.asset.id {
         return Err(Problem::malformed("an asset keeps its id"));
@@ -141,6 +198,9 @@ pub(crate) async fn change(
         return Err(Problem::conflict("the asset has changed since it was read"));
     }
     asset.id = stands.asset.id;
+    // Nobody moves an asset to where they may do nothing.
+    let target = Target::at(asset.place());
+    let permit = caller.permit(Action::ManageAssets, &target).await?;
     let stored = caller
         .fleet()
         .put(permit, asset, version, caller.now)
@@ -166,8 +226,7 @@ pub(crate) async fn history(
     caller: Caller,
     At(id): At<String>,
 ) -> Result<Json<Vec<Version>>, Problem> {
-    caller.may_read(Action::ReadAssets)?;
-    let stored = caller.fleet().find(&id).await?;
+    let stored = caller.sees_asset(&id).await?;
     let records = caller.fleet().history(&stored.asset.id).await?;
     let versions = records.into_iter().map(|record| {
         Ok(Version {
@@ -187,8 +246,7 @@ pub(crate) async fn holdings(
     caller: Caller,
     At(id): At<String>,
 ) -> Result<Json<Vec<Holding>>, Problem> {
-    caller.may_read(Action::ReadAssets)?;
-    let stored = caller.fleet().find(&id).await?;
+    let stored = caller.sees_asset(&id).await?;
     Ok(Json(caller.fleet().holdings(&stored.asset.id).await?))
 }
 
@@ -212,8 +270,7 @@ pub(crate) async fn retire(
     At(id): At<String>,
     Sent(wanted): Sent<RetireAsset>,
 ) -> Result<Json<Retired>, Problem> {
-    let permit = caller.manages_assets().await?;
-    let stored = caller.fleet().find(&id).await?;
+    let (permit, stored) = caller.manages_asset(&id).await?;
     let retire = Retire {
         reason: wanted.reason,
         dry_run: wanted.dry_run,
@@ -351,14 +408,22 @@ pub(crate) async fn spares(
     caller: Caller,
     Asked(query): Asked<SpareQuery>,
 ) -> Result<Json<Vec<Spare>>, Problem> {
-    caller.may_read(Action::ReadAssets)?;
+    let permit = caller.may_list(Action::ReadAssets)?;
     let state = query.state.map(|text| text.parse::<SpareState>());
     let state = state
         .transpose()
         .map_err(|error| Problem::malformed(error.to_string()))?;
-    Ok(Json(
-        caller.fleet().spares(query.asset.as_deref(), state).await?,
-    ))
+    let mut spares = caller.fleet().spares(query.asset.as_deref(), state).await?;
+    if permit.places().is_some() {
+        let all = std::mem::take(&mut spares);
+        for spare in all {
+            let stored = caller.fleet().find(&spare.asset).await?;
+            if permit.covers(&Target::at(stored.asset.place())).is_ok() {
+                spares.push(spare);
+            }
+        }
+    }
+    Ok(Json(spares))
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -388,8 +453,7 @@ pub(crate) async fn prepare_spare(
     caller: Caller,
     Sent(wanted): Sent<PrepareSpare>,
 ) -> Result<(StatusCode, Json<Spare>), Problem> {
-    let permit = caller.manages_assets().await?;
-    let stored = caller.fleet().find(&wanted.asset).await?;
+    let (permit, stored) = caller.manages_asset(&wanted.asset).await?;
     let days = i64::from(wanted.unused_days);
     let new = NewSpare {
         asset: stored.asset.id,
@@ -409,8 +473,10 @@ pub(crate) async fn prepare_spare(
 #[utoipa::path(get, path = "/api/v1/spares/{id}", tag = "assets", params(("id" = String, Path)),
     responses((status = 200, body = Object), (status = 404, body = Problem)))]
 pub(crate) async fn spare(caller: Caller, At(id): At<String>) -> Result<Json<Spare>, Problem> {
-    caller.may_read(Action::ReadAssets)?;
-    Ok(Json(caller.fleet().spare(&id).await?))
+    caller.may_list(Action::ReadAssets)?;
+    let spare = caller.fleet().spare(&id).await?;
+    caller.sees_asset(&spare.asset).await?;
+    Ok(Json(spare))
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -430,7 +496,7 @@ pub(crate) async fn request_spare(
     At(id): At<String>,
     Sent(wanted): Sent<RequestSpare>,
 ) -> Result<(StatusCode, Json<access::Request>), Problem> {
-    let permit = caller.manages_assets().await?;
+    let permit = caller.manages_spare(&id).await?;
     let request = caller
         .fleet()
         .request_spare(permit, &id, &wanted.technician, &wanted.reason, caller.now)
@@ -455,7 +521,7 @@ pub(crate) async fn release_spare(
     caller: Caller,
     At(id): At<String>,
 ) -> Result<Json<Released>, Problem> {
-    let permit = caller.manages_assets().await?;
+    let permit = caller.manages_spare(&id).await?;
     caller.check_step_up("release a spare")?;
     let released = caller
         .fleet()
@@ -475,7 +541,7 @@ pub(crate) async fn revoke_spare(
     caller: Caller,
     At(id): At<String>,
 ) -> Result<Json<Spare>, Problem> {
-    let permit = caller.manages_assets().await?;
+    let permit = caller.manages_spare(&id).await?;
     let spare = caller.fleet().revoke_spare(permit, &id, caller.now).await?;
     Ok(Json(spare))
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{Action, Permit, Principal, Session, Target};
+use access::{Action, Permit, Place, Principal, Session, Target};
 use audit::Timestamp;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
@@ -15,7 +15,8 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use crate::Services;
-use crate::api::answer::Exchange;
+use crate::api::answer::{self, Exchange};
+use crate::api::calls;
 use crate::problem::Problem;
 use crate::signin::{Credentials, nobody, seated};
 
@@ -58,6 +59,7 @@ impl Caller {
         {
             return Err(Problem::step_up(&refusal));
         }
+        calls::hold(&self.services, &permit, target, self.now).await?;
         Ok(permit)
     }
 
@@ -70,6 +72,35 @@ impl Caller {
             _ => Ok(()),
         }
     }
+
+    /// For lists that are limited to what the caller's scope covers.
+    pub(crate) fn may_list(&self, action: Action) -> Result<Permit, Problem> {
+        let access = &self.services.access;
+        let decided = access.decide(&self.principal, action, &Target::later());
+        decided.map_err(|refusal| Problem::refused(StatusCode::FORBIDDEN, &refusal))
+    }
+
+    /// For one thing at a place.
+    pub(crate) fn may_see(&self, action: Action, place: &Place<'_>) -> Result<(), Problem> {
+        let seen = self.may_list(action)?.check_place(place);
+        seen.map_err(|refusal| Problem::refused(StatusCode::FORBIDDEN, &refusal))
+    }
+
+    /// For acting on what has to be found first: whoever may not anywhere is not told what there is.
+    pub(crate) async fn could(&self, action: Action) -> Result<(), Problem> {
+        let id = Some(self.request_id.as_str());
+        let access = &self.services.access;
+        let somewhere = Target::later();
+        access
+            .permit(&self.principal, action, &somewhere, id, self.now)
+            .await?;
+        Ok(())
+    }
+
+    /// For acting in a segment.
+    pub(crate) async fn permit_in(&self, action: Action, segment: &str) -> Result<Permit, Problem> {
+        self.permit(action, &Target::at(in_segment(segment))).await
+    }
 }
 
 impl FromRequestParts<Arc<Services>> for Caller {
@@ -79,6 +110,18 @@ impl FromRequestParts<Arc<Services>> for Caller {
         parts: &mut Parts,
         services: &Arc<Services>,
     ) -> Result<Self, Problem> {
+        if let Some(exchange) = answer::exchange()
+            && let Some(agreed) = &exchange.agreed
+        {
+            exchange.principal.set(Arc::clone(&agreed.principal)).ok();
+            return Ok(Self {
+                services: Arc::clone(services),
+                principal: Arc::clone(&agreed.principal),
+                session: None,
+                request_id: exchange.request_id.clone(),
+                now: services.now(),
+            });
+        }
         let bearer = match Credentials::of(&parts.headers)? {
             Credentials::Bearer(bearer) => bearer,
             Credentials::Cookie(secret) => {
@@ -109,6 +152,14 @@ impl FromRequestParts<Arc<Services>> for Caller {
             request_id,
             now,
         })
+    }
+}
+
+/// What is in a segment, as scopes of grants know it.
+pub(crate) fn in_segment(segment: &str) -> Place<'_> {
+    Place {
+        segment: Some(segment),
+        ..Place::default()
     }
 }
 
@@ -143,6 +194,9 @@ impl<T: DeserializeOwned> FromRequest<Arc<Services>> for Sent<T> {
             )),
             _ => Problem::malformed(rejection.body_text()),
         })?;
+        if let Some(exchange) = answer::exchange() {
+            exchange.body.set(body.clone()).ok();
+        }
         serde_json::from_slice(&body)
             .map(Self)
             .map_err(|error| Problem::malformed(error.to_string()))

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use access::{Action, Permit, Target};
+use access::{Action, Permit, Place, Target};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
@@ -31,9 +31,21 @@ pub(super) fn routes() -> Router<Arc<Services>> {
 }
 
 impl Caller {
-    async fn manages_findings(&self) -> Result<Permit, Problem> {
-        self.permit(Action::ManageFindings, &Target::default())
+    /// A finding within the caller's scope, to be acted on.
+    async fn manages_finding(&self, id: &str) -> Result<Permit, Problem> {
+        self.could(Action::ManageFindings).await?;
+        let finding = self.services.fleet.finding(id, self.now).await?;
+        self.permit(Action::ManageFindings, &Target::at(place(&finding)))
             .await
+    }
+}
+
+/// Where a finding is and whose it is, as scopes of grants know it.
+fn place(finding: &Finding) -> Place<'_> {
+    Place {
+        segment: finding.segment.as_deref(),
+        owner: finding.owner.as_deref(),
+        ..Place::default()
     }
 }
 
@@ -49,19 +61,23 @@ pub(crate) async fn list(
     caller: Caller,
     Asked(filter): Asked<FindingFilter>,
 ) -> Result<Json<FindingPage>, Problem> {
-    caller.may_read(Action::ReadInventory)?;
+    let permit = caller.may_list(Action::ReadInventory)?;
     let fleet = &caller.services.fleet;
     let then = as_of::past("as_of", filter.as_of.as_deref(), caller.now)?;
-    Ok(Json(match then {
+    let mut page = match then {
         Some(at) => fleet.findings_as_of(&filter, at).await?,
         None => fleet.findings(&filter, caller.now).await?,
-    }))
+    };
+    // A page may be shorter for it; `next` is where it was.
+    page.findings
+        .retain(|finding| permit.covers(&Target::at(place(finding))).is_ok());
+    Ok(Json(page))
 }
 
 /// Every rule: what is wrong, how much it matters, whose rule it is, what to do.
 #[utoipa::path(get, path = "/api/v1/findings/rules", tag = "findings", responses((status = 200, body = [Object])))]
 pub(crate) async fn rules(caller: Caller) -> Result<Json<Vec<&'static Rule>>, Problem> {
-    caller.may_read(Action::ReadInventory)?;
+    caller.may_list(Action::ReadInventory)?;
     Ok(Json(fleet::finding::rules().collect()))
 }
 
@@ -69,8 +85,10 @@ pub(crate) async fn rules(caller: Caller) -> Result<Json<Vec<&'static Rule>>, Pr
 #[utoipa::path(get, path = "/api/v1/findings/{id}", tag = "findings", params(("id" = String, Path)),
     responses((status = 200, body = Object), (status = 404, body = Problem)))]
 pub(crate) async fn show(caller: Caller, At(id): At<String>) -> Result<Json<Finding>, Problem> {
-    caller.may_read(Action::ReadInventory)?;
-    Ok(Json(caller.services.fleet.finding(&id, caller.now).await?))
+    caller.may_list(Action::ReadInventory)?;
+    let finding = caller.services.fleet.finding(&id, caller.now).await?;
+    caller.may_see(Action::ReadInventory, &place(&finding))?;
+    Ok(Json(finding))
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -114,7 +132,7 @@ pub(crate) async fn waive(
     At(id): At<String>,
     Sent(wanted): Sent<WaiveFinding>,
 ) -> Result<(StatusCode, Json<StoredWaiver>), Problem> {
-    let permit = caller.manages_findings().await?;
+    let permit = caller.manages_finding(&id).await?;
     let new = NewWaiver {
         finding: Some(id),
         owner: wanted.owner,
@@ -133,7 +151,7 @@ pub(crate) async fn unwaive(
     caller: Caller,
     At(id): At<String>,
 ) -> Result<Json<StoredWaiver>, Problem> {
-    let permit = caller.manages_findings().await?;
+    let permit = caller.manages_finding(&id).await?;
     let fleet = &caller.services.fleet;
     Ok(Json(fleet.unwaive(permit, &id, "", caller.now).await?))
 }
@@ -154,7 +172,7 @@ pub(crate) async fn close(
     At(id): At<String>,
     Sent(wanted): Sent<CloseIncident>,
 ) -> Result<Json<Finding>, Problem> {
-    let permit = caller.manages_findings().await?;
+    let permit = caller.manages_finding(&id).await?;
     let fleet = &caller.services.fleet;
     let closed = fleet.close_incident(permit, &id, &wanted.reason, caller.now);
     Ok(Json(closed.await?))
@@ -174,7 +192,9 @@ pub(crate) async fn waive_segment(
     caller: Caller,
     Sent(wanted): Sent<WaiveSegment>,
 ) -> Result<(StatusCode, Json<StoredWaiver>), Problem> {
-    let permit = caller.manages_findings().await?;
+    let permit = caller
+        .permit_in(Action::ManageFindings, &wanted.segment)
+        .await?;
     let new = NewWaiver {
         finding: None,
         rule: Some(wanted.rule),
@@ -194,7 +214,9 @@ pub(crate) async fn remove_waiver(
     caller: Caller,
     At(id): At<String>,
 ) -> Result<Json<StoredWaiver>, Problem> {
-    let permit = caller.manages_findings().await?;
+    let permit = caller
+        .permit(Action::ManageFindings, &Target::default())
+        .await?;
     let fleet = &caller.services.fleet;
     Ok(Json(fleet.unwaive(permit, &id, "", caller.now).await?))
 }

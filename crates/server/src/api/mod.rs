@@ -10,6 +10,7 @@ mod authorities;
 pub(crate) mod bulk;
 mod bundles;
 pub(crate) mod caller;
+mod calls;
 mod certificates;
 mod enrolment;
 mod error;
@@ -20,9 +21,13 @@ mod inventory;
 mod openapi;
 mod overview;
 mod owners;
+mod people;
+mod policies;
 mod profiles;
 mod requests;
+mod review;
 mod scans;
+mod shapes;
 pub(crate) mod status;
 mod stream;
 mod tokens;
@@ -37,6 +42,7 @@ use axum::routing::{delete, get, post};
 
 use crate::Services;
 use crate::problem::Problem;
+pub(crate) use calls::make_due as make_due_calls;
 
 /// What HTTPS serves beside the public documents.
 pub(crate) fn router(services: Arc<Services>) -> Router {
@@ -62,10 +68,10 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .route("/api/v1/crls/{issuer}/publish", post(authorities::publish))
         .route("/api/v1/profiles", get(profiles::list))
         .route("/api/v1/profiles/{name}", get(profiles::show))
-        .route("/api/v1/requests", get(requests::list))
-        .route("/api/v1/requests/{id}", get(requests::show))
-        .route("/api/v1/requests/{id}/approve", post(requests::approve))
-        .route("/api/v1/requests/{id}/deny", post(requests::deny))
+        .merge(requests::routes())
+        .merge(people::routes())
+        .merge(policies::routes())
+        .route("/api/v1/access-review", get(review::show))
         .route("/api/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/api/v1/tokens/{id}", delete(tokens::revoke))
         .merge(acme_routes())

@@ -6,8 +6,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 
 use super::{
     acme, agents, assets, audit_log, authorities, bulk, bundles, certificates, enrolment, findings,
-    flows, imports, inventory, overview, owners, profiles, requests, scans, status, stream, tokens,
-    topology,
+    flows, imports, inventory, overview, owners, people, policies, profiles, requests, review,
+    scans, status, stream, tokens, topology,
 };
 use crate::problem::Problem;
 use crate::signin::oidc::flow;
@@ -19,7 +19,11 @@ use crate::signin::{certificate, passkeys, session, ways};
     paths(
         certificates::issue, certificates::list, certificates::show, certificates::revoke, certificates::hold,
         certificates::release, authorities::list, authorities::show, authorities::crls, authorities::publish,
-        profiles::list, profiles::show, requests::list, requests::show, requests::approve, requests::deny,
+        profiles::list, profiles::show, requests::list, requests::show, requests::approve, requests::deny, requests::comment, requests::delegate,
+        requests::execute, requests::emergency, people::list, people::create, people::show, people::change, people::suspend,
+        people::resume, people::leave, people::groups, people::create_group, people::group, people::put_group,
+        people::remove_group, people::roles, policies::list, policies::create, policies::show, policies::put, policies::remove,
+        review::show,
         tokens::create, tokens::list, tokens::revoke, acme::directories, acme::directory, acme::create_directory,
         acme::put_directory, acme::remove_directory, acme::create_eab, acme::eab_keys, acme::eab_key, acme::revoke_eab,
         acme::accounts, acme::account, acme::deactivate, acme::orders, acme::order, acme::recall, acme::recalls, acme::end_recall,

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Services;
 use crate::api::as_of::AsOf;
-use crate::api::caller::{Asked, At, Caller, Sent};
+use crate::api::caller::{Asked, At, Caller, Sent, in_segment};
 use crate::problem::Problem;
 
 impl Caller {
@@ -21,9 +21,21 @@ impl Caller {
         &self.services.fleet
     }
 
-    async fn may(&self, action: Action) -> Result<Permit, Problem> {
-        self.permit(action, &Target::default()).await
+    /// A scan of a segment within the caller's scope, to be acted on.
+    async fn runs(&self, id: &str) -> Result<Permit, Problem> {
+        self.could(Action::RunDiscovery).await?;
+        let scan = self.scanned().scan_or_order(id).await?;
+        self.permit_in(Action::RunDiscovery, &scan.segment).await
     }
+
+    fn sees_segment(&self, name: &str) -> Result<(), Problem> {
+        self.may_see(Action::ReadInventory, &in_segment(name))
+    }
+}
+
+/// Whether what is in `segment` is within the scope that `permit` is for.
+fn within(permit: &Permit, segment: &str) -> bool {
+    permit.covers(&Target::at(in_segment(segment))).is_ok()
 }
 
 pub(crate) fn routes() -> Router<Arc<Services>> {
@@ -66,11 +78,12 @@ pub(crate) async fn segments(
     caller: Caller,
     Asked(asked): Asked<AsOf>,
 ) -> Result<Json<Vec<Shown>>, Problem> {
-    caller.may_read(Action::ReadInventory)?;
-    let segments = match asked.at(caller.now)? {
+    let permit = caller.may_list(Action::ReadInventory)?;
+    let mut segments = match asked.at(caller.now)? {
         Some(at) => caller.scanned().segments_as_of(at).await?,
         None => caller.scanned().segments().await?,
     };
+    segments.retain(|stored| within(&permit, &stored.segment.name));
     Ok(Json(segments.into_iter().map(Shown::from).collect()))
 }
 
@@ -81,7 +94,9 @@ pub(crate) async fn create_segment(
     caller: Caller,
     Sent(segment): Sent<Segment>,
 ) -> Result<(StatusCode, Json<Shown>), Problem> {
-    let permit = caller.may(Action::ManageSegments).await?;
+    let permit = caller
+        .permit_in(Action::ManageSegments, &segment.name)
+        .await?;
     let stored = caller
         .scanned()
         .put_segment(permit, segment, 0, caller.now)
@@ -93,7 +108,7 @@ pub(crate) async fn create_segment(
 #[utoipa::path(get, path = "/api/v1/segments/{name}", tag = "discovery", params(("name" = String, Path)),
     responses((status = 200, body = Object), (status = 404, body = Problem)))]
 pub(crate) async fn segment(caller: Caller, At(name): At<String>) -> Result<Json<Shown>, Problem> {
-    caller.may_read(Action::ReadInventory)?;
+    caller.sees_segment(&name)?;
     Ok(Json(caller.scanned().segment(&name).await?.into()))
 }
 
@@ -104,7 +119,7 @@ pub(crate) async fn segment_history(
     caller: Caller,
     At(name): At<String>,
 ) -> Result<Json<Vec<StoredSegment>>, Problem> {
-    caller.may_read(Action::ReadInventory)?;
+    caller.sees_segment(&name)?;
     Ok(Json(caller.scanned().segment_versions(&name).await?))
 }
 
@@ -127,7 +142,7 @@ pub(crate) async fn put_segment(
     At(name): At<String>,
     Sent(wanted): Sent<PutSegment>,
 ) -> Result<Json<Shown>, Problem> {
-    let permit = caller.may(Action::ManageSegments).await?;
+    let permit = caller.permit_in(Action::ManageSegments, &name).await?;
     let PutSegment { version, segment } = wanted;
     if segment.name != name {
         return Err(Problem::malformed("a segment keeps its name"));
@@ -160,7 +175,7 @@ pub(crate) async fn remove_segment(
     At(name): At<String>,
     Asked(Why { why }): Asked<Why>,
 ) -> Result<StatusCode, Problem> {
-    let permit = caller.may(Action::ManageSegments).await?;
+    let permit = caller.permit_in(Action::ManageSegments, &name).await?;
     let why = why.unwrap_or_default();
     caller
         .scanned()
@@ -186,7 +201,7 @@ pub(crate) async fn sign_segment(
     At(name): At<String>,
     Sent(SignSegment { version, note }): Sent<SignSegment>,
 ) -> Result<Json<Shown>, Problem> {
-    let permit = caller.may(Action::SignSegments).await?;
+    let permit = caller.permit_in(Action::SignSegments, &name).await?;
     let stored = caller
         .scanned()
         .sign_segment(permit, &name, version, &note, caller.now)
@@ -202,8 +217,11 @@ pub(crate) async fn scans(
     caller: Caller,
     Asked(filter): Asked<ScanFilter>,
 ) -> Result<Json<ScanPage>, Problem> {
-    caller.may_read(Action::ReadInventory)?;
-    Ok(Json(caller.scanned().scans(&filter).await?))
+    let permit = caller.may_list(Action::ReadInventory)?;
+    let mut page = caller.scanned().scans(&filter).await?;
+    // A page may be shorter for it; `next` is where it was.
+    page.scans.retain(|scan| within(&permit, &scan.segment));
+    Ok(Json(page))
 }
 
 /// Has a segment looked at, within its limits: at once, or when its hours come. Only `segment` is needed; `ranges`, `hosts`,
@@ -214,7 +232,7 @@ pub(crate) async fn start_scan(
     caller: Caller,
     Sent(new): Sent<NewScan>,
 ) -> Result<(StatusCode, Json<Scan>), Problem> {
-    let permit = caller.may(Action::RunDiscovery).await?;
+    let permit = caller.permit_in(Action::RunDiscovery, &new.segment).await?;
     let scan = caller
         .scanned()
         .start_scan(&permit, new, caller.now)
@@ -226,8 +244,10 @@ pub(crate) async fn start_scan(
 #[utoipa::path(get, path = "/api/v1/scans/{id}", tag = "discovery", params(("id" = String, Path)),
     responses((status = 200, body = Object), (status = 404, body = Problem)))]
 pub(crate) async fn scan(caller: Caller, At(id): At<String>) -> Result<Json<Scan>, Problem> {
-    caller.may_read(Action::ReadInventory)?;
-    Ok(Json(caller.scanned().scan_or_order(&id).await?))
+    caller.may_list(Action::ReadInventory)?;
+    let scan = caller.scanned().scan_or_order(&id).await?;
+    caller.sees_segment(&scan.segment)?;
+    Ok(Json(scan))
 }
 
 /// Ends a scan. It can be resumed.
@@ -238,7 +258,7 @@ pub(crate) async fn stop_scan(
     At(id): At<String>,
     Asked(Why { why }): Asked<Why>,
 ) -> Result<Json<Scan>, Problem> {
-    let permit = caller.may(Action::RunDiscovery).await?;
+    let permit = caller.runs(&id).await?;
     let why = why.unwrap_or_default();
     let stopped = caller
         .scanned()
@@ -254,7 +274,7 @@ pub(crate) async fn resume_scan(
     caller: Caller,
     At(id): At<String>,
 ) -> Result<(StatusCode, Json<Scan>), Problem> {
-    let permit = caller.may(Action::RunDiscovery).await?;
+    let permit = caller.runs(&id).await?;
     let scan = caller
         .scanned()
         .resume_scan(&permit, &id, None, caller.now)
@@ -278,12 +298,18 @@ pub(crate) async fn coverage(
     caller: Caller,
     Asked(query): Asked<CoverageQuery>,
 ) -> Result<Json<CoverageReport>, Problem> {
-    caller.may_read(Action::ReadInventory)?;
+    let permit = caller.may_list(Action::ReadInventory)?;
     let days = i64::from(query.days.unwrap_or(30));
     let since = Timestamp(caller.now.0 - days * 86_400_000);
-    let found = caller
+    let mut found = caller
         .scanned()
         .coverage(query.segment.as_deref(), since)
         .await?;
+    if permit.places().is_some() {
+        found
+            .segments
+            .retain(|covered| within(&permit, &covered.segment));
+        found.outside = 0;
+    }
     Ok(Json(found))
 }

@@ -178,9 +178,9 @@ impl Registration {
                 self.end(row, &why, now).await?;
                 Err(Stop::Recorded(denied(&why)))
             }
-            // Another node issues it at this moment.
-            RequestState::Fulfilled => Err(Stop::Elsewhere),
             RequestState::Approved => self.fulfil(endpoint, row, &approval, claim, now).await,
+            // Another node issues it at this moment. (The other states are of calls, and this is none.)
+            _ => Err(Stop::Elsewhere),
         }
     }
 

@@ -1,0 +1,463 @@
+//! Calls that wait for other people, in the store: kept, talked about, handed on, made once, reviewed.
+
+use audit::{Actor, Event, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::Write;
+
+use crate::waiting::{check_decider, object, wrong_state};
+use crate::{
+    Access, AccessError, Action, ApprovalPolicy, Evidence, Execute, Permit, PersonState, Principal,
+    REQUEST_RECORDS, Refusal, Request, RequestId, RequestState, Role, random,
+};
+
+/// Largest body of a call that is kept.
+pub const LARGEST_CALL: usize = 64 * 1024;
+/// What of an answer is kept.
+const KEPT_ANSWER: usize = 4096;
+/// Most comments, and changes of a diff.
+const MOST: usize = 200;
+/// Longest comment, in characters.
+const LONGEST_COMMENT: usize = 4000;
+
+/// One thing that a call would change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Where in the object, as a JSON pointer (RFC 6901).
+    pub at: String,
+    /// What is there now; `null`: nothing.
+    pub before: Value,
+    /// What would be there.
+    pub after: Value,
+}
+
+/// What a call answered when it was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The status of HTTP.
+    pub status: u16,
+    /// The beginning of the body, where it did not succeed.
+    pub body: String,
+    /// When, Unix milliseconds.
+    pub at: i64,
+}
+
+/// A call that is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// The policy that caught it.
+    pub policy: String,
+    /// What it needs the permit for.
+    pub action: Action,
+    /// GET and the like are never kept.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// The body as it came.
+    pub body: String,
+    /// The segment that it is about, where that was known.
+    #[serde(default)]
+    pub segment: Option<String>,
+    /// What it would change, as far as that can be said.
+    pub diff: Vec<Change>,
+    /// By which roles people may agree.
+    #[serde(default)]
+    pub approvers: Vec<Role>,
+    /// Who makes it.
+    pub execute: Execute,
+    /// Whether the asker may go ahead in an emergency.
+    pub emergency_allowed: bool,
+    /// Why the asker went ahead.
+    #[serde(default)]
+    pub emergency: Option<String>,
+    /// What came of it.
+    #[serde(default)]
+    pub outcome: Option<Outcome>,
+}
+
+/// What somebody said about a request without deciding it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    /// Who.
+    pub by: Actor,
+    /// When, Unix milliseconds.
+    pub at: i64,
+    /// What.
+    pub text: String,
+    /// What supports it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
+}
+
+/// Somebody handed the decision to somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delegation {
+    /// Who handed it on; decides no more.
+    pub from: Actor,
+    /// The person who shall decide.
+    pub to: String,
+    /// When, Unix milliseconds.
+    pub at: i64,
+}
+
+/// A call as it was caught.
+#[derive(Clone, Debug)]
+pub struct Caught {
+    /// By which policy.
+    pub policy: ApprovalPolicy,
+    /// The method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// The body.
+    pub body: String,
+    /// The profile, where it was known.
+    pub profile: Option<String>,
+    /// The segment, where it was known.
+    pub segment: Option<String>,
+    /// What it would change.
+    pub diff: Vec<Change>,
+}
+
+impl Access {
+    /// Keeps a call until other people have agreed to it.
+    pub async fn keep_call(
+        &self,
+        asker: &Principal,
+        mut caught: Caught,
+        request_id: &str,
+        now: Timestamp,
+    ) -> Result<Request, AccessError> {
+        let id = RequestId(format!("r{}", hex::encode(random::<8>()?)));
+        let policy = caught.policy;
+        caught.diff.truncate(MOST);
+        let request = Request {
+            id: id.clone(),
+            profile: caught.profile.unwrap_or_default(),
+            authority: String::new(),
+            summary: format!("{}: {} {}", policy.action, caught.method, caught.path),
+            names: Vec::new(),
+            requester: asker.clone(),
+            on_behalf_of: Vec::new(),
+            evidence: Vec::new(),
+            needed: policy.needed,
+            created: now.0,
+            expires: now.0 + i64::from(policy.hours) * 3_600_000,
+            state: RequestState::Pending,
+            decisions: Vec::new(),
+            comments: Vec::new(),
+            delegations: Vec::new(),
+            result: None,
+            payload: Value::Null,
+            call: Some(Call {
+                policy: policy.name,
+                action: policy.action,
+                method: caught.method,
+                path: caught.path,
+                body: caught.body,
+                segment: caught.segment,
+                diff: caught.diff,
+                approvers: policy.approvers,
+                execute: policy.execute,
+                emergency_allowed: policy.emergency,
+                emergency: None,
+                outcome: None,
+            }),
+        };
+        let event = Event::new(now, asker.actor().clone(), "request.create", object(&id))
+            .request_id(request_id)
+            .after(json!({
+                "policy": request.call.as_ref().map(|call| &call.policy),
+                "summary": request.summary,
+                "needed": request.needed,
+                "expires": request.expires,
+                "diff": request.call.as_ref().map(|call| &call.diff),
+            }));
+        let write =
+            Write::new(event)?.put_record(REQUEST_RECORDS, id.as_str(), 0, &request, now)?;
+        self.store.commit(write).await?;
+        Ok(request)
+    }
+
+    /// Says something about a request, with what supports it: whoever asked, and whoever may decide.
+    pub async fn comment(
+        &self,
+        principal: &Principal,
+        id: &RequestId,
+        text: &str,
+        evidence: Vec<Evidence>,
+        now: Timestamp,
+    ) -> Result<Request, AccessError> {
+        let (mut request, version) = self.stored_request(id).await?;
+        let length = text.chars().count();
+        if length > LONGEST_COMMENT || evidence.len() > 20 || request.comments.len() >= MOST {
+            return Err(Refusal::new("request.comment", "access", "too long, or too many")
+                .accepted(format!("at most {LONGEST_COMMENT} characters, 20 pieces of evidence, {MOST} comments"))
+                .into());
+        }
+        let actor = principal.actor().clone();
+        let event = Event::new(now, actor.clone(), "request.comment", object(id))
+            .after(json!({ "text": text, "evidence": evidence }));
+        request.comments.push(Comment {
+            by: actor,
+            at: now.0,
+            text: text.to_owned(),
+            evidence,
+        });
+        self.put_request(event, &request, version, now).await?;
+        Ok(request)
+    }
+
+    /// Hands the decision to another person who may make it; whoever hands it on decides no more.
+    pub async fn delegate(
+        &self,
+        permit: &Permit,
+        id: &RequestId,
+        to: &str,
+        now: Timestamp,
+    ) -> Result<Request, AccessError> {
+        permit.require(Action::ApproveRequests)?;
+        let (mut request, version) = self.stored_request(id).await?;
+        let checked = check_decider(permit, &request, now);
+        let checked = match checked {
+            Ok(()) => self.check_delegate(permit, &request, to).await?,
+            no => no,
+        };
+        if let Err(refusal) = checked {
+            return Err(self
+                .no(refusal, permit, "request.delegate", object(id), now)
+                .await);
+        }
+        let from = permit.actor().clone();
+        let event = Event::new(now, from.clone(), "request.delegate", object(id))
+            .after(json!({ "to": to }));
+        let event = permit.joined(event);
+        request.delegations.push(Delegation {
+            from,
+            to: to.to_owned(),
+            at: now.0,
+        });
+        self.put_request(event, &request, version, now).await?;
+        Ok(request)
+    }
+
+    async fn check_delegate(
+        &self,
+        permit: &Permit,
+        request: &Request,
+        to: &str,
+    ) -> Result<Result<(), Refusal>, AccessError> {
+        let no = |text: String| {
+            Ok(Err(Refusal::new(
+                "request.delegate",
+                "R07: each approval is another person's",
+                text,
+            )
+            .accepted(
+                "an active person who may decide about requests, has not asked and has not decided",
+            )))
+        };
+        let Some(person) = self.person_if_any(to).await? else {
+            return no(format!("there is no person {to}"));
+        };
+        let asked = crate::holder(&request.requester.actor().id) == to;
+        let decided = request
+            .decisions
+            .iter()
+            .any(|said| crate::holder(&said.by.id) == to);
+        if person.state != PersonState::Active
+            || permit.principal().holder() == to
+            || asked
+            || decided
+        {
+            return no(format!("{to} cannot decide about this request"));
+        }
+        let approvers = request
+            .call
+            .as_ref()
+            .map_or(&[][..], |call| &call.approvers);
+        let grants = self.grants(&person).await?;
+        let eligible = grants.iter().any(|grant| {
+            grant.role.allows(Action::ApproveRequests)
+                && (approvers.is_empty() || approvers.contains(&grant.role))
+        });
+        match eligible {
+            true => Ok(Ok(())),
+            false => no(format!(
+                "{to} has no role that may decide about this request"
+            )),
+        }
+    }
+
+    /// Takes an approved call to be made, once: whoever comes second finds it taken. `emergency` is why the asker does
+    /// not wait.
+    pub async fn begin_call(
+        &self,
+        by: &Principal,
+        id: &RequestId,
+        emergency: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Request, AccessError> {
+        let (mut request, version) = self.stored_request(id).await?;
+        if let Err(refusal) = may_begin(by, &request, emergency, now) {
+            let at = object(id);
+            let verb = "request.execute";
+            self.record_refusal(&refusal, by, verb, at, None, now)
+                .await?;
+            return Err(refusal.into());
+        }
+        request.state = RequestState::Executing;
+        let verb = if emergency.is_some() {
+            "request.emergency"
+        } else {
+            "request.execute"
+        };
+        let mut event = Event::new(now, by.actor().clone(), verb, object(id))
+            .after(json!({ "summary": request.summary }));
+        if let (Some(why), Some(call)) = (emergency, request.call.as_mut()) {
+            call.emergency = Some(why.to_owned());
+            event = event.why(why);
+        }
+        self.put_request(event, &request, version, now).await?;
+        Ok(request)
+    }
+
+    /// Writes down what came of a call that was taken.
+    pub async fn end_call(
+        &self,
+        id: &RequestId,
+        status: u16,
+        body: &str,
+        now: Timestamp,
+    ) -> Result<Request, AccessError> {
+        let (mut request, version) = self.stored_request(id).await?;
+        let good = (200..300).contains(&status);
+        let Some(call) = request.call.as_mut() else {
+            return Err(wrong_state(&request, now));
+        };
+        // What a call that succeeds answers may be a secret, and many may read requests.
+        let told = if good { "" } else { body };
+        call.outcome = Some(Outcome {
+            status,
+            body: told[..told.floor_char_boundary(KEPT_ANSWER)].to_owned(),
+            at: now.0,
+        });
+        // The body may hold what should not lie about; what it changed is in the log.
+        call.body = String::new();
+        request.state = match (good, &call.emergency) {
+            (_, Some(_)) => RequestState::Review,
+            (true, None) => RequestState::Fulfilled,
+            (false, None) => RequestState::Failed,
+        };
+        let verb = if good {
+            "request.fulfil"
+        } else {
+            "request.fail"
+        };
+        let actor = request.requester.actor().clone();
+        let event = Event::new(now, actor, verb, object(id))
+            .after(json!({ "status": status, "state": request.state }));
+        self.put_request(event, &request, version, now).await?;
+        Ok(request)
+    }
+
+    /// Calls that enough people have agreed to and that the server makes.
+    pub async fn calls_due(&self, now: Timestamp) -> Result<Vec<RequestId>, AccessError> {
+        let due = |request: &Request| {
+            request.state == RequestState::Approved
+                && request.expires > now.0
+                && request
+                    .call
+                    .as_ref()
+                    .is_some_and(|call| call.execute == Execute::AtApproval)
+        };
+        let requests = self.requests().await?;
+        Ok(requests
+            .into_iter()
+            .filter(due)
+            .map(|request| request.id)
+            .collect())
+    }
+
+    async fn put_request(
+        &self,
+        event: Event,
+        request: &Request,
+        version: u64,
+        now: Timestamp,
+    ) -> Result<(), AccessError> {
+        let id = request.id.as_str();
+        let write = Write::new(event)?.put_record(REQUEST_RECORDS, id, version, request, now)?;
+        self.store.commit(write).await?;
+        Ok(())
+    }
+}
+
+fn may_begin(
+    by: &Principal,
+    request: &Request,
+    emergency: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let source = "R07: approvals";
+    let Some(call) = &request.call else {
+        let text = format!("{} is no kept call", request.id);
+        return Err(
+            Refusal::new("request.call", source, text).accepted("a request that a policy made")
+        );
+    };
+    let system = by.actor().kind == audit::ActorKind::System;
+    if !system && !by.is_same_holder(request.requester.actor()) {
+        let text = format!("{} did not ask for it", by.actor().id);
+        return Err(Refusal::new("request.asker", source, text).accepted("whoever asked"));
+    }
+    let state = request.state_at(now);
+    match emergency {
+        None if state == RequestState::Approved && request.expires > now.0 => Ok(()),
+        Some(why) if state == RequestState::Pending && call.emergency_allowed => {
+            match (10..=LONGEST_COMMENT).contains(&why.trim().chars().count()) {
+                true => Ok(()),
+                false => {
+                    Err(
+                        Refusal::new("request.emergency", source, "an emergency has a reason")
+                            .accepted(format!(
+                                "10 to {LONGEST_COMMENT} characters that say why it cannot wait"
+                            )),
+                    )
+                }
+            }
+        }
+        Some(_) if state == RequestState::Pending => {
+            let text = format!("the policy {} knows no emergency", call.policy);
+            Err(Refusal::new("request.emergency", source, text)
+                .accepted("the word of other people"))
+        }
+        _ => Err(crate::waiting::state_refusal(request, now)),
+    }
+}
+
+/// What changes between two JSON values, member by member, as far as both are objects.
+pub fn changes(before: &Value, after: &Value) -> Vec<Change> {
+    let mut found = Vec::new();
+    compare("", before, after, &mut found);
+    found
+}
+
+fn compare(at: &str, before: &Value, after: &Value, found: &mut Vec<Change>) {
+    if before == after || found.len() >= MOST {
+        return;
+    }
+    let (Value::Object(old), Value::Object(new)) = (before, after) else {
+        found.push(Change {
+            at: at.to_owned(),
+            before: before.clone(),
+            after: after.clone(),
+        });
+        return;
+    };
+    // Nested no deeper than the parser lets anything be: 128 levels.
+    for (key, value) in new {
+        let at = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
+        compare(&at, old.get(key).unwrap_or(&Value::Null), value, found);
+    }
+}
