@@ -177,6 +177,7 @@ impl Desk {
             certificate: list.certificate,
             after: list.after,
             limit: Some(list.limit),
+            as_of: None,
         };
         let page = self.fleet.findings(&filter, clock::now()).await?;
         let mut said = finding_table(&page.findings);

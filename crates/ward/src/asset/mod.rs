@@ -108,6 +108,7 @@ impl Register {
             contains: filter.contains,
             after: filter.after,
             limit: Some(filter.limit),
+            as_of: None,
         }
     }
 
