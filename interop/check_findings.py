@@ -2,7 +2,7 @@
 """What `openssl s_server` serves wrongly is found, and what it serves rightly is not; a certificate signed with a copied CA key
 outside Ward is a critical incident within one scan, alerted, and closed by nobody but a person (R19, R20).
 
-Also: the inventory of cryptography against the published schema of CycloneDX 1.6.
+Also: from a scan to a critical risk, with its reasons in command, REST and metrics (R16, R18); the inventory of cryptography against the published schema of CycloneDX 1.6.
 """
 
 import datetime
@@ -246,10 +246,46 @@ def copied_key(lab, maker, receiver, approver):
     checks.equal("and is listed as waived", [one["id"] for one in lab.findings(show="waived")], [other["id"]])
 
 
-def resign(hospital, approver, port):
-    hospital.ward("segment", "set", "lab", "--port", port)
+def phi_flow(lab, maker, approver):
+    """From a scan of a TLS server to a critical risk: by an owner rule, the map of flows, and the days that are left."""
+    checks, hospital = lab.checks, lab.hospital
+    # No name of an asset's: what the register knows would go before the rule.
+    name = "ehr.mercy.example"
+    soon = maker.certificate(name, maker.issuing, begin=-168, days=180, organization="Interface", names=(name,))
+    later = maker.certificate(name, maker.issuing, organization="Interface", names=(name,))
+    ports = [lab.serve(*maker.files(name, made, [maker.issuing])) for name, made in (("soon", soon), ("later", later))]
+    resign(hospital, approver, *ports)
+    hospital.ward("owner", "add", "integration", "--subject", "*O=Interface*", "--owner", "integration")
+    lab.scan(ports)
+    first = hospital.ward_json("inventory", "risk", fingerprint(soon))
+    checks.that("before the map knows it, it is not critical", first["level"] != "critical", first)
+    hospital.ward("flow", "system", "add", "EHR", "--kind", "ehr", "--phi", "yes", "--address", "127.0.0.1", "--owner", "integration")
+    hospital.ward("flow", "system", "add", "Portal", "--kind", "portal", "--patient-facing", "yes", "--address", "10.99.0.1")
+    for name, port in zip(("EHR interface", "EHR archive"), ports):
+        hospital.ward("flow", "add", name, "--from", "Portal", "--to", "EHR", "--protocol", "fhir", "--port", port)
+    told = hospital.ward("inventory", "risk", fingerprint(soon))
+    wanted = "Critical because: PHI via EHR interface"
+    checks.that("the command says that it is critical, and why", wanted in told and "11 days left" in told, told)
+    checks.that("and its twin with time left is not", hospital.ward_json("inventory", "risk", fingerprint(later))["level"] == "high",
+                hospital.ward("inventory", "risk", fingerprint(later)))
+    status, _, answer = hospital.rest("GET", f"/api/v1/inventory/{fingerprint(soon)}/risk", approver)
+    reasons = [one["what"] for one in answer.get("because", [])]
+    checks.equal("REST says the same", (status, answer.get("level"), answer.get("owner")), (200, "critical", "integration"))
+    checks.that("with its reasons", {"phi", "expiry", "ehr", "patient-facing"} <= set(reasons), answer)
+    listed = lambda: [one["sha256"] for one in hospital.ward_json("inventory", "search", "risk = critical and owner = integration")["certificates"]]
+    eventually(60, listed)
+    checks.equal("the inventory lists it", listed(), [fingerprint(soon)])
+    counts = hospital.rest("GET", "/api/v1/risk", approver)[2]["counts"]
+    mine = [(one["risk"], one["certificates"]) for one in counts if one.get("owner") == "integration" and one["risk"] == "critical"]
+    checks.equal("it is counted for its owner", mine, [("critical", 1)])
+    line = 'ward_inventory_certificates{owner="integration",risk="critical"} 1'
+    checks.that("and so say the metrics", eventually(75, lambda: line in hospital.public("/metrics")[2].decode()))
+
+
+def resign(hospital, approver, *ports):
+    hospital.ward("segment", "set", "lab", *(part for port in ports for part in ("--port", port)))
     version = hospital.ward_json("segment", "show", "lab")["version"]
-    status, _, body = hospital.rest("POST", "/api/v1/segments/lab/sign", approver, {"version": version, "note": "one more port"})
+    status, _, body = hospital.rest("POST", "/api/v1/segments/lab/sign", approver, {"version": version, "note": "other ports"})
     assert status == 200, body
     return approver
 
@@ -294,6 +330,7 @@ def main():
         maker = Maker(folder)
         approver = each_wrong_is_found(lab, maker)
         copied_key(lab, maker, receiver, approver)
+        phi_flow(lab, maker, approver)
         cbom(lab, approver)
     return checks.summary()
 
