@@ -280,7 +280,11 @@ async fn clinical_engineering_and_security_stay_two_people(postgres: bool) {
         .unwrap_err();
     assert_eq!(rule(both), "grants.duties");
     door.access
-        .put_group(&admin, group("biomed", std::slice::from_ref(&clinical), 0), NOW)
+        .put_group(
+            &admin,
+            group("biomed", std::slice::from_ref(&clinical), 0),
+            NOW,
+        )
         .await
         .unwrap();
     let mixed = profile(std::slice::from_ref(&security), &["biomed"]);

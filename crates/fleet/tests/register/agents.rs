@@ -413,7 +413,10 @@ async fn r17_a_schedule_becomes_an_order_and_is_listed_as_a_scan(postgres: bool)
         segment: "icu".to_owned(),
         agent: Some("icu-1".to_owned()),
     };
-    assert_eq!(fleet.scans_wanted(NOW).await.unwrap(), std::slice::from_ref(&wanted));
+    assert_eq!(
+        fleet.scans_wanted(NOW).await.unwrap(),
+        std::slice::from_ref(&wanted)
+    );
     let permit = house.permit(Action::RunDiscovery);
     let order = fleet
         .order_agent(permit, "icu-1", NewOrder::default(), NOW)

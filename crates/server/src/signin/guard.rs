@@ -74,10 +74,7 @@ fn own_origin(parts: &Parts) -> Option<String> {
     Some(format!("https://{host}"))
 }
 
-pub(crate) fn text(
-    headers: &HeaderMap,
-    name: impl hyper::header::AsHeaderName,
-) -> Option<&str> {
+pub(crate) fn text(headers: &HeaderMap, name: impl hyper::header::AsHeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
