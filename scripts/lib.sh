@@ -2,6 +2,8 @@
 
 VENV=.tmp/venv
 PATH="$PATH:/usr/sbin:/sbin"
+# Node.js, where the machine has none that is new enough (scripts/install-deps.sh).
+[ ! -d "$PWD/.tmp/node/bin" ] || PATH="$PWD/.tmp/node/bin:$PATH"
 
 # The binary under test: WARD_BIN, or what cargo built.
 ward_binary() {
