@@ -124,6 +124,21 @@ fn body_for(path: &str) -> Value {
         "scans" => json!({ "segment": "nothing" }),
         "certificates" => json!({ "profile": "nothing" }),
         "invitations" => json!({ "person": "nobody" }),
+        "people" => json!({ "id": "newcomer", "name": "A newcomer" }),
+        "00000000" if path.contains("/people/") => {
+            json!({ "version": 0, "person": { "name": "", "email": null, "grants": [], "groups": [] } })
+        }
+        "groups" => json!({ "name": "newcomers" }),
+        "nothing" if path.contains("/groups/") => {
+            json!({ "version": 0, "group": { "name": "nothing" } })
+        }
+        "approval-policies" => policy(),
+        "nothing" if path.contains("/approval-policies/") => {
+            json!({ "version": 0, "policy": policy() })
+        }
+        "comments" => json!({ "text": "" }),
+        "delegate" => json!({ "to": "nobody" }),
+        "emergency" => json!({ "reason": "" }),
         "tokens" => json!({ "name": "spare", "roles": ["read-only"], "days": 1 }),
         "revoke" if path.contains("/eab-keys/") => json!({}),
         "revoke" | "stop" if path.contains("/agent") => json!({}),
@@ -147,4 +162,8 @@ fn body_for(path: &str) -> Value {
         "nothing" => json!({ "version": 0, "directory": { "name": "nothing" } }),
         _ => json!({}),
     }
+}
+
+fn policy() -> Value {
+    json!({ "name": "nothing", "action": "manage-backups", "needed": 1, "hours": 1 })
 }

@@ -357,7 +357,10 @@ async fn an_upload_that_is_over_full_keeps_nothing_if_it_said_so_and_says_what_i
             file.write_all(&blank).unwrap();
         }
     });
-    let (status, problem) = ward.curl_file(OBSERVATIONS, &issuer, &path, &[]).await;
+    // Over HTTP/1.1, where curl asks first (RFC 9110 §10.1.1): some of its releases give a stream up that is answered and
+    // reset before its body has ended, though RFC 9113 §8.1 allows that.
+    let asked = ["--http1.1"];
+    let (status, problem) = ward.curl_file(OBSERVATIONS, &issuer, &path, &asked).await;
     assert_eq!((status, &problem["kept"]), (413, &Value::Null), "{problem}");
     let chunked = ["-H", "Transfer-Encoding: chunked", "--http1.1"];
     let (status, problem) = ward.curl_file(OBSERVATIONS, &issuer, &path, &chunked).await;

@@ -160,6 +160,10 @@ async fn r18_risk_is_counted_explained_and_labelled_with_its_owner() {
     .await;
     assert!(calls.to_string().contains("10.30.0.7"), "{calls}");
 
+    until(&ward, &issuer, "/api/v1/risk", |counts| {
+        counts.to_string().matches("canteen").count() == 2
+    })
+    .await;
     // Figures are told once a minute, and when a server starts.
     let ward = Ward::serve(ward.stop().await, "", |_| ()).await;
     let told = async {

@@ -31,7 +31,7 @@ pub(crate) enum Command {
         #[arg(long)]
         name: String,
         #[command(flatten)]
-        change: Box<Change>,
+        change: Box<PersonChange>,
     },
     /// Change name, address, grants or groups; what is given takes the place of what was.
     #[command(after_help = "Example:\n  ward person change ada --group biomed --no-grants")]
@@ -40,7 +40,7 @@ pub(crate) enum Command {
         #[arg(long)]
         name: Option<String>,
         #[command(flatten)]
-        change: Box<Change>,
+        change: Box<PersonChange>,
         /// Take all grants of their own away; groups stay.
         #[arg(long, conflicts_with = "grants")]
         no_grants: bool,
@@ -62,7 +62,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Args)]
-pub(crate) struct Change {
+pub(crate) struct PersonChange {
     /// Where mail reaches them.
     #[arg(long)]
     email: Option<String>,

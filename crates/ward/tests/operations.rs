@@ -148,7 +148,7 @@ fn r37_tokens_are_shown_once_and_revoked() {
         &[
             (
                 "token create --name ci --role king",
-                (2, &["no role", "admin, issuer"]),
+                (2, &["no role", "admin, ra-officer"]),
             ),
             ("token create --name a/b --role issuer", (1, &["rule:"])),
             (
