@@ -1,7 +1,7 @@
 //! The body of a request that may be answered before it has been read.
 //!
-//! Access is decided on the head, so a refusal leaves bytes unread. Dropped there, HTTP/2 resets the stream, which
-//! clients such as curl report as a transport error instead of showing the refusal. So what is left is read and thrown
+//! Access is decided on the head, so a refusal leaves bytes unread. Dropped there, HTTP/2 resets the stream and HTTP/1.1
+//! closes the connection, which clients such as curl report as a transport error instead of showing the refusal. So what is left is read and thrown
 //! away, within a budget, after the answer.
 
 use std::pin::Pin;
@@ -12,8 +12,9 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-/// A client that sends more than this after a refusal sees the stream reset after all.
-const DISCARD_BYTES: usize = 1024 * 1024;
+/// A client that sends more than this after a refusal finds the connection closed, and may lose the answer with it
+/// (RFC 9112 §9.6): more than is under way on a fast network before a client has read the answer and stops.
+const DISCARD_BYTES: usize = 16 * 1024 * 1024;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 pub(crate) struct RequestBody(Option<Incoming>);

@@ -349,7 +349,7 @@ async fn an_upload_that_is_over_full_keeps_nothing_if_it_said_so_and_says_what_i
     let ward = Ward::start().await;
     let issuer = ward.token("issuer", &[Role::Issuer], Scope::default());
     let issuer = issuer.await;
-    // 256 MiB of lines with nothing in them, behind a batch that has something.
+    // 256 MiB of lines with nothing in them, behind a batch that has something: some 4 MiB too many.
     let path = upload(&ward, 2_000, |file| {
         let mut blank = vec![b' '; (4 << 20) - 1];
         blank.push(b'\n');
