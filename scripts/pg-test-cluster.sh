@@ -67,7 +67,7 @@ start)
     chmod 755 "$dir"
     [ "$(id -u)" -ne 0 ] || chown postgres "$dir"
     as_server "$bin/initdb" -D "$dir/data" -U ward -A trust -E UTF8 --locale=C >/dev/null
-    configure "max_connections = 100" "shared_buffers = 64MB" "port = 5432" \
+    configure "max_connections = 300" "shared_buffers = 64MB" "port = 5432" \
         "listen_addresses = ''" "unix_socket_directories = '$dir'"
     start
     if [ $# -eq 3 ]; then
@@ -77,7 +77,7 @@ start)
     ;;
 stop)
     as_server "$bin/pg_ctl" stop -s -m immediate -D "$dir/data" >/dev/null 2>&1 || true
-    rm -rf "$dir"
+    rm -rf "$dir" "$dir.lock"
     ;;
 watch)
     while kill -0 "$3" 2>/dev/null; do sleep 1; done
