@@ -232,6 +232,7 @@ def main():
         folder = hospital.folder / "servers"
         folder.mkdir()
         listening.on_a_cable(checks, hospital.spawn, folder)
+        listening.on_a_span_port(checks, hospital.spawn, folder)
         servers = Servers(folder, hospital.spawn)
         places = servers.all()
         ward = scan(hospital, places)

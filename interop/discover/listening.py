@@ -19,9 +19,9 @@ SEND = f"import socket\nc = socket.create_connection(('10.95.0.1', 28000))\nb = 
 class Listening:
     """A `ward discover capture` that has begun to listen."""
 
-    def __init__(self, spawn, folder, interface, *, name="live", inside=()):
+    def __init__(self, spawn, folder, interface, *, name="live", inside=(), options=()):
         self.out, self.said, log = folder / f"{name}.jsonl", folder / f"{name}.json", folder / f"{name}.log"
-        command = [*inside, os.environ["WARD_BIN"], "discover", "capture", "--interface", interface, "--for", "1h", "--out", self.out, "--json"]
+        command = [*inside, os.environ["WARD_BIN"], "discover", "capture", "--interface", interface, "--for", "1h", "--out", self.out, "--json", *options]
         with open(self.said, "wb") as said, open(log, "wb") as errors:
             self.process = spawn(command, stdout=said, stderr=errors)
         if not eventually(20, lambda: "listening on" in log.read_text()):
@@ -80,6 +80,39 @@ class Cable:
 
     def theirs(self, command=()):
         return self.inside(self.names[1], command)
+
+
+class Span:
+    """A switch with a server and a client on it, and a third port to which it mirrors what the first two send: the frames there are
+    addressed to others. The switch is a bridge, which as an interface takes only what is addressed to it unless it is promiscuous."""
+
+    def __init__(self):
+        tag = os.getpid() % 10000
+        self.switch, self.server, self.client, self.listener = self.names = tuple(f"wards{role}{tag}" for role in "wscl")
+
+    def __enter__(self):
+        for name in self.names:
+            must(["ip", "netns", "add", name])
+            must(self.inside(name, ["sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6"]))
+        must(["ip", "-n", self.switch, "link", "add", "br0", "type", "bridge"])
+        must(["ip", "-n", self.switch, "link", "set", "br0", "up"])
+        for port, name in (("p1", self.server), ("p2", self.client), ("p3", self.listener)):
+            must(["ip", "link", "add", "eth0", "netns", name, "type", "veth", "peer", "name", port, "netns", self.switch])
+            must(["ip", "-n", name, "link", "set", "eth0", "up"])
+            must(["ip", "-n", self.switch, "link", "set", port, "up"])
+        for number, (port, name) in enumerate((("p1", self.server), ("p2", self.client)), 1):
+            must(["ip", "-n", name, "address", "add", f"10.95.0.{number}/24", "dev", "eth0"])
+            must(["ip", "-n", self.switch, "link", "set", port, "master", "br0"])
+            must(self.inside(self.switch, ["tc", "qdisc", "add", "dev", port, "clsact"]))
+            must(self.inside(self.switch, ["tc", "filter", "add", "dev", port, "ingress", "protocol", "all", "u32", "match", "u32", "0", "0", "action", "mirred", "egress", "mirror", "dev", "p3"]))
+        return self
+
+    __exit__ = Cable.__exit__
+    inside = staticmethod(Cable.inside)
+
+    def promiscuity(self, name, interface):
+        (link,) = json.loads(must(["ip", "-n", name, "-d", "-j", "link", "show", interface]))
+        return link["promiscuity"]
 
 
 def watch(spawn, folder, name, inside, interface):
@@ -142,6 +175,38 @@ def handshake(checks, spawn, folder, cable):
                                 for line in path.read_text().splitlines())
     checks.equal("what passed and what tcpdump kept give the same observations, TLS 1.3 among them", lines(listening.out), lines(again))
     checks.that("nothing was dropped, nothing left over", not summary.get("dropped") and summary["connections"] == sum(summary["ended"].values()), summary)
+
+
+def on_a_span_port(checks, spawn, folder):
+    """What others say to each other: at the mirror's port, and on the switch itself with and without promiscuous mode."""
+    key, certificate, der = (folder / f"cable.{end}" for end in ("key", "pem", "der"))
+    with Span() as span:
+        at = {name: Listening(spawn, folder, interface, name=name, inside=span.inside(where, ()), options=options) for name, where, interface, options in (
+            ("mirror", span.listener, "eth0", ()), ("promiscuous", span.switch, "br0", ()))}
+        checks.equal("an interface that is listened to is promiscuous, counted by the kernel", [span.promiscuity(span.listener, "eth0"), span.promiscuity(span.switch, "br0")], [1, 1])
+        spawn(span.inside(span.server, ["openssl", "s_server", "-accept", "28443", "-cert", certificate, "-key", key, "-quiet"]))
+        asked = lambda: run(span.inside(span.client, ["openssl", "s_client", "-connect", "10.95.0.1:28443", "-servername", "pump.icu.example", "-tls1_2"])).stdout
+        checks.that("two hosts on a switch shake hands", eventually(20, lambda: "BEGIN CERTIFICATE" in asked()))
+        time.sleep(1)
+        mirrored = at["mirror"].end()
+        expected = {(28443, "pump.icu.example"): [[der.read_bytes()]]}
+        checks.equal("a span port sees the certificate that others exchange", chains(at["mirror"].out), expected)
+        checks.that("nothing was dropped there", mirrored["packets"] and not mirrored.get("dropped"), mirrored)
+        # However it ends: the kernel takes back what it counted.
+        at["promiscuous"].process.kill()
+        at["promiscuous"].process.wait(20)
+        checks.equal("and no longer once nobody listens, even if it was killed", [span.promiscuity(span.listener, "eth0"), span.promiscuity(span.switch, "br0")], [0, 0])
+        promiscuous = Listening(spawn, folder, "br0", name="again", inside=span.inside(span.switch, ()))
+        asked()
+        time.sleep(1)
+        promiscuous.end()
+        checks.equal("a switch's own interface gives others' traffic to who is promiscuous", chains(promiscuous.out), expected)
+        reserved = Listening(spawn, folder, "br0", name="reserved", inside=span.inside(span.switch, ()), options=("--no-promiscuous",))
+        checks.equal("--no-promiscuous leaves the interface as it is", span.promiscuity(span.switch, "br0"), 0)
+        asked()
+        time.sleep(1)
+        summary = reserved.end()
+        checks.equal("and what is addressed to others is then not seen", (chains(reserved.out), summary["connections"]), ({}, 0))
 
 
 def too_much(checks, spawn, folder, cable):

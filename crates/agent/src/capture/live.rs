@@ -2,8 +2,9 @@
 //! the socket could, and nothing here writes to it.
 //!
 //! It needs CAP_NET_RAW (capabilities(7), packet(7)). The kernel's filter leaves out what is no TCP, its buffer is bounded, and
-//! what did not fit is counted and said. An interface that mirrors others' traffic has to be promiscuous to be given
-//! it; that is the administrator's to switch on (`ip link set dev … promisc on`), not done here.
+//! what did not fit is counted and said. A network card passes on what is addressed to it, and a switch that mirrors others'
+//! traffic does not change the addresses: unless the caller says otherwise, the interface is promiscuous for as long as the
+//! socket is open. The kernel counts who asked for that and takes it back by itself, whatever becomes of this process.
 
 use std::{
     io::{self, ErrorKind, IoSliceMut},
@@ -14,9 +15,10 @@ use std::{
 use nix::{
     ifaddrs::getifaddrs,
     net::if_::InterfaceFlags,
+    setsockopt_impl,
     sys::socket::{
         ControlMessageOwned, LinkAddr, MsgFlags, bind, recvmsg, setsockopt,
-        sockopt::{RcvBufForce, RxqOvfl},
+        sockopt::{RcvBufForce, RxqOvfl, SetStruct},
     },
 };
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
@@ -39,6 +41,19 @@ const EVERY_PROTOCOL: u16 = 3;
 
 /// ARPHRD_ETHER, ARPHRD_LOOPBACK and ARPHRD_NONE (tunnels without a header) of linux/if_arp.h.
 const HARDWARE: [(u16, Link); 3] = [(1, ETHERNET), (772, ETHERNET), (65534, RAW)];
+
+/// PACKET_ADD_MEMBERSHIP of packet(7).
+#[derive(Clone)]
+struct Membership;
+
+// What this writes is nix's: a call with the address and the size of a value of the type that is named here.
+setsockopt_impl!(
+    Membership,
+    libc::SOL_PACKET,
+    libc::PACKET_ADD_MEMBERSHIP,
+    libc::packet_mreq,
+    SetStruct<libc::packet_mreq>
+);
 
 /// Why nothing is listened to.
 #[derive(Debug, thiserror::Error)]
@@ -74,8 +89,8 @@ struct Interface {
 }
 
 impl Listener {
-    /// Begins to listen. Packets of before are not seen.
-    pub fn open(name: &str) -> Result<Self, ListenError> {
+    /// Begins to listen. Packets of before are not seen. `promiscuous`: also to what others say to each other.
+    pub fn open(name: &str, promiscuous: bool) -> Result<Self, ListenError> {
         let interface = Interface::find(name)?;
         let kind = interface.address.hatype();
         let link = HARDWARE.iter().find(|(known, _)| *known == kind);
@@ -103,10 +118,20 @@ impl Listener {
         }
         setsockopt(&socket, RxqOvfl, &1).map_err(io::Error::from)?;
         bind(socket.as_raw_fd(), &interface.address).map_err(io::Error::from)?;
+        // Nothing on loopback is addressed to anybody else.
+        if promiscuous && !loopback {
+            let membership = libc::packet_mreq {
+                mr_ifindex: index as i32,
+                mr_type: libc::PACKET_MR_PROMISC as u16,
+                mr_alen: 0,
+                mr_address: [0; 8],
+            };
+            setsockopt(&socket, Membership, &membership).map_err(io::Error::from)?;
+        }
         let mut listener = Self {
             socket,
             link,
-            promiscuous: interface.flags.contains(InterfaceFlags::IFF_PROMISC),
+            promiscuous: promiscuous || interface.flags.contains(InterfaceFlags::IFF_PROMISC),
             buffer: vec![0; MAX_PACKET],
             control: nix::cmsg_space!(u32),
             dropped: 0,

@@ -24,6 +24,10 @@ pub(crate) struct Capture {
     /// The interface: eth0, or that of a span port.
     #[arg(long, value_name = "NAME")]
     interface: String,
+    /// Leave the interface as it is: what is not addressed to this host is then seen only where somebody else made the
+    /// interface promiscuous.
+    #[arg(long)]
+    no_promiscuous: bool,
     /// End after so long: 90s, 10m, 8h, 7d. Without it, at an interrupt.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     time: Option<Duration>,
@@ -51,7 +55,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 pub(super) async fn capture(options: Capture) -> Done {
     let interface = options.interface;
-    let listener = Listener::open(&interface).map_err(refused)?;
+    let listener = Listener::open(&interface, !options.no_promiscuous).map_err(refused)?;
     let mut found = Found::new(&options.out)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
@@ -77,7 +81,7 @@ pub(super) async fn capture(options: Capture) -> Done {
         printable(&interface),
         match listener.is_promiscuous() {
             true => "",
-            false => ", which is not promiscuous: others' traffic is not seen",
+            false => ", which is not promiscuous: what is not addressed to this host is not seen",
         }
     );
     let name = format!("{}:{interface}", own_name()?);
