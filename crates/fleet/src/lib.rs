@@ -59,7 +59,7 @@ pub use register::{AssetFilter, AssetPage, StoredAsset};
 pub use retire::{Retire, Retired};
 pub use schema::MIGRATIONS;
 pub use segment::{
-    Hours, HoursError, LimitsNow, Open, SEGMENT_RECORDS, SIGNED_LIMITS, Segment, SignOff,
+    Hours, HoursError, LimitsNow, Nameless, Open, SEGMENT_RECORDS, SIGNED_LIMITS, Segment, SignOff,
     SignedLimits, SignedLimitsError, StoredSegment, Unplaced,
 };
 pub use spare::{NewSpare, ReleasedSpare, Spare, SpareState, is_release};

@@ -11,14 +11,20 @@ use crate::dns::Resolver;
 use crate::observation::{Place, StartTls};
 use aws_lc_rs::digest::{SHA256, digest};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 /// Targets of one scan. At 10,000 a second they would take three years: more is a slip of the pen (an IPv6 /64).
 const TARGETS_LIMIT: u128 = 1 << 40;
+
+/// Names that are looked up at once: two datagrams and their sockets each.
+const LOOKUPS: usize = 128;
 
 /// One place to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -272,20 +278,57 @@ fn is_name(name: &str) -> bool {
     name.len() <= 253 && name.parse::<IpAddr>().is_err() && name.split('.').all(label)
 }
 
-/// Addresses of each name by the system's hosts file and resolvers, or why there are none.
+/// Addresses of each name by the system's hosts file and resolvers, or why there are none, in the order of the names.
+/// `limit` is for all of them together: where nobody answers, a thousand names take no longer than one.
 pub async fn resolve(
     names: &[String],
     limit: Duration,
 ) -> Vec<(String, Result<Vec<IpAddr>, String>)> {
-    let resolver = Resolver::new(Path::new("/etc/hosts"), Path::new("/etc/resolv.conf"));
-    let mut found = Vec::new();
-    for name in names {
-        let deadline = Deadline::new(limit, limit);
-        let answer = match resolver.addresses(name, &[], &deadline).await {
-            Ok(addresses) => Ok(addresses.list.to_vec()),
-            Err(failure) => Err(failure.to_string()),
-        };
-        found.push((name.clone(), answer));
+    resolve_by(names, &[], limit).await
+}
+
+/// [`resolve`] by name servers of one's own, if there are any.
+async fn resolve_by(
+    names: &[String],
+    servers: &[SocketAddr],
+    limit: Duration,
+) -> Vec<(String, Result<Vec<IpAddr>, String>)> {
+    let servers: Arc<[SocketAddr]> = servers.into();
+    let resolver = Arc::new(Resolver::new(
+        Path::new("/etc/hosts"),
+        Path::new("/etc/resolv.conf"),
+    ));
+    let deadline = Deadline::new(limit, limit);
+    // A semaphore of tokio's is fair: the names have their turns in their order.
+    let turns = Arc::new(Semaphore::new(LOOKUPS));
+    let mut lookups = JoinSet::new();
+    for (at, name) in names.iter().cloned().enumerate() {
+        let (resolver, turns) = (Arc::clone(&resolver), Arc::clone(&turns));
+        let servers = Arc::clone(&servers);
+        lookups.spawn(async move {
+            let lookup = async {
+                let _turn = turns.acquire().await;
+                resolver.addresses(&name, &servers, &deadline).await
+            };
+            let answer = match deadline.run(lookup).await {
+                Ok(Ok(addresses)) => Ok(addresses.list.to_vec()),
+                Ok(Err(failure)) => Err(failure.to_string()),
+                Err(late) => Err(late.to_string()),
+            };
+            (at, answer)
+        });
+    }
+    // What a panic, which does not leave the process alive outside of tests, would leave as it is.
+    let mut found: Vec<_> = names
+        .iter()
+        .map(|name| (name.clone(), Err("was not looked up".to_owned())))
+        .collect();
+    while let Some(looked) = lookups.join_next().await {
+        if let Ok((at, answer)) = looked
+            && let Some(slot) = found.get_mut(at)
+        {
+            slot.1 = answer;
+        }
     }
     found
 }

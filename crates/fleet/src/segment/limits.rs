@@ -7,7 +7,6 @@ use std::time::Duration;
 use access::Refusal;
 use agent::scan::{Exclusion, Limits, ModelAt, Range, Service, resolve};
 use audit::{Actor, Timestamp};
-use futures_util::StreamExt;
 use serde::Serialize;
 use store::params;
 
@@ -16,9 +15,8 @@ use super::{Open, Segment, StoredSegment, check, hours};
 use crate::asset::{Asset, AssetState, Criticality};
 use crate::{AssetFilter, Fleet, Result};
 
-/// Names that are looked up at once, and how long one may take.
-const AT_ONCE: usize = 32;
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long looking up names may take, all of them together.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Names beside those of devices that must not be touched: models of the others serve to stop early, no more.
 const OTHER_NAMES: usize = 2000;
 
@@ -35,6 +33,18 @@ pub struct LimitsNow {
     pub unplaced: Vec<Unplaced>,
     /// Registered elsewhere, or in no segment: they may have been carried here.
     pub astray: Vec<Unplaced>,
+    /// Names of devices that were looked up and have no address.
+    pub nameless: Vec<Nameless>,
+}
+
+/// A host name in the register that did not come to an address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Nameless {
+    pub asset: String,
+    pub name: String,
+    pub why: String,
+    /// The device must not be touched. Of another only the model is wanted, so as to stop early.
+    pub untouchable: bool,
 }
 
 /// A device that must not be touched and is at no address that anybody knows.
@@ -125,6 +135,7 @@ impl Fleet {
             limits,
             unplaced: register.unplaced,
             astray: register.astray,
+            nameless: register.nameless,
         })
     }
 
@@ -142,48 +153,25 @@ impl Fleet {
             known.insert(&asset.id);
             keep(&mut at, address, asset, segment);
         }
-        let mut names: Vec<(String, String)> = Vec::new();
-        let mut others = 0;
-        for asset in assets.values() {
-            let elsewhere = asset
-                .segment
-                .as_ref()
-                .is_some_and(|name| *name != segment.name);
-            let protected = is_protected(asset, segment);
-            if asset.host_names.is_empty() || (elsewhere && !protected) {
-                continue;
-            }
-            if !protected {
-                others += asset.host_names.len();
-                if others > OTHER_NAMES {
-                    continue;
-                }
-            }
-            names.extend(
-                asset
-                    .host_names
-                    .iter()
-                    .map(|name| (asset.id.clone(), name.clone())),
-            );
-        }
-        let lookups = names
-            .into_iter()
-            .map(|(id, name)| async move { (id, resolve(&[name], PATIENCE).await) });
-        let mut lookups = futures_util::stream::iter(lookups).buffer_unordered(AT_ONCE);
-        while let Some((id, found)) = lookups.next().await {
-            let Some(asset) = assets.get(&id) else {
-                continue;
-            };
-            for address in found
-                .into_iter()
-                .filter_map(|(_, found)| found.ok())
-                .flatten()
-            {
-                known.insert(&asset.id);
-                keep(&mut at, address, asset, segment);
-            }
-        }
+        let named = named(assets.values(), segment);
+        let names: Vec<String> = named.iter().map(|(_, name)| name.clone()).collect();
         let mut register = Register::default();
+        for ((asset, name), (_, found)) in named.into_iter().zip(resolve(&names, PATIENCE).await) {
+            match found {
+                Ok(addresses) => {
+                    known.insert(&asset.id);
+                    for address in addresses {
+                        keep(&mut at, address, asset, segment);
+                    }
+                }
+                Err(why) => register.nameless.push(Nameless {
+                    asset: asset.id.clone(),
+                    name,
+                    why,
+                    untouchable: is_protected(asset, segment),
+                }),
+            }
+        }
         for (address, asset) in &at {
             let Some(range) = Range::new(*address, *address) else {
                 continue;
@@ -244,6 +232,36 @@ struct Register {
     untouchable: Vec<Exclusion>,
     unplaced: Vec<Unplaced>,
     astray: Vec<Unplaced>,
+    nameless: Vec<Nameless>,
+}
+
+/// Names to look up, those of devices that must not be touched first, wherever they are registered: they may have been
+/// carried here.
+fn named<'a>(
+    assets: impl Iterator<Item = &'a Asset>,
+    segment: &Segment,
+) -> Vec<(&'a Asset, String)> {
+    let (mut first, mut others) = (Vec::new(), Vec::new());
+    for asset in assets {
+        let elsewhere = asset
+            .segment
+            .as_ref()
+            .is_some_and(|name| *name != segment.name);
+        let each = asset.host_names.iter().map(|name| (asset, name.clone()));
+        match is_protected(asset, segment) {
+            true => first.extend(each),
+            false if elsewhere => {}
+            false => others.extend(each),
+        }
+    }
+    let order = |one: &(&Asset, String), other: &(&Asset, String)| {
+        (&one.0.id, &one.1).cmp(&(&other.0.id, &other.1))
+    };
+    first.sort_by(order);
+    others.sort_by(order);
+    others.truncate(OTHER_NAMES);
+    first.append(&mut others);
+    first
 }
 
 /// Where two assets claim one address, the one that must not be touched has it.

@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use store::{Record, StoreError, Write};
 
 pub use hours::{Hours, HoursError, Open};
-pub use limits::{LimitsNow, Unplaced};
+pub use limits::{LimitsNow, Nameless, Unplaced};
 pub use sign::{SIGNED_LIMITS, SignOff, SignedLimits, SignedLimitsError};
 
 use crate::{Fleet, FleetError, Result};

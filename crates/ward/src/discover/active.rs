@@ -10,7 +10,8 @@ use agent::observation::Observation;
 use agent::scan::{Planned, Range};
 use clap::Args;
 use fleet::scan::{NewScan, Running, Scan, ScanFilter, ScanState};
-use fleet::{Fleet, FleetError};
+
+use fleet::{Fleet, FleetError, Nameless};
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -219,12 +220,34 @@ async fn dry_run(fleet: &Fleet, new: &NewScan, out: Option<&PathBuf>) -> Done {
     for one in prepared.limits.astray.iter().take(SHOWN_ASTRAY) {
         said = format!("{said}\n{}", crate::segment::astray(one));
     }
+    said.push_str(&nameless(&prepared.limits.nameless));
     let targets: Vec<Value> = shown.iter().map(line).collect();
     Ok(Report::new(
         json!({ "plan": prepared.plan, "signed": signed, "total": total, "excluded": excluded,
-            "connections": connections, "targets": targets, "limits": prepared.limits.limits, "astray": prepared.limits.astray }),
+            "connections": connections, "targets": targets, "limits": prepared.limits.limits, "astray": prepared.limits.astray,
+            "nameless": prepared.limits.nameless }),
         said,
     ))
+}
+
+/// Names of the register that did not come to an address, those of devices that must not be touched first.
+fn nameless(all: &[Nameless]) -> String {
+    let mut said = String::new();
+    for one in all.iter().take(SHOWN_ASTRAY) {
+        let what = match one.untouchable {
+            true => "a name of a device that must not be touched",
+            false => "a name",
+        };
+        let (name, why) = (escape(&one.name), escape(&one.why));
+        said.push_str(&format!(
+            "\n  {what} has no address: {name} ({}): {why}",
+            one.asset
+        ));
+    }
+    match all.len().saturating_sub(SHOWN_ASTRAY) {
+        0 => said,
+        more => format!("{said}\n  and {more} more names, which --json lists"),
+    }
 }
 
 fn line(planned: &Planned) -> Value {

@@ -98,3 +98,26 @@ fn slips_of_the_pen_are_refused() {
     let most = targets("10.0.0.0/9", &["ok-name_1.example"], "1-65535").unwrap();
     assert_eq!(most.len(), (1 << 23) * 65_535 * 2);
 }
+
+#[tokio::test]
+async fn where_no_name_server_answers_many_names_take_no_longer_than_one() {
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let servers = [silent.local_addr().unwrap()];
+    let names: Vec<String> = (0..3 * LOOKUPS)
+        .map(|number| format!("pump{number}.icu.example"))
+        .collect();
+    let begun = std::time::Instant::now();
+    let found = resolve_by(&names, &servers, Duration::from_millis(700)).await;
+    assert!(
+        begun.elapsed() < Duration::from_millis(2100),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert!(found.iter().map(|(name, _)| name).eq(&names));
+    assert!(found.iter().all(|(_, found)| found.is_err()), "{found:?}");
+    // What is known by itself (RFC 6761 §6.3) waits for nobody.
+    let names = ["localhost".to_owned(), "nobody.invalid".to_owned()];
+    let found = resolve(&names, Duration::from_secs(3)).await;
+    assert!(found[0].1.as_ref().is_ok_and(|found| !found.is_empty()));
+    assert!(found[1].1.is_err());
+}
