@@ -352,6 +352,9 @@ pub struct TlsSeen {
     /// What the server chose in the handshake that showed the certificate: version and cipher suite.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub negotiated: Option<(Version, u16)>,
+    /// A newer version that the server says it speaks, with who offers it (RFC 8446 §4.1.3). It was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beyond: Option<Version>,
     /// Named group of the key exchange (IANA "TLS Supported Groups").
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<u16>,

@@ -237,6 +237,7 @@ impl Cbom {
             .collect();
         if let (true, Some((version, suite))) = (seen.is_empty(), tls.negotiated) {
             seen.push((version, vec![suite]));
+            seen.extend(tls.beyond.map(|newer| (newer, Vec::new())));
         }
         for (version, mut suites) in seen {
             suites.sort_unstable();

@@ -351,6 +351,7 @@ impl Seen {
         }
         self.server_hello = Some(hello.version);
         self.tls.negotiated = Some((hello.version, hello.suite));
+        self.tls.beyond = hello.beyond;
         self.tls.group = hello.share.map(|(group, _)| group);
         if hello.version == Version::Tls13 {
             // What follows is encrypted.

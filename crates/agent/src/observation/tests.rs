@@ -19,6 +19,7 @@ fn whole() -> Observation {
             complete: true,
         }],
         negotiated: Some((Version::Tls12, 0xc02f)),
+        beyond: Some(Version::Tls13),
         client_certificate: Some(ClientAuth {
             authorities: vec![Der(vec![0x30, 0x00])],
         }),
@@ -29,7 +30,7 @@ fn whole() -> Observation {
 
 #[test]
 fn a_line_is_written_as_it_always_was_and_read_back() {
-    let text = r#"{"v":1,"at":7,"from":"icu-scanner","how":"scan","place":{"kind":"network","address":"10.30.0.7","port":2762,"sni":"pacs.example","starttls":"ldap"},"outcome":{"kind":"certificate"},"tls":{"versions":[{"version":"tls1.2","suites":[49199],"server_order":true,"complete":true}],"negotiated":["tls1.2",49199],"client_certificate":{"authorities":["MAA="]}},"chain":["MAA="]}"#;
+    let text = r#"{"v":1,"at":7,"from":"icu-scanner","how":"scan","place":{"kind":"network","address":"10.30.0.7","port":2762,"sni":"pacs.example","starttls":"ldap"},"outcome":{"kind":"certificate"},"tls":{"versions":[{"version":"tls1.2","suites":[49199],"server_order":true,"complete":true}],"negotiated":["tls1.2",49199],"beyond":"tls1.3","client_certificate":{"authorities":["MAA="]}},"chain":["MAA="]}"#;
     assert_eq!(whole().line().unwrap(), text);
     assert_eq!(Observation::read(text).unwrap(), whole());
 }

@@ -5,22 +5,33 @@ use super::target::Target;
 use crate::observation::{StartTls, Version};
 use crate::tls::hello::{Extensions, GROUPS, POST_QUANTUM};
 use crate::tls::suite::{KeyExchange, Suite};
-use crate::tls::{Hello, suite};
+use crate::tls::{Hello, alert, suite};
 use aws_lc_rs::digest::{SHA256, digest};
 
 /// Suites in one hello. Servers are known that close on more than 128.
 const SUITES_LIMIT: usize = 128;
 
+/// Hellos for a certificate that one target is sent at most, each on a connection of its own.
+pub(super) const HELLOS_LIMIT: usize = 4;
+
 /// Protocols that are offered by name. A server that knows none of them may decline for that alone
-/// (RFC 7301 §3.2); the second hello offers none.
+/// (RFC 7301 §3.2); then it is asked again without.
 const ALPN: [&str; 3] = ["h2", "http/1.1", "http/1.0"];
 
-/// Hellos for certificates, in the order of trying: the next only if the one before found no taker.
+/// Hellos for certificates: another is sent only if the one before found no taker, and which one follows from how it was
+/// declined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
-    /// TLS 1.0 to 1.3, the common suites that show certificates.
-    Modern,
-    /// Up to TLS 1.2, the other suites that show certificates: national ciphers, export, fixed keys.
+    /// TLS 1.0 to 1.2, the common suites that show certificates. Not 1.3: there a server has to agree on a key and derive
+    /// others before it may show what is wanted, and we to read it; up to 1.2 it costs both of them less, and a server
+    /// that speaks 1.3 says so ([`crate::observation::TlsSeen::beyond`]).
+    First,
+    /// The same with TLS 1.3, for who declined the versions.
+    Newest,
+    /// The same without protocols by name, for who declined those.
+    Plain,
+    /// The other suites that show certificates: national ciphers, export, fixed keys. And TLS 1.3, for who speaks
+    /// nothing else and does not say so.
     Rest,
     /// TLS 1.0 or SSL 3.0 without a single extension.
     Bare,
@@ -29,7 +40,27 @@ pub(super) enum Style {
 }
 
 impl Style {
-    pub(super) const ALL: [Self; 4] = [Self::Modern, Self::Rest, Self::Bare, Self::Uncertified];
+    pub(super) const ALL: [Self; 6] = [
+        Self::First,
+        Self::Newest,
+        Self::Plain,
+        Self::Rest,
+        Self::Bare,
+        Self::Uncertified,
+    ];
+
+    /// What to try once this was declined, by the description of the alert if there was one.
+    pub(super) fn next(self, declined: Option<u8>) -> Option<Self> {
+        match (self, declined) {
+            // What a server owes who offers nothing that is new enough for it (RFC 8446 §D.2).
+            (Self::First, Some(alert::PROTOCOL_VERSION)) => Some(Self::Newest),
+            (Self::First | Self::Newest, Some(alert::NO_APPLICATION_PROTOCOL)) => Some(Self::Plain),
+            (Self::First, _) => Some(Self::Rest),
+            (Self::Newest | Self::Plain | Self::Rest, _) => Some(Self::Bare),
+            (Self::Bare, _) => Some(Self::Uncertified),
+            (Self::Uncertified, _) => None,
+        }
+    }
 }
 
 /// What some servers want of a hello for one version.
@@ -45,7 +76,7 @@ pub(super) struct Looks {
 pub(super) struct Asker {
     seed: [u8; 32],
     /// Suites of the hellos for certificates, by style: making them takes longer than a connection does.
-    suites: [Vec<u16>; 4],
+    suites: [Vec<u16>; 6],
     /// And those of each version, in lists that servers stand.
     lists: [(Version, Vec<Vec<u16>>); 5],
 }
@@ -68,19 +99,18 @@ impl Asker {
     /// A hello that asks for a certificate.
     pub(super) fn certificate(&self, target: &Target, style: Style) -> Hello {
         let versions = match style {
-            Style::Modern => &Version::ALL[1..],
-            Style::Rest | Style::Uncertified => &Version::ALL[1..4],
+            Style::Newest | Style::Plain | Style::Rest => &Version::ALL[1..],
+            Style::First | Style::Uncertified => &Version::ALL[1..4],
             Style::Bare => &Version::ALL[..2],
         };
-        let [modern, rest, bare, uncertified] = &self.suites;
-        let suites = match style {
-            Style::Modern => modern,
-            Style::Rest => rest,
-            Style::Bare => bare,
-            Style::Uncertified => uncertified,
-        };
-        let mut hello = self.hello(target, versions.to_vec(), suites.clone(), style as u8);
-        if style == Style::Modern && target.starttls.is_none() {
+        let suites = self.suites.get(style as usize).cloned();
+        let mut hello = self.hello(
+            target,
+            versions.to_vec(),
+            suites.unwrap_or_default(),
+            style as u8,
+        );
+        if matches!(style, Style::First | Style::Newest) && target.starttls.is_none() {
             hello.alpn = ALPN.map(str::to_owned).to_vec();
         }
         if style == Style::Bare {
@@ -167,16 +197,17 @@ pub(super) fn lists(version: Version) -> Vec<Vec<u16>> {
 }
 
 fn suites(style: Style) -> Vec<u16> {
+    // Those whose ciphers are at hand: under another the certificate could not be read.
+    let newest = [0x1301, 0x1302, 0x1303];
+    let common = suite::certificate_suites();
     match style {
-        Style::Modern => {
-            // Those whose ciphers are at hand: under another the certificate could not be read.
-            let mut suites = vec![0x1301, 0x1302, 0x1303];
-            suites.extend(suite::certificate_suites());
-            suites
-        }
+        Style::First => common,
+        Style::Newest | Style::Plain => [&newest[..], &common].concat(),
         Style::Rest => {
-            let known = suite::certificate_suites();
-            up_to_tls12(|suite| suite.shows_certificate() && !known.contains(&suite.code))
+            let other = |suite: Suite| suite.shows_certificate() && !common.contains(&suite.code);
+            let mut suites = [&newest[..], &up_to_tls12(other)].concat();
+            suites.truncate(SUITES_LIMIT);
+            suites
         }
         Style::Bare => {
             let mut suites = suite::by_likelihood(Version::Tls10);

@@ -17,8 +17,9 @@ pub struct Planned {
     pub excluded: Option<String>,
     /// What is said before TLS; the rest of that conversation depends on the answers.
     pub opening: Vec<u8>,
-    /// The hellos for a certificate, each on a connection of its own and the next only if the server
-    /// declines the one before. These are the very bytes that a scan with the same seed sends.
+    /// The hellos for a certificate, each on a connection of its own. The first is always sent; which of the others
+    /// follow, four in all at most, depends on how the server declines the one before. These are the very bytes that a
+    /// scan with the same seed sends.
     pub hellos: Vec<Vec<u8>>,
     /// Connections at most, each with a TCP handshake, an alert of 7 bytes (twice 24 under TLS 1.3) and a FIN.
     pub connections: usize,
@@ -53,7 +54,7 @@ pub fn plan<'a>(targets: &'a Targets, config: &'a Config) -> impl Iterator<Item 
     })
 }
 
-/// Four hellos; one for each version, or as many as there are suites, a refusal at the end of each list,
+/// The hellos for a certificate; one for each version, or as many as there are suites, a refusal at the end of each list,
 /// and one more for the order and again for merging; one for each group; a knock if the model is known.
 fn connections(depth: Depth, watched: bool) -> usize {
     let each = |version: Version| {
@@ -70,5 +71,5 @@ fn connections(depth: Depth, watched: bool) -> usize {
         0 => 0,
         groups => groups + 1,
     };
-    Style::ALL.len() + enumeration + groups + usize::from(watched)
+    ask::HELLOS_LIMIT + enumeration + groups + usize::from(watched)
 }

@@ -158,13 +158,18 @@ impl Visit<'_> {
     /// The certificate, by at most four hellos. The server's own refusal is the outcome before our guesses.
     async fn certificate(&mut self) -> (Outcome, Option<Seen>) {
         let mut first: Option<(Outcome, Option<Seen>)> = None;
-        for style in Style::ALL {
+        let mut next = Some(Style::First);
+        for _ in 0..ask::HELLOS_LIMIT {
+            let Some(style) = next else {
+                break;
+            };
             let hello = self.prober.asker.certificate(self.target, style);
             let talked = match self.converse(hello, Goal::Certificate).await {
                 Ok(talked) => talked,
                 Err(outcome) => return first.unwrap_or((outcome, None)),
             };
             let again = talked.end.as_ref().err().is_some_and(worth_another);
+            next = style.next(talked.end.as_ref().err().and_then(declined));
             let has_chain = talked
                 .seen
                 .as_ref()
@@ -195,6 +200,7 @@ impl Visit<'_> {
     /// Which versions the server speaks, newest first.
     async fn versions(&mut self, seen: Option<&TlsSeen>) -> Vec<VersionSeen> {
         let known = seen.and_then(|seen| seen.negotiated);
+        let beyond = seen.and_then(|seen| seen.beyond);
         let mut found = Vec::new();
         for version in Version::ALL.into_iter().rev() {
             if self.silent {
@@ -210,7 +216,10 @@ impl Visit<'_> {
                         complete: false,
                     })
                 }
-                _ => self.spoken(version, known).await,
+                _ => {
+                    let said = known.is_some_and(|(spoken, _)| spoken == version);
+                    self.spoken(version, said || beyond == Some(version)).await
+                }
             };
             found.extend(seen);
         }
@@ -218,14 +227,10 @@ impl Visit<'_> {
         found
     }
 
-    /// [`Self::version`], and again with keys if the server that spoke TLS 1.3 before declines to without.
-    async fn spoken(
-        &mut self,
-        version: Version,
-        known: Option<(Version, u16)>,
-    ) -> Option<VersionSeen> {
+    /// [`Self::version`], and again with keys if a server that spoke TLS 1.3 before (or said that it does) declines to
+    /// without.
+    async fn spoken(&mut self, version: Version, before: bool) -> Option<VersionSeen> {
         let seen = self.version(version).await;
-        let before = known.is_some_and(|(spoken, _)| spoken == Version::Tls13);
         if seen.is_some() || version != Version::Tls13 || !before || self.silent {
             return seen;
         }
@@ -441,6 +446,14 @@ fn worth_another(end: &End) -> bool {
         end,
         End::Fault(Fault::Alert { .. } | Fault::Garbage(_) | Fault::NoCertificate(_))
     )
+}
+
+/// The alert by which a hello was declined.
+fn declined(end: &End) -> Option<u8> {
+    match end {
+        End::Fault(Fault::Alert { description, .. }) => Some(*description),
+        _ => None,
+    }
 }
 
 /// Of what several hellos came to, which says most about the server.

@@ -6,6 +6,7 @@ pub const NO_CERTIFICATE: u8 = 41;
 pub const PROTOCOL_VERSION: u8 = 70;
 pub const INSUFFICIENT_SECURITY: u8 = 71;
 pub const USER_CANCELED: u8 = 90;
+pub const NO_APPLICATION_PROTOCOL: u8 = 120;
 
 /// The registered name, or that it has none.
 pub fn name(description: u8) -> &'static str {

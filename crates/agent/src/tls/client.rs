@@ -209,6 +209,7 @@ impl Client {
             return self.retry(&hello, message);
         }
         let mut seen = Seen::new(hello.version, hello.suite);
+        seen.beyond = hello.beyond;
         seen.compression = hello.compression;
         seen.alpn.clone_from(&hello.alpn);
         seen.group = hello.share.as_ref().map(|&(group, _)| group);

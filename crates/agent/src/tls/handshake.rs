@@ -26,6 +26,12 @@ const RETRY: [u8; 32] = [
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
 
+/// How the random of a server ends that speaks something newer than what it was offered and took (RFC 8446 §4.1.3).
+const NEWER: [([u8; 8], Version); 2] = [
+    (*b"DOWNGRD\x01", Version::Tls13),
+    (*b"DOWNGRD\x00", Version::Tls12),
+];
+
 /// Joins what records carry to messages.
 #[derive(Default)]
 pub(crate) struct Joiner {
@@ -93,6 +99,8 @@ pub(crate) struct ServerHello {
     /// What is spoken from here on.
     pub(crate) version: Version,
     pub(crate) suite: u16,
+    /// What it would speak with who offers it, if it is newer.
+    pub(crate) beyond: Option<Version>,
     pub(crate) compression: u8,
     pub(crate) retry: bool,
     /// Group and, except in a retry, the server's key.
@@ -113,6 +121,7 @@ impl ServerHello {
         let mut hello = Self {
             version: version(legacy)?,
             suite: bytes.u16()?,
+            beyond: None,
             compression: bytes.u8()?,
             retry: random == RETRY,
             share: None,
@@ -126,6 +135,10 @@ impl ServerHello {
             let extensions = bytes.inner(2)?;
             hello.extensions(extensions)?;
         }
+        hello.beyond = NEWER
+            .iter()
+            .find(|(mark, newer)| random.ends_with(mark) && hello.version < *newer)
+            .map(|(_, newer)| *newer);
         Ok(hello)
     }
 

@@ -7,6 +7,7 @@ use crate::observation::{ClientAuth, Der, TlsSeen, Version};
 pub struct Seen {
     pub version: Version,
     pub suite: u16,
+    pub beyond: Option<Version>,
     pub group: Option<u16>,
     pub signature: Option<u16>,
     pub alpn: Option<String>,
@@ -26,6 +27,7 @@ impl Seen {
         Self {
             version,
             suite,
+            beyond: None,
             group: None,
             signature: None,
             alpn: None,
@@ -45,6 +47,7 @@ impl Seen {
         let seen = TlsSeen {
             versions: Vec::new(),
             negotiated: Some((self.version, self.suite)),
+            beyond: self.beyond,
             group: self.group,
             groups: Vec::new(),
             signature: self.signature,

@@ -4,9 +4,12 @@ use crate::peer::{
     Peer, Watch, certificate, drain, flight, handshake, read_record, record, say, server_hello,
 };
 use crate::support::{config, look, look_at, observations, scan};
-use agent::observation::{Der, Observation, Outcome};
+use agent::observation::{Der, Observation, Outcome, Version};
 use agent::scan::{Config, Depth, Service, Targets};
+use agent::tls::hello::Extensions;
+use agent::tls::{Client, Fault, Goal, Hello, KeyShares, Step};
 use std::net::{Ipv4Addr, TcpStream};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -202,25 +205,6 @@ async fn floods_are_cut_off() {
 
 #[tokio::test]
 async fn lengths_that_lie_and_messages_out_of_place_are_garbage() {
-    let retry = {
-        // RFC 8446 §4.1.3: SHA-256 of "HelloRetryRequest"; then supported_versions and a group.
-        let random = crate::support::output(
-            "openssl",
-            &["dgst", "-sha256", "-binary"],
-            b"HelloRetryRequest",
-        );
-        let extensions = [0, 43, 0, 2, 3, 4, 0, 51, 0, 2, 0, 0x18];
-        let length = [0, extensions.len() as u8];
-        let body = [
-            &[3, 3],
-            &random[..],
-            &[0, 0x13, 0x01, 0],
-            &length,
-            &extensions,
-        ]
-        .concat();
-        record(22, &handshake(2, &body))
-    };
     let short = record(22, &handshake(2, &[3, 3, 9]));
     let lying = [22, 3, 3, 0xff, 0xff].to_vec();
     let table = [
@@ -248,7 +232,8 @@ async fn lengths_that_lie_and_messages_out_of_place_are_garbage() {
             "is no record",
         ),
         (record(21, &[2]), "an alert that is not two bytes long"),
-        (retry.repeat(2), "a second HelloRetryRequest"),
+        // The first hello does not go beyond TLS 1.2.
+        (retry(), "not offered"),
     ];
     for (bytes, what) in table {
         match answer(bytes).await {
@@ -262,6 +247,49 @@ async fn lengths_that_lie_and_messages_out_of_place_are_garbage() {
             level: 2,
             description: 40
         }
+    );
+}
+
+/// Asks for a key of P-384.
+fn retry() -> Vec<u8> {
+    // RFC 8446 §4.1.3: SHA-256 of "HelloRetryRequest"; then supported_versions and a group.
+    let random = crate::support::output(
+        "openssl",
+        &["dgst", "-sha256", "-binary"],
+        b"HelloRetryRequest",
+    );
+    let extensions = [0, 43, 0, 2, 3, 4, 0, 51, 0, 2, 0, 0x18];
+    let length = [0, extensions.len() as u8];
+    let body = [
+        &[3, 3],
+        &random[..],
+        &[0, 0x13, 0x01, 0],
+        &length,
+        &extensions,
+    ]
+    .concat();
+    record(22, &handshake(2, &body))
+}
+
+/// RFC 8446 §4.1.4: a second one in the same connection is an error.
+#[test]
+fn a_server_may_ask_for_another_key_once() {
+    let hello = Hello {
+        versions: vec![Version::Tls12, Version::Tls13],
+        suites: vec![0x1301],
+        sni: None,
+        alpn: Vec::new(),
+        random: [1; 32],
+        session_id: Vec::new(),
+        extensions: Some(Extensions::default()),
+    };
+    let keys = Arc::new(KeyShares::new(&[1; 32]));
+    let (mut client, _) = Client::new(hello, keys, Goal::Certificate);
+    assert!(matches!(client.receive(&retry()), Ok(Step::Send(_))));
+    let fault = client.receive(&retry()).unwrap_err();
+    assert_eq!(
+        fault,
+        Fault::Garbage("a second HelloRetryRequest".to_owned())
     );
 }
 

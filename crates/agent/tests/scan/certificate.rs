@@ -340,11 +340,46 @@ async fn gnutls_and_nginx_agree() {
     server.wait_until_listening();
     let seen = look(port, Depth::Certificate).await;
     is_certificate(&seen, &pki, "ec");
-    assert_eq!(seen.tls.unwrap().negotiated.unwrap().0, Version::Tls13);
+    // RFC 8446 §4.1.3: who takes TLS 1.2 and speaks 1.3 says so.
+    let tls = seen.tls.unwrap();
+    assert_eq!(tls.negotiated.unwrap().0, Version::Tls12);
+    assert_eq!(tls.beyond, Some(Version::Tls13));
     // What a handshake that ends half way leaves behind: no error that a person would be woken by.
     let said = server.said();
     assert!(
         !said.contains("[crit]") && !said.contains("[alert]"),
         "{said}"
     );
+}
+
+/// RFC 7301 §3.2: a server may refuse who offers none of its protocols, and a certificate it has all the same.
+#[tokio::test]
+async fn who_insists_on_a_protocol_of_its_own_shows_its_certificate() {
+    let pki = Pki::new();
+    pki.leaf("ec", "ec:prime256v1");
+    let (chain, key) = (pki.path("ec.pem"), pki.path("ec.key"));
+    for (priority, version) in [
+        ("NORMAL:-VERS-ALL:+VERS-TLS1.2", Version::Tls12),
+        ("NORMAL:-VERS-ALL:+VERS-TLS1.3", Version::Tls13),
+    ] {
+        let arguments = [
+            "--port={port}",
+            "--http",
+            "--alpn=mqtt",
+            "--alpn-fatal",
+            "--x509certfile",
+            &chain,
+            "--x509keyfile",
+            &key,
+            "--priority",
+            priority,
+        ];
+        let server = Server::start("gnutls-serv", &arguments.map(str::to_owned), pki.folder());
+        let seen = look(server.port, Depth::Certificate).await;
+        assert_eq!(seen.outcome, Outcome::Certificate, "{priority}");
+        assert_eq!(seen.chain[0], pki.der("ec"), "{priority}");
+        let tls = seen.tls.unwrap();
+        assert_eq!(tls.negotiated.unwrap().0, version);
+        assert_eq!((tls.alpn, tls.beyond), (None, None), "{priority}");
+    }
 }

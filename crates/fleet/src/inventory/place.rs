@@ -261,6 +261,10 @@ pub(crate) fn merged(before: Option<TlsSeen>, now: Option<TlsSeen>) -> Option<Tl
     if now.versions.is_empty() {
         now.versions = before.versions;
     }
+    // A ServerHello says it, or that there is none.
+    if now.negotiated.is_none() {
+        now.beyond = before.beyond;
+    }
     if now.groups.is_empty() {
         now.groups = before.groups;
     }

@@ -109,6 +109,7 @@ fn versions(tls: &TlsSeen) -> BTreeSet<Version> {
     let asked = tls.versions.iter().map(|seen| seen.version);
     asked
         .chain(tls.negotiated.map(|(version, _)| version))
+        .chain(tls.beyond)
         .collect()
 }
 
