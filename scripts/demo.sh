@@ -187,6 +187,14 @@ radar_is_whole() {
   curl -fsS --cacert "$ROOT_PEM" -H "Authorization: Bearer $(cat "$WORK/token")" "$WARD_URL/api/v1/radar" |
     jq -e '[.axes[].value] | length == 8 and all(. != null)'
 }
+people_of_every_role() {
+  jq -ne --argjson people "$(ward person list --json)" --argjson groups "$(ward group list --json)" '
+    [$people[] | select(.state == "active") | .groups[] as $name | $groups[] | select(.name == $name) | .grants[].role] | unique as $have
+    | ["admin", "approver", "auditor", "clinical-engineering", "help-desk", "integration", "ra-officer", "read-only", "security"] - $have == []'
+}
+check "people of every role are written down" people_of_every_role
+links_for_them() { [ "$(grep -c '#/welcome/' "$WORK/hospital.log")" -ge 9 ]; }
+check "and each has a one-time link to register a passkey by" links_for_them
 check "the Health Radar has a value on every axis" radar_is_whole
 
 # --- where to look -----------------------------------------------------------------------------
@@ -196,6 +204,7 @@ if [ -n "${DEMO_EXIT:-}" ]; then exit 0; fi
 cat <<TEXT
 
 Ward is up. The console: $WARD_URL/ (its root certificate: $ROOT_PEM; $(grep -h 'tokens of every role' "$WORK/hospital.log")).
+Sign in as somebody of the list above by their link; each works once, for a day.
 In another terminal:
   export WARD_DATA=$WARD_DATA; PATH=$(dirname "$WARD_BIN"):\$PATH
   ward status                      what runs and how old everything is

@@ -490,6 +490,44 @@ def spares(house):
         house.officer.call("POST", "/api/v1/spares", {"asset": house.ids[one["serial"]], "profile": "device-ldevid", "note": "locker 4, ICU"})
 
 
+# id, name, role, group
+PEOPLE = [
+    ("ines.marlow", "Ines Marlow", "admin", "pki"),
+    ("tobias.reed", "Tobias Reed", "ra-officer", "registration"),
+    ("hanna.osei", "Hanna Osei", "approver", "second-pair-of-eyes"),
+    ("marta.lindqvist", "Marta Lindqvist", "clinical-engineering", "biomed"),
+    ("pavel.novak", "Pavel Novák", "clinical-engineering", "biomed"),
+    ("yusuf.demir", "Yusuf Demir", "integration", "interfaces"),
+    ("cora.whitfield", "Cora Whitfield", "security", "security"),
+    ("elias.brandt", "Elias Brandt", "auditor", "compliance"),
+    ("noor.haddad", "Noor Haddad", "help-desk", "help-desk"),
+    ("wallboard", "Wallboard in the control room", "read-only", "screens"),
+    ("sam.okafor", "Sam Okafor", "security", "security"),
+    ("greta.moll", "Greta Moll", "ra-officer", "registration"),
+]
+ON_LEAVE, GONE = "sam.okafor", "greta.moll"
+
+
+def people(house):
+    """Somebody of every role, in groups as a directory would have them, each with a link to sign in by; machines have tokens."""
+    labels = {"pki": "PKI administration", "registration": "Registration authority", "second-pair-of-eyes": "Approvers", "biomed": "Clinical engineering",
+              "interfaces": "EHR and interfaces", "security": "Security operations", "compliance": "Compliance", "help-desk": "Help desk", "screens": "Screens"}
+    for group, label in labels.items():
+        role = next(one[2] for one in PEOPLE if one[3] == group)
+        house.admin.call("POST", "/api/v1/groups", {"name": group, "label": label, "grants": [{"role": role}], "claims": [f"northmere-{group}"]})
+    for name, full, _, group in PEOPLE:
+        house.admin.call("POST", "/api/v1/people", {"id": name, "name": full, "email": f"{name}@{ZONE}", "grants": [], "groups": [group]})
+    house.ward("person", "suspend", ON_LEAVE, "--why", "on leave")
+    house.ward("person", "leave", GONE, "--why", "end of contract")
+    house.invitations = [(full, role, house.admin.call("POST", "/api/v1/invitations", {"person": name})["url"])
+                         for name, full, role, _ in PEOPLE if name not in (ON_LEAVE, GONE)]
+    # A second pair of eyes for what security revokes; the request of a person's script waits for it.
+    house.admin.call("POST", "/api/v1/approval-policies", {"name": "revocation", "label": "Two people revoke", "action": "revoke-certificate", "asker": "security",
+                                                           "needed": 1, "hours": 48, "emergency": True})
+    operations = house.person("cora.whitfield", "security")
+    operations.call("POST", f"/api/v1/certificates/{house.issued[5]}/revoke", {"reason": "keyCompromise", "why": "INC-1203: laptop stolen"}, accept=(202,))
+
+
 def waivers(house):
     """Once the inventory has settled, some findings are borne."""
     until = (NOW + 120 * DAY).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -534,7 +572,7 @@ def main():
     for step, text in [(segments, "segments and their limits"), (assets, "the asset register"), (owners, "owner rules"), (flows, "flows of health information"),
                        (issued, "certificates that Ward issues"), (lambda one: enrolled(one, 70), "devices that enrol by themselves"),
                        (spares, "spares"), (foreign, "certificates of others"), (strange_names, "names that screens must stand"), (incident, "a misissuance"),
-                       (Hospital.hand_in, "what scans and file walks saw"), (revoked, "revocations"), (requests, "requests that wait"), (views, "saved views")]:
+                       (Hospital.hand_in, "what scans and file walks saw"), (revoked, "revocations"), (requests, "requests that wait"), (people, "people of every role"), (views, "saved views")]:
         step(house)
         print(f"  {time.monotonic() - begun:5.1f} s  {text}", flush=True)
     settled(house, 60)
@@ -542,6 +580,8 @@ def main():
     radar = settled(house, 40)
     counts = radar["certificates"]
     print(f"  {time.monotonic() - begun:5.1f} s  {counts['all']} certificates of end entities, {counts['phi']} of health information; score {radar['score']:.0f}")
+    for full, role, url in house.invitations:
+        print(f"  {role:<21} {full:<30} {url}")
     print(f"tokens of every role: {house.folder}/token-*")
 
 
