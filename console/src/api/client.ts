@@ -3,6 +3,7 @@
 // What every call has in common is decided here: the CSRF header of a session, 401 → sign-in, `step-up-required` → a
 // passkey and once more, 202 → it waits for somebody's approval.
 
+import { isSomebodyThere } from "./presence";
 import type { paths } from "./schema.gen";
 import { ApiProblem, type Problem } from "./problem";
 
@@ -120,10 +121,12 @@ async function change<T>(method: string, path: string, call: Call): Promise<Outc
 }
 
 async function send(method: string, path: string, call: Call): Promise<Response> {
+  const asked = csrf;
   const first = await ask(method, path, call);
   if (first.ok) return first;
   const problem = await read(first);
-  if (first.status === 401 && !path.startsWith("/api/v1/sign-in")) hooks.signedOut();
+  // An answer to what was asked before somebody signed in says nothing about their session.
+  if (first.status === 401 && !path.startsWith("/api/v1/sign-in") && asked === csrf) hooks.signedOut();
   if (problem.kind !== "step-up-required" && problem.problem.rule !== "step-up-required") throw problem;
   if (!(await hooks.stepUp())) throw problem;
   const second = await ask(method, path, call);
@@ -136,6 +139,8 @@ async function ask(method: string, path: string, call: Call): Promise<Response> 
   const init: RequestInit = { method, headers, credentials: "same-origin", cache: "no-store" };
   if (call.signal !== undefined) init.signal = call.signal;
   if (method !== "GET" && csrf !== undefined) headers.set("x-ward-csrf", csrf);
+  // What the page reads by itself is no use of the session, or a page left open would never be signed out (docs/sign-in.md).
+  if (method === "GET" && !isSomebodyThere()) headers.set("x-ward-background", "1");
   if (call.body !== undefined) {
     headers.set("content-type", "application/json");
     init.body = JSON.stringify(call.body);

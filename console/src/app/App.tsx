@@ -42,7 +42,8 @@ export function App() {
       signedOut() {
         queries.removeQueries({ queryKey: sessionKey });
         const { pathname, href } = router.state.location;
-        if (pathname !== "/sign-in") void router.navigate({ to: "/sign-in", search: { next: href } });
+        // Whoever opens a one-time link has no session yet.
+        if (pathname !== "/sign-in" && pathname !== "/welcome") void router.navigate({ to: "/sign-in", search: { next: href } });
       },
       stepUp: askStepUp,
     });

@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { api } from "~/api/client";
+import { useSession } from "~/api/session";
 import type { OverviewView } from "~/api/types";
 import { useAsOf } from "~/app/as-of";
 import { Page } from "~/parts/Page";
@@ -12,13 +13,18 @@ import { Heat } from "./Heat";
 import { Horizon } from "./Horizon";
 import { Posture } from "./Posture";
 import { Today } from "./Today";
+import { lastVisit } from "./visit";
 import "./overview.css";
 
 export function Overview() {
   const asOf = useAsOf();
+  const session = useSession();
   const overview = useQuery({
     queryKey: ["overview", asOf],
-    queryFn: ({ signal }) => api.get<OverviewView>("/api/v1/overview", { query: { as_of: asOf }, signal }),
+    queryFn: ({ signal }) => {
+      const since = asOf === undefined && session !== undefined ? lastVisit(session.person.id, session.since) : undefined;
+      return api.get<OverviewView>("/api/v1/overview", { query: { as_of: asOf, since }, signal });
+    },
   });
   const seen = overview.data;
   return (

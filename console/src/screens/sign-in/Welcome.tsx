@@ -2,7 +2,7 @@
 import { Button, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link, useLocation, useNavigate } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useState } from "react";
 import { api, certainly } from "~/api/client";
 import { askPasskeyAt, registerPasskeyAt } from "~/api/passkey";
 import { keepSession, useSession } from "~/api/session";
@@ -11,6 +11,9 @@ import { Icon } from "~/parts/Icon";
 import { Name } from "~/parts/Name";
 import { ProblemPanel } from "~/parts/ProblemPanel";
 import { Door } from "./Door";
+
+/** A link works once, and React may make this screen twice on the way. */
+let sent: string | undefined;
 
 export function Welcome() {
   const token = useLocation({ select: (location) => /^\/?welcome\/(.+)$/.exec(location.hash)?.[1] });
@@ -27,11 +30,10 @@ export function Welcome() {
       await navigate({ to: "/welcome", hash: "", replace: true });
     },
   });
-  const isSent = useRef(false);
   const send = accept.mutate;
   useEffect(() => {
-    if (token === undefined || isSent.current) return;
-    isSent.current = true;
+    if (token === undefined || sent === token) return;
+    sent = token;
     send(token);
   }, [token, send]);
   const session = kept ?? (token === undefined ? known : undefined);
