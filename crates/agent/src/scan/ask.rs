@@ -191,7 +191,7 @@ pub(super) fn groups(depth: Depth) -> Vec<u16> {
 }
 
 /// `version`'s suites in lists that servers stand.
-pub(super) fn lists(version: Version) -> Vec<Vec<u16>> {
+fn lists(version: Version) -> Vec<Vec<u16>> {
     let suites = suite::by_likelihood(version);
     suites.chunks(SUITES_LIMIT).map(<[u16]>::to_vec).collect()
 }
@@ -213,7 +213,7 @@ fn suites(style: Style) -> Vec<u16> {
             let mut suites = suite::by_likelihood(Version::Tls10);
             // As it was then; and a server whose Diffie-Hellman is broken gets by without.
             let rsa = |suite: Suite| suite.key_exchange() == KeyExchange::Rsa;
-            suites.sort_by_key(|&code| !suite::suite(code).is_some_and(rsa));
+            suites.sort_by_cached_key(|&code| !suite::suite(code).is_some_and(rsa));
             suites.truncate(SUITES_LIMIT);
             suites
         }
@@ -236,7 +236,7 @@ fn up_to_tls12(wanted: impl Fn(Suite) -> bool) -> Vec<u16> {
         let other = matches!(exchange, K::Krb5 | K::EccPwd | K::Null);
         (fixed || other, suite.name.contains("ARIA"))
     };
-    wanted.sort_by_key(rare);
+    wanted.sort_by_cached_key(rare);
     wanted.truncate(SUITES_LIMIT);
     wanted.into_iter().map(|suite| suite.code).collect()
 }

@@ -31,6 +31,7 @@ pub fn plan<'a>(targets: &'a Targets, config: &'a Config) -> impl Iterator<Item 
     let rules = Rules::new(config.limits.clone());
     let keys = KeyShares::new(&config.seed);
     let asker = Asker::new(config.seed);
+    let connections = connections(&asker, config.depth);
     (0..targets.len()).filter_map(move |position| {
         let target = targets.at(order.at(position)?)?;
         let excluded = rules.against(&target);
@@ -48,17 +49,18 @@ pub fn plan<'a>(targets: &'a Targets, config: &'a Config) -> impl Iterator<Item 
             }
             let hello = |style: &Style| asker.certificate(target, *style).record(&keys);
             planned.hellos = Style::ALL.iter().map(hello).collect();
-            planned.connections = connections(config.depth, rules.model(target.address).is_some());
+            let watched = rules.model(target.address).is_some();
+            planned.connections = connections + usize::from(watched);
         }
         Some(planned)
     })
 }
 
 /// The hellos for a certificate; one for each version, or as many as there are suites, a refusal at the end of each list,
-/// and one more for the order and again for merging; one for each group; a knock if the model is known.
-fn connections(depth: Depth, watched: bool) -> usize {
+/// and one more for the order and again for merging; one for each group. A knock if the model is known comes on top.
+fn connections(asker: &Asker, depth: Depth) -> usize {
     let each = |version: Version| {
-        let lists = ask::lists(version);
+        let lists = asker.lists(version);
         let suites: usize = lists.iter().map(Vec::len).sum();
         match depth {
             Depth::Certificate => 0,
@@ -71,5 +73,5 @@ fn connections(depth: Depth, watched: bool) -> usize {
         0 => 0,
         groups => groups + 1,
     };
-    ask::HELLOS_LIMIT + enumeration + groups + usize::from(watched)
+    ask::HELLOS_LIMIT + enumeration + groups
 }

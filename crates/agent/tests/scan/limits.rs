@@ -365,3 +365,22 @@ async fn planned_and_sent(alerts: &'static [u8]) -> (Planned, Vec<Vec<u8>>) {
     let sent = hellos.lock().unwrap().clone();
     (planned.remove(0), sent)
 }
+
+/// Whoever is to sign for a large segment is shown it within the time that somebody waits.
+#[tokio::test]
+async fn a_dry_run_of_many_targets_does_not_work_out_for_each_what_is_the_same_for_all() {
+    let services = Service::list("443").unwrap();
+    let range = ["10.96.0.0/20".parse().unwrap()];
+    let all = Targets::new(&range, &[], services, vec![]).unwrap();
+    let config = config(Depth::Suites);
+    let begun = Instant::now();
+    let connections: usize = plan(&all, &config).map(|planned| planned.connections).sum();
+    // A fiftieth of this is enough; a list of suites for every target took minutes.
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        begun.elapsed()
+    );
+    let one = plan(&all, &config).next().unwrap().connections;
+    assert_eq!(connections, 4096 * one);
+}
