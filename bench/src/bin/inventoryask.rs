@@ -160,6 +160,10 @@ async fn searches(
                 Err(error) => return Err(error.into()),
             }
             spent.push(started.elapsed().as_secs_f64() * 1e3);
+            if found.is_none() {
+                // It would be given up again, after as many seconds.
+                break;
+            }
         }
         let (median, worst) = summary(spent);
         // Without `found` it was given up.

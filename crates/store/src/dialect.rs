@@ -4,6 +4,23 @@
 
 use crate::postgres::many::Many;
 
+/// How many keys SQLite is asked for at once where a statement says [`KEYS`].
+pub(crate) const KEYS_AT_ONCE: usize = 256;
+
+/// Any number of keys, in `column IN ($*)`: the only parameter of its statement.
+const KEYS: &str = "IN ($*)";
+
+/// A statement about many keys as SQLite reads it, before its placeholders are looked at: so many at once.
+fn sqlite_keys(sql: &str) -> String {
+    let keys: Vec<String> = (1..=KEYS_AT_ONCE).map(|at| format!("${at}")).collect();
+    sql.replace(KEYS, &format!("IN ({})", keys.join(", ")))
+}
+
+/// A statement about many keys as PostgreSQL reads it: they are one array.
+pub(crate) fn postgres_keys(sql: &str) -> String {
+    sql.replace(KEYS, "= ANY($1)")
+}
+
 /// A piece of SQL text.
 enum Piece<'a> {
     /// A keyword or a bare name.
@@ -20,6 +37,9 @@ enum Piece<'a> {
 /// An INSERT of one row on a condition is to SQLite one of rows that are selected: should one of them fail, those before
 /// it would have to be undone, so that it copies each page before it changes it. `OR FAIL` says that nothing is before it.
 pub(crate) fn sqlite_statement(sql: &str) -> String {
+    if sql.contains(KEYS) {
+        return sqlite_statement(&sqlite_keys(sql));
+    }
     let mut out = String::with_capacity(sql.len() + 8);
     let mut inserts_if = Many::of(sql).is_some_and(|many| many.looks_into.is_some());
     for piece in pieces(sql) {
@@ -158,6 +178,21 @@ mod tests {
         for (from, to) in cases {
             assert_eq!(sqlite_statement(from), to);
         }
+    }
+
+    #[test]
+    fn many_keys_are_an_array_to_one_database_and_placeholders_to_the_other() {
+        let sql = "SELECT a FROM t WHERE a IN ($*) LIMIT 3";
+        assert_eq!(
+            postgres_keys(sql),
+            "SELECT a FROM t WHERE a = ANY($1) LIMIT 3"
+        );
+        let sqlite = sqlite_statement(sql);
+        assert!(
+            sqlite.starts_with("SELECT a FROM t WHERE a IN (?1, ?2, "),
+            "{sqlite}"
+        );
+        assert!(sqlite.ends_with(", ?256) LIMIT 3"), "{sqlite}");
     }
 
     #[test]

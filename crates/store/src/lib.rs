@@ -109,6 +109,17 @@ impl Store {
         }
     }
 
+    /// As [`Store::query`], for the rows that any of many keys finds: `column IN ($*)` in the text stands for all of them, and
+    /// it has no other parameter. The keys may be asked for in parts, so that a row whose key comes twice may come twice,
+    /// and what the statement counts or limits it counts and limits in each part, of 256 keys or more.
+    pub async fn find(&self, sql: &'static str, keys: Vec<Value>) -> Result<Vec<Row>> {
+        match &self.inner.engine {
+            _ if keys.is_empty() => Ok(Vec::new()),
+            Engine::Sqlite(sqlite) => sqlite.find(sql, keys).await,
+            Engine::Postgres(postgres) => postgres.find(sql, &keys).await,
+        }
+    }
+
     /// As [`Store::query`], for a text that is made at run time and a cost that is decided by who asks. It has connections of
     /// its own, and ends with [`StoreError::GaveUp`] when it takes longer than `budget`.
     pub async fn search(

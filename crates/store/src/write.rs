@@ -87,6 +87,13 @@ impl Write {
         self
     }
 
+    /// Makes room for so many more statements at once.
+    #[must_use]
+    pub fn reserve(mut self, statements: usize) -> Self {
+        self.statements.reserve(statements);
+        self
+    }
+
     /// Adds a statement. Placeholders are `$1`, `$2`, …
     #[must_use]
     pub fn run(mut self, sql: &'static str, params: Vec<Value>) -> Self {

@@ -2,6 +2,7 @@
 //! when the map has. Derived: a lost row is found again by the next walk.
 
 use std::collections::{BTreeSet, HashSet};
+use std::time::Instant;
 
 use agent::observation::Place;
 use audit::Timestamp;
@@ -15,8 +16,6 @@ use crate::{Fleet, Result};
 
 /// Places that one question brings.
 const PAGE: i64 = 20_000;
-/// Rows that one write changes: others have their turn in between.
-const BATCH: usize = 5_000;
 
 const PLACES: &str = "SELECT id, kind, address, port, sni, host, asset FROM places WHERE id > $1 ORDER BY id LIMIT $2";
 const CHANGED: &str = "SELECT id, kind, address, port, sni, host, asset FROM places \
@@ -140,7 +139,11 @@ impl Fleet {
             .map(|end| (REMOVE, end))
             .chain(wanted.into_iter().map(|end| (ADD, end)))
             .collect();
-        for batch in changes.chunks(BATCH) {
+        let mut rest = &changes[..];
+        while !rest.is_empty() {
+            let (batch, after) =
+                rest.split_at(rest.len().min(self.inventory.marks.rows() as usize));
+            rest = after;
             self.change_ends(batch).await?;
         }
         Ok(())
@@ -156,13 +159,16 @@ impl Fleet {
                 params![kind.name(), name.as_str(), *place, side.name()],
             );
         }
+        let begun = Instant::now();
         self.store().commit(write).await?;
+        let marks = &self.inventory.marks;
+        marks.took(batch.len() as u32, begun.elapsed());
         self.look_again(places.into_iter().collect()).await
     }
 
     /// Has the certificates at these places settled again.
     async fn look_again(&self, places: Vec<i64>) -> Result<()> {
-        self.touch(|mut write, head| {
+        self.touch_some(places.len(), |mut write, head| {
             for place in &places {
                 write = write.run(TOUCH, params![head.touched, *place]);
             }
@@ -178,9 +184,12 @@ impl Fleet {
         }
         let mut after = 0;
         while after < last {
-            let to = after.saturating_add(BATCH as i64);
-            self.touch(|write, head| write.run(TOUCH_ALL, params![head.touched, after, to]))
-                .await?;
+            let rows = self.inventory.marks.rows();
+            let to = after.saturating_add(i64::from(rows));
+            self.touch_some(rows as usize, |write, head| {
+                write.run(TOUCH_ALL, params![head.touched, after, to])
+            })
+            .await?;
             after = to;
         }
         Ok(())

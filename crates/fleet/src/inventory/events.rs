@@ -13,7 +13,7 @@ use crate::{Fleet, Result};
 /// Events that are read at a time, and rows of a table.
 const EVENTS: u64 = 4096;
 const PAGE: i64 = 10_000;
-/// Certificates that one write touches: others have their turn in between.
+/// Certificates that one question brings.
 const TOUCHED: usize = 5_000;
 
 const REVOKED: &str = "UPDATE inventory SET revoked = (SELECT CASE WHEN r.reason = 8 THEN NULL ELSE r.reason END \
@@ -199,8 +199,12 @@ impl Fleet {
 
     async fn touch_these(&self, certificates: BTreeSet<i64>) -> Result<()> {
         let certificates: Vec<i64> = certificates.into_iter().collect();
-        for part in certificates.chunks(TOUCHED) {
-            self.touch(|mut write, head| {
+        let mut rest = &certificates[..];
+        while !rest.is_empty() {
+            let rows = rest.len().min(self.inventory.marks.rows() as usize);
+            let (part, after) = rest.split_at(rows);
+            rest = after;
+            self.touch_some(rows, |mut write, head| {
                 for id in part {
                     write = write.run(ONE, params![*id, head.touched]);
                 }

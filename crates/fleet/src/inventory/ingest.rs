@@ -193,10 +193,14 @@ async fn read(batch: &[Observation], now: Timestamp) -> (Intake<'_>, audit::Hash
     let mut lines = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
     let mut intake = Intake::default();
     intake.counts.observations = batch.len() as u64;
+    intake.moments.reserve_exact(batch.len());
+    let mut line = Vec::with_capacity(4096);
     for (at, seen) in batch.iter().enumerate() {
-        if let Ok(line) = seen.line() {
-            lines.update(line.as_bytes());
-            lines.update(b"\n");
+        line.clear();
+        // As [`Observation::line`] writes it.
+        if serde_json::to_writer(&mut line, seen).is_ok() {
+            line.push(b'\n');
+            lines.update(&line);
         }
         intake.note(seen, now);
         if at % 256 == 255 {
@@ -336,7 +340,7 @@ impl Plan {
         texts.sort_unstable();
         texts.dedup();
         let known = stored::known_places(fleet.store(), &texts).await?;
-        let mut spots: HashMap<&str, Spot> = HashMap::new();
+        let mut spots: HashMap<&str, Box<Spot>> = HashMap::with_capacity(texts.len());
         for moment in &intake.moments {
             let text = moment.place();
             if !spots.contains_key(text) {
@@ -344,7 +348,7 @@ impl Plan {
                     self.counts.nothing += 1;
                     continue;
                 };
-                spots.insert(text, spot);
+                spots.insert(text, Box::new(spot));
             }
             let certificate = moment.leaf().and_then(|leaf| self.id(leaf));
             if let Some(spot) = spots.get_mut(text)
@@ -353,9 +357,10 @@ impl Plan {
                 self.counts.older += 1;
             }
         }
-        let mut spots: Vec<Spot> = spots.into_values().collect();
-        spots.sort_by(|one, other| one.columns.place.cmp(&other.columns.place));
-        self.number(spots);
+        // Each in a box of its own while they are found by hash and sorted: they are large.
+        let mut spots: Vec<Box<Spot>> = spots.into_values().collect();
+        spots.sort_unstable_by(|one, other| one.columns.place.cmp(&other.columns.place));
+        self.number(spots.into_iter());
         Ok(())
     }
 
@@ -378,7 +383,8 @@ impl Plan {
         }
     }
 
-    fn number(&mut self, spots: Vec<Spot>) {
+    fn number(&mut self, spots: impl ExactSizeIterator<Item = Box<Spot>>) {
+        self.spots.reserve_exact(spots.len());
         for mut spot in spots {
             if spot.is_new() {
                 self.head.places += 1;
@@ -393,18 +399,20 @@ impl Plan {
             if spot.is_new() || spot.is_changed() {
                 self.moved.extend(spot.concerned());
             }
-            self.spots.push(spot);
+            self.spots.push(*spot);
         }
     }
 
     fn write(
-        &self,
+        mut self,
         intake: &Intake<'_>,
         described: &HashMap<[u8; 32], Read>,
         mut write: Write,
     ) -> Write {
         let touched = self.head.touched;
-        let mut names = Vec::with_capacity(self.new.len());
+        // A certificate with its names, a place with its stay.
+        write = write.reserve(4 * self.new.len() + 2 * self.spots.len());
+        let mut names = Vec::with_capacity(2 * self.new.len());
         for (sha256, id) in &self.new {
             let (Some(wanted), Some(Ok(described))) =
                 (intake.certificates.get(sha256), described.get(sha256))
@@ -424,7 +432,7 @@ impl Plan {
             write = write.run(stored::ADD_NAME, params![name, id]);
         }
         let (mut changed, mut touch) = (Vec::new(), Vec::new());
-        let mut moved = self.moved.clone();
+        let mut moved = std::mem::take(&mut self.moved);
         let mut seen = Vec::new();
         for (sha256, known) in &self.known {
             let Some(wanted) = intake.certificates.get(sha256) else {
@@ -453,18 +461,25 @@ impl Plan {
                 write = write.run(sql, row);
             }
         }
-        write = self.write_spots(write);
-        self.head.moved(self.before, write)
+        let (before, head) = (self.before, self.head);
+        head.moved(before, self.write_spots(write))
     }
 
-    fn write_spots(&self, mut write: Write) -> Write {
+    fn write_spots(self, mut write: Write) -> Write {
         let touched = self.head.touched;
-        let (new, known): (Vec<&Spot>, Vec<&Spot>) =
-            self.spots.iter().partition(|spot| spot.is_new());
-        let (changed, same): (Vec<&Spot>, Vec<&Spot>) =
+        let history: Vec<(&'static str, Vec<Value>)> = HISTORY
+            .iter()
+            .flat_map(|(sql, rows)| {
+                let rows = self.spots.iter().flat_map(*rows);
+                rows.map(|row| (*sql, row))
+            })
+            .collect();
+        let (new, known): (Vec<Spot>, Vec<Spot>) =
+            self.spots.into_iter().partition(|spot| spot.is_new());
+        let (changed, same): (Vec<Spot>, Vec<Spot>) =
             known.into_iter().partition(|spot| spot.is_rewritten());
         for spot in new {
-            write = write.run(stored::ADD_PLACE, spot.new_row(touched));
+            write = write.run(stored::ADD_PLACE, spot.into_row(touched));
         }
         for spot in changed {
             write = write.run(stored::CHANGE_PLACE, spot.changed_row(touched));
@@ -472,23 +487,23 @@ impl Plan {
         for spot in same.iter().filter(|spot| spot.is_seen()) {
             write = write.run(stored::SEE_PLACE, spot.seen_row());
         }
-        let history = [
-            (
-                stored::CLOSE_HISTORY,
-                Spot::closed as fn(&Spot) -> Vec<Vec<Value>>,
-            ),
-            (stored::SEE_HISTORY, Spot::still),
-            (stored::ADD_HISTORY, Spot::opened),
-            (stored::ADD_EARLIER, Spot::earlier),
-        ];
-        for (sql, rows) in history {
-            for row in self.spots.iter().flat_map(rows) {
-                write = write.run(sql, row);
-            }
+        for (sql, row) in history {
+            write = write.run(sql, row);
         }
         write
     }
 }
+
+/// Rows of one place for one statement.
+type Rows = fn(&Spot) -> Vec<Vec<Value>>;
+
+/// What a batch does to the history of places.
+const HISTORY: [(&str, Rows); 4] = [
+    (stored::CLOSE_HISTORY, Spot::closed),
+    (stored::SEE_HISTORY, Spot::still),
+    (stored::ADD_HISTORY, Spot::opened),
+    (stored::ADD_EARLIER, Spot::earlier),
+];
 
 fn read_one(der: &[u8]) -> Read {
     match Certificate::from_der(der) {

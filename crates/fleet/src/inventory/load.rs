@@ -48,7 +48,7 @@ macro_rules! places {
 static PLACES: LazyLock<String> = LazyLock::new(|| {
     format!(
         "{} LIMIT {MOST_READ}",
-        places!("certificate IN (KEYS)").replace("KEYS", &keys())
+        places!("certificate IN (KEYS)").replace("KEYS", keys())
     )
 });
 const PLACES_OF_ONE: &str = places!("certificate = $1 ORDER BY id LIMIT $2");

@@ -16,6 +16,7 @@ mod renewal;
 pub mod rule;
 mod settle;
 mod spot;
+pub(crate) mod step;
 mod stored;
 mod text;
 pub(crate) mod zone;
@@ -38,4 +39,8 @@ pub(crate) struct Shared {
     pub(crate) figures: crate::posture::FigureStore,
     /// How fast certificates are being issued.
     pace: parking_lot::Mutex<issued::Pace>,
+    /// Rows that are touched, or changed in the like way, in one write: others have their turn in between.
+    pub(crate) marks: step::Step<5_000>,
+    /// Certificates that are settled in one write.
+    settles: step::Step<256>,
 }

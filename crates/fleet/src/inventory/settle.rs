@@ -2,6 +2,8 @@
 //! would be if it ended. A reconciler over certificates that were touched since they were last settled; what it writes
 //! can be worked out anew, so that it needs no event. The same facts twice write nothing.
 
+use std::time::Instant;
+
 use audit::Timestamp;
 use serde::Serialize;
 use store::{Value, Write, params};
@@ -14,10 +16,6 @@ use crate::finding::Judge;
 use crate::risk;
 use crate::{Criticality, Fleet, Result};
 
-/// Certificates that are settled in one write: others have their turn in between.
-const AT_ONCE: i64 = 256;
-/// Certificates that are marked in one write when everything, or much, is looked at again: what is well below a second.
-const MARKED: i64 = 5_000;
 const DAY_MS: i64 = 86_400_000;
 /// Days before its end at which something about a certificate changes: findings (R19), risk (R18), its end.
 const DAYS: [i64; 4] = [90, 60, 30, 0];
@@ -97,7 +95,7 @@ impl Fleet {
         let _turn = self.inventory.writing.lock().await;
         for attempt in 0.. {
             let before = Head::read(self.store()).await?;
-            let params = params![AT_ONCE];
+            let params = params![self.inventory.settles.rows()];
             let rows = self.store().query(load::UNSETTLED, params).await?;
             if rows.is_empty() {
                 return Ok(false);
@@ -113,8 +111,11 @@ impl Fleet {
             }
             let changed = changes.settle.len() as u64;
             write = changes.written(write);
+            let begun = Instant::now();
             match self.store().commit(head.moved(before, write)).await {
                 Ok(_) => {
+                    let settles = &self.inventory.settles;
+                    settles.took(facts.len() as u32, begun.elapsed());
                     done.looked_at += facts.len() as u64;
                     done.changed += changed;
                     return Ok(true);
@@ -138,8 +139,9 @@ impl Fleet {
             else {
                 return Ok(());
             };
-            self.touch(|write, head| {
-                let to = from.saturating_add(MARKED);
+            let rows = self.inventory.marks.rows();
+            self.touch_some(rows as usize, |write, head| {
+                let to = from.saturating_add(i64::from(rows));
                 let next = (to < head.certificates).then_some(to);
                 write
                     .run(MARK, params![from, to, head.touched])
@@ -157,10 +159,11 @@ impl Fleet {
             return Ok(None);
         };
         let (signer, subject, after) = (row.int(0)?, row.text(1)?, row.int(2)?);
-        let params = params![subject, after, MARKED - 1];
+        let rows = self.inventory.marks.rows();
+        let params = params![subject, after, rows - 1];
         let to = self.store().query(SIGNED_TO, params).await?;
         let to = to.first().map(|row| row.int(0)).transpose()?;
-        self.touch(|write, head| {
+        self.touch_some(rows as usize, |write, head| {
             let last = to.unwrap_or(i64::MAX);
             let write = write.run(SIGNED, params![subject, signer, head.touched, after, last]);
             match to {
@@ -206,15 +209,32 @@ impl Fleet {
         self.touch_as(|write, head| add(write, head)).await
     }
 
+    /// As [`Fleet::touch`], about so many rows: how long they take decides how many the next step has.
+    pub(crate) async fn touch_some(
+        &self,
+        rows: usize,
+        add: impl Fn(Write, &Head) -> Write,
+    ) -> Result<()> {
+        self.touch_rows(rows, |write, head| add(write, head)).await
+    }
+
     /// As [`Fleet::touch`], with a change of the head.
     pub(crate) async fn touch_as(&self, add: impl Fn(Write, &mut Head) -> Write) -> Result<()> {
+        self.touch_rows(0, add).await
+    }
+
+    async fn touch_rows(&self, rows: usize, add: impl Fn(Write, &mut Head) -> Write) -> Result<()> {
         let _turn = self.inventory.writing.lock().await;
         for attempt in 0.. {
             let before = Head::read(self.store()).await?;
             let mut head = before.next();
             let write = add(Write::derived(), &mut head);
+            let begun = Instant::now();
             match self.store().commit(head.moved(before, write)).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    self.inventory.marks.took(rows as u32, begun.elapsed());
+                    return Ok(());
+                }
                 Err(error) if again(&error, attempt).await => {}
                 Err(error) => return Err(error.into()),
             }

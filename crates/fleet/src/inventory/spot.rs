@@ -281,24 +281,45 @@ impl Spot {
         before.into_iter().chain(self.state.certificate)
     }
 
-    pub(crate) fn new_row(&self, touched: i64) -> Vec<Value> {
-        let columns = &self.columns;
-        let mut row = params![
-            self.id,
-            columns.place.as_str(),
+    /// The row of a place that is new.
+    pub(crate) fn into_row(self, touched: i64) -> Vec<Value> {
+        let Spot {
+            id,
+            columns,
+            segment,
+            state,
+            first_seen,
+            last_seen,
+            changed_at,
+            from,
+            ..
+        } = self;
+        params![
+            id,
+            columns.place,
             columns.kind,
-            columns.address.clone(),
+            columns.address,
             columns.ip,
             columns.port,
-            columns.sni.clone(),
+            columns.sni,
             columns.starttls,
-            columns.host.clone(),
-            columns.path.clone(),
-            columns.alias.clone(),
-            self.segment.clone(),
-        ];
-        row.extend(self.state_row(touched));
-        row
+            columns.host,
+            columns.path,
+            columns.alias,
+            segment,
+            state.certificate,
+            state.chain,
+            state.outcome.0,
+            state.outcome.1,
+            place::json(state.tls.as_ref()),
+            place::json(state.file.as_ref()),
+            first_seen,
+            last_seen,
+            changed_at,
+            state.gone,
+            from,
+            touched,
+        ]
     }
 
     pub(crate) fn changed_row(&self, touched: i64) -> Vec<Value> {
@@ -306,13 +327,8 @@ impl Spot {
             Some(before) if !self.is_changed() => before.touched,
             _ => touched,
         };
-        let mut row = params![self.id];
-        row.extend(self.state_row(touched));
-        row
-    }
-
-    fn state_row(&self, touched: i64) -> Vec<Value> {
         params![
+            self.id,
             self.state.certificate,
             self.state.chain.clone(),
             self.state.outcome.0.as_str(),

@@ -1,7 +1,6 @@
 //! The rows of the inventory as they are read before a batch is written, and the statements that write it.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::LazyLock;
 
 use store::{Row, Store, Value, params};
 
@@ -38,47 +37,24 @@ pub(crate) const SEE_HISTORY: &str =
     "UPDATE place_history SET last_seen = $2 WHERE place = $1 AND replaced_at IS NULL";
 pub(crate) const CLOSE_HISTORY: &str = "UPDATE place_history SET last_seen = $2, replaced_at = $3 WHERE place = $1 AND replaced_at IS NULL";
 
-/// Keys that one question asks for.
-const AT_ONCE: usize = 256;
-
-/// `$1, $2, …` up to [`AT_ONCE`].
-pub(crate) fn keys() -> String {
-    let keys: Vec<String> = (1..=AT_ONCE).map(|at| format!("${at}")).collect();
-    keys.join(", ")
+/// Any number of keys, for [`many`].
+pub(crate) fn keys() -> &'static str {
+    "$*"
 }
 
-static KNOWN_CERTIFICATES: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "SELECT sha256, id, first_seen, last_seen, how, recorded, authority, revoked FROM inventory \
-        WHERE sha256 IN ({})",
-        keys()
-    )
-});
-static KNOWN_PLACES: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "SELECT place, id, certificate, chain, outcome, detail, tls, file, gone, first_seen, last_seen, changed_at, \
-        seen_by, touched FROM places WHERE place IN ({})",
-        keys()
-    )
-});
-
-/// Asks for many keys, as often as it takes; the last question repeats its last key.
+/// Asks for many keys at once.
 pub(crate) async fn many(
     store: &Store,
     sql: &'static str,
     keys: impl Iterator<Item = Value>,
 ) -> Result<Vec<Row>> {
-    let keys: Vec<Value> = keys.collect();
-    let mut rows = Vec::with_capacity(keys.len());
-    for part in keys.chunks(AT_ONCE) {
-        let mut params = part.to_vec();
-        if let Some(last) = part.last() {
-            params.resize(AT_ONCE, last.clone());
-        }
-        rows.extend(store.query(sql, params).await?);
-    }
-    Ok(rows)
+    Ok(store.find(sql, keys.collect()).await?)
 }
+
+const KNOWN_CERTIFICATES: &str = "SELECT sha256, id, first_seen, last_seen, how, recorded, authority, revoked \
+    FROM inventory WHERE sha256 IN ($*)";
+const KNOWN_PLACES: &str = "SELECT place, id, certificate, chain, outcome, detail, tls, file, gone, first_seen, last_seen, \
+    changed_at, seen_by, touched FROM places WHERE place IN ($*)";
 
 /// A certificate that is in the inventory.
 #[derive(Clone, Debug)]
@@ -151,7 +127,7 @@ pub(crate) async fn known_certificates(
     keys: &[[u8; 32]],
 ) -> Result<HashMap<[u8; 32], KnownCertificate>> {
     let keys = keys.iter().map(|sha256| Value::from(*sha256));
-    let rows = many(store, KNOWN_CERTIFICATES.as_str(), keys).await?;
+    let rows = many(store, KNOWN_CERTIFICATES, keys).await?;
     let mut known = HashMap::with_capacity(rows.len());
     for row in rows {
         let Ok(sha256) = row.blob(0)?.try_into() else {
@@ -188,7 +164,7 @@ pub(crate) async fn known_places(
     places: &[&str],
 ) -> Result<HashMap<String, KnownPlace>> {
     let keys = places.iter().map(|place| Value::from(*place));
-    let rows = many(store, KNOWN_PLACES.as_str(), keys).await?;
+    let rows = many(store, KNOWN_PLACES, keys).await?;
     let mut known = HashMap::with_capacity(rows.len());
     for row in rows {
         let place = KnownPlace {

@@ -26,11 +26,15 @@ use crate::{
 pub(crate) use session::Server;
 use session::{Purpose, Session};
 
+/// Keys that one question asks for.
+const KEYS_AT_ONCE: usize = 4096;
+
 /// An open PostgreSQL database.
 pub(crate) struct Postgres {
     server: Arc<Server>,
     jobs: mpsc::Sender<Job>,
     readers: reader::Readers,
+    finders: reader::Readers,
     searchers: search::Searchers,
     claimer: Mutex<Option<Arc<Session>>>,
     migrations: Vec<Migration>,
@@ -50,7 +54,8 @@ impl Postgres {
         tokio::spawn(writer::run(server.clone(), session, queue, growth));
         Ok(Postgres {
             jobs,
-            readers: reader::Readers::new(server.clone()),
+            readers: reader::Readers::new(server.clone(), Purpose::Read),
+            finders: reader::Readers::new(server.clone(), Purpose::Find),
             searchers: search::Searchers::new(server.clone()),
             claimer: Mutex::new(None),
             server,
@@ -70,6 +75,15 @@ impl Postgres {
     /// Runs a statement on one of the reading connections.
     pub(crate) async fn query(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>> {
         self.readers.query(sql, params).await
+    }
+
+    /// Runs a statement about many keys, a few thousand of them in one question.
+    pub(crate) async fn find(&self, sql: &'static str, keys: &[Value]) -> Result<Vec<Row>> {
+        let mut found = Vec::with_capacity(keys.len());
+        for part in keys.chunks(KEYS_AT_ONCE) {
+            found.extend(self.finders.find(sql, part).await?);
+        }
+        Ok(found)
     }
 
     /// Runs a statement of a text made at run time, on connections for such.

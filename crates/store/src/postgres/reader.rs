@@ -19,14 +19,16 @@ const ATTEMPTS: usize = 3;
 /// The reading connections of a database.
 pub(crate) struct Readers {
     server: Arc<Server>,
+    purpose: Purpose,
     next: AtomicUsize,
     sessions: [Mutex<Option<Arc<Session>>>; READERS],
 }
 
 impl Readers {
-    pub(crate) fn new(server: Arc<Server>) -> Self {
+    pub(crate) fn new(server: Arc<Server>, purpose: Purpose) -> Self {
         Readers {
             server,
+            purpose,
             next: AtomicUsize::new(0),
             sessions: Default::default(),
         }
@@ -34,10 +36,23 @@ impl Readers {
 
     /// Runs a statement on the next connection in turn.
     pub(crate) async fn query(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>> {
+        self.ask(sql, params, false).await
+    }
+
+    /// Runs a statement about many keys on the next connection in turn.
+    pub(crate) async fn find(&self, sql: &'static str, keys: &[Value]) -> Result<Vec<Row>> {
+        self.ask(sql, keys, true).await
+    }
+
+    async fn ask(&self, sql: &'static str, params: &[Value], many: bool) -> Result<Vec<Row>> {
         let mut lost = None;
         for _ in 0..ATTEMPTS {
             let session = self.session().await?;
-            match session.query(sql, params).await {
+            let answer = match many {
+                true => session.find(sql, params).await,
+                false => session.query(sql, params).await,
+            };
+            match answer {
                 Ok(rows) => return Ok(rows),
                 Err(error) if fault::is_lost(&error) => lost = Some(error),
                 Err(error) => return Err(error.into()),
@@ -55,7 +70,7 @@ impl Readers {
         if let Some(session) = place.as_ref().filter(|held| !held.client.is_closed()) {
             return Ok(session.clone());
         }
-        let session = Arc::new(self.server.connect(Purpose::Read).await?);
+        let session = Arc::new(self.server.connect(self.purpose).await?);
         *place = Some(session.clone());
         Ok(session)
     }

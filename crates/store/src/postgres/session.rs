@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Config, NoTls, Statement};
 
 use super::many::Form;
 use super::tls::Tls;
-use crate::{Result, Row, StoreError, Value};
+use crate::{Result, Row, StoreError, Value, dialect};
 
 /// How long to wait for a server that does not answer a connection attempt.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -30,6 +30,11 @@ const WRITER: &str = "SET idle_in_transaction_session_timeout = '10s'; \
 /// A session that cannot write.
 const READER: &str = "SET default_transaction_read_only = on; SET statement_timeout = '60s'";
 
+/// A session that reads by key, whatever the size of the table was when it began: a plan that was made for an empty one
+/// walks it from end to end, however large it has become since, until statistics of it are gathered anew.
+const FINDER: &str = "SET default_transaction_read_only = on; SET statement_timeout = '60s'; \
+    SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
+
 /// A session for what is small, many and not worth waiting for a disk.
 const CLAIMER: &str = "SET synchronous_commit = off; SET statement_timeout = '10s'";
 
@@ -42,6 +47,8 @@ const SEARCHER: &str = "SET default_transaction_read_only = on; SET jit = off";
 pub(crate) enum Purpose {
     Write,
     Read,
+    /// By keys alone.
+    Find,
     Search,
     Claim,
     /// A long read of everything, in one transaction.
@@ -104,6 +111,7 @@ impl Server {
         match purpose {
             Purpose::Write => client.batch_execute(WRITER).await?,
             Purpose::Read => client.batch_execute(READER).await?,
+            Purpose::Find => client.batch_execute(FINDER).await?,
             Purpose::Search => client.batch_execute(SEARCHER).await?,
             Purpose::Claim => client.batch_execute(CLAIMER).await?,
             Purpose::Backup => {}
@@ -155,7 +163,11 @@ impl Session {
         }
         let plain = Form::plain(form.sql);
         let statement = match form == plain {
-            true => self.client.prepare(form.sql).await?,
+            true => {
+                self.client
+                    .prepare(&dialect::postgres_keys(form.sql))
+                    .await?
+            }
             false => {
                 let one = Box::pin(self.prepare(plain)).await?;
                 self.client.prepare(&form.text(one.params())).await?
@@ -174,6 +186,17 @@ impl Session {
         let statement = self.prepare(Form::plain(sql)).await?;
         let params: Vec<_> = params.iter().map(as_param).collect();
         let rows = self.client.query(&statement, &params).await?;
+        rows.iter().map(row).collect()
+    }
+
+    /// Runs a statement about many keys.
+    pub(crate) async fn find(
+        &self,
+        sql: &'static str,
+        keys: &[Value],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let statement = self.prepare(Form::plain(sql)).await?;
+        let rows = self.client.query(&statement, &[&keys]).await?;
         rows.iter().map(row).collect()
     }
 

@@ -16,7 +16,10 @@ pub(crate) const BUSY: Duration = Duration::from_secs(10);
 
 /// Page caches, in KiB. Eight readers and a writer stay under 50 MiB together; the system's file
 /// cache does the rest.
-const WRITER_CACHE: i64 = 16 * 1024;
+pub(crate) const WRITER_CACHE: i64 = 16 * 1024;
+/// The writer's while large writes come: what one of them changes all over a large tree is written once, at its end, and not
+/// as often as it was pushed out of a small cache and wanted again.
+pub(crate) const BULK_CACHE: i64 = 128 * 1024;
 const READER_CACHE: i64 = 4 * 1024;
 
 /// A database's place and limits.

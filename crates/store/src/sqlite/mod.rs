@@ -85,9 +85,24 @@ impl Sqlite {
 
     /// Runs a statement on the next free reader.
     pub(crate) async fn query(&self, sql: &'static str, params: Vec<Value>) -> Result<Vec<Row>> {
+        self.ask(sql, params, false).await
+    }
+
+    /// Runs a statement about many keys, all of them on the next free reader: whoever handed over each part of them would
+    /// wait as often to be woken.
+    pub(crate) async fn find(&self, sql: &'static str, keys: Vec<Value>) -> Result<Vec<Row>> {
+        self.ask(sql, keys, true).await
+    }
+
+    async fn ask(&self, sql: &'static str, params: Vec<Value>, many: bool) -> Result<Vec<Row>> {
         let stopped = || StoreError::Unavailable("its readers have stopped".to_owned());
         let (reply, answer) = oneshot::channel();
-        let query = Query { sql, params, reply };
+        let query = Query {
+            sql,
+            params,
+            many,
+            reply,
+        };
         self.queries.send(query).map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }

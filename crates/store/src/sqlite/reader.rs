@@ -13,6 +13,8 @@ use crate::{Result, Row, Value};
 pub(crate) struct Query {
     pub(crate) sql: &'static str,
     pub(crate) params: Vec<Value>,
+    /// The parameters are keys, as many as there are.
+    pub(crate) many: bool,
     pub(crate) reply: oneshot::Sender<Result<Vec<Row>>>,
 }
 
@@ -34,6 +36,10 @@ impl Queue {
 /// Answers queries until the queue's other end is gone.
 pub(crate) fn run(mut statements: Statements, queries: &Queue) {
     while let Some(query) = queries.take() {
-        let _ = query.reply.send(statements.query(query.sql, &query.params));
+        let found = match query.many {
+            true => statements.find(query.sql, &query.params),
+            false => statements.query(query.sql, &query.params),
+        };
+        let _ = query.reply.send(found);
     }
 }

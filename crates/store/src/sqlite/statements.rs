@@ -37,6 +37,18 @@ impl Statements {
         rows(&mut *self.prepared(sql)?, params)
     }
 
+    /// Runs a statement about many keys, as often as it takes; the last time it repeats its last key.
+    pub(crate) fn find(&mut self, sql: &'static str, keys: &[Value]) -> Result<Vec<Row>> {
+        let mut found = Vec::with_capacity(keys.len());
+        let mut statement = self.prepared(sql)?;
+        for part in keys.chunks(dialect::KEYS_AT_ONCE) {
+            let last = part.last().into_iter().cycle();
+            let padded = part.iter().chain(last).take(dialect::KEYS_AT_ONCE);
+            collect(&mut statement, params_from_iter(padded), &mut found)?;
+        }
+        Ok(found)
+    }
+
     /// Runs a statement that returns no rows; says how many it changed.
     pub(crate) fn execute(&mut self, sql: &'static str, params: &[Value]) -> Result<u64> {
         let changed = self.prepared(sql)?.execute(params_from_iter(params))?;
@@ -55,14 +67,23 @@ impl Statements {
 
 /// Runs a statement and collects its rows.
 pub(super) fn rows(statement: &mut Statement<'_>, params: &[Value]) -> Result<Vec<Row>> {
-    let columns = statement.column_count();
-    let mut rows = statement.query(params_from_iter(params))?;
     let mut out = Vec::new();
+    collect(statement, params_from_iter(params), &mut out)?;
+    Ok(out)
+}
+
+fn collect(
+    statement: &mut Statement<'_>,
+    params: impl rusqlite::Params,
+    out: &mut Vec<Row>,
+) -> Result<()> {
+    let columns = statement.column_count();
+    let mut rows = statement.query(params)?;
     while let Some(row) = rows.next()? {
         let values: Result<Vec<Value>> = (0..columns).map(|at| value(row.get_ref(at)?)).collect();
         out.push(Row(values?));
     }
-    Ok(out)
+    Ok(())
 }
 
 /// A column in the store's types.

@@ -5,7 +5,7 @@
 //! alone and the others still share one fsync. If even that fails (a disk that fills up in the
 //! middle takes the whole transaction with it) each write gets a transaction of its own.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use audit::{Sealed, Timestamp};
 use rusqlite::Connection;
@@ -21,10 +21,18 @@ use crate::{
 
 const ADD_EVENT: &str = "INSERT INTO log_events(seq, body, leaf) VALUES($1, $2, $3)";
 
+/// From how many bytes on a write is one of many rows.
+const BULK: usize = 1024 * 1024;
+
+/// How long after the last such write the writer keeps its large cache.
+const BULK_ENDS: Duration = Duration::from_secs(10);
+
 /// The one connection that writes.
 pub(crate) struct Writer {
     statements: Statements,
     checkpointer: Checkpointer,
+    /// When a large write came last, while the cache is large.
+    bulk: Option<Instant>,
     /// How long it waits for another process now.
     patience: Patience,
     growth: watch::Sender<Growth>,
@@ -59,6 +67,7 @@ impl Writer {
         Ok(Writer {
             statements,
             checkpointer,
+            bulk: None,
             patience: Patience::Full,
             growth,
         })
@@ -80,6 +89,7 @@ impl Writer {
         writes: &[Write],
         patience: Patience,
     ) -> Vec<Result<Committed>> {
+        self.make_room(writes);
         let error = match self.transaction(writes, Mode::Together, patience) {
             Ok(outcomes) => return outcomes,
             Err(error) => error,
@@ -92,6 +102,29 @@ impl Writer {
             return outcomes;
         }
         writes.iter().map(|write| self.alone(write)).collect()
+    }
+
+    /// A large cache for large writes, and a small one again when no more have come for a while.
+    fn make_room(&mut self, writes: &[Write]) {
+        let large = writes.iter().any(|write| write.bytes() >= BULK);
+        let was = self.bulk.is_some();
+        if large {
+            self.bulk = Some(Instant::now());
+        } else if self.bulk.is_some_and(|last| last.elapsed() > BULK_ENDS) {
+            self.bulk = None;
+        }
+        if self.bulk.is_some() == was {
+            return;
+        }
+        let cache = match self.bulk {
+            Some(_) => connect::BULK_CACHE,
+            None => connect::WRITER_CACHE,
+        };
+        let connection = self.statements.connection();
+        let sized = connection.pragma_update(None, "cache_size", -cache);
+        if let Err(error) = sized.and_then(|()| connection.execute_batch("PRAGMA shrink_memory")) {
+            tracing::warn!(%error, "the writer's cache keeps its size");
+        }
     }
 
     fn alone(&mut self, write: &Write) -> Result<Committed> {
