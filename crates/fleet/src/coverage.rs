@@ -4,6 +4,7 @@
 
 mod partial;
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 use agent::scan::{Exclusion, Range, Service, Target};
@@ -24,8 +25,10 @@ const SO_FAR: &str = "DELETE FROM coverage WHERE segment = $1 AND scan = $2";
 const ROWS: &str = "SELECT first, last, ports, looked_at, scan FROM coverage WHERE segment = $1 ORDER BY looked_at DESC, first";
 const OUTSIDE: &str = "SELECT COUNT(DISTINCT address) FROM places WHERE address IS NOT NULL AND segment IS NULL AND kind = 'network'";
 
-/// Ranges that a report names of one sort.
+/// Ranges that a report names of one sort, unless more are asked for.
 const NAMED: usize = 100;
+/// The most that are named. Beyond it the counts say how many there are.
+const MOST_NAMED: usize = 10_000;
 
 /// From one address to another, as numbers.
 type Span = (u128, u128);
@@ -52,7 +55,7 @@ pub struct Coverage {
     pub newest: Option<i64>,
     pub exclusions: Vec<Exclusion>,
     pub looked: Vec<Looked>,
-    /// The first hundred.
+    /// The first hundred, or as many as were asked for.
     pub never_ranges: Vec<Range>,
     /// More ranges than are named here.
     pub shortened: bool,
@@ -174,11 +177,22 @@ impl Fleet {
 
     /// Coverage of every segment, or of one. What was looked at before `since` is stale.
     pub async fn coverage(&self, only: Option<&str>, since: Timestamp) -> Result<CoverageReport> {
+        self.coverage_named(only, since, NAMED).await
+    }
+
+    /// The same, with so many ranges of each sort by name.
+    pub async fn coverage_named(
+        &self,
+        only: Option<&str>,
+        since: Timestamp,
+        named: usize,
+    ) -> Result<CoverageReport> {
+        let named = named.min(MOST_NAMED);
         let all = self.segments().await?;
         let mut segments = Vec::new();
         for stored in &all {
             if only.is_none_or(|name| name == stored.segment.name) {
-                segments.push(self.coverage_of(stored, &all, since).await?);
+                segments.push(self.coverage_of(stored, &all, since, named).await?);
             }
         }
         if let (Some(name), true) = (only, segments.is_empty()) {
@@ -197,6 +211,7 @@ impl Fleet {
         stored: &StoredSegment,
         all: &[StoredSegment],
         since: Timestamp,
+        named: usize,
     ) -> Result<Coverage> {
         let segment = &stored.segment;
         let (exclusions, mut astray) = self.kept_out(stored).await?;
@@ -217,6 +232,7 @@ impl Fleet {
         let answers_for = without(&own, &out);
         let (mut any, mut full, mut fresh) = (Vec::new(), Vec::new(), Vec::new());
         let mut looked = Vec::new();
+        let mut asked_by: HashMap<String, String> = HashMap::new();
         let (mut oldest, mut newest) = (None::<i64>, None::<i64>);
         let mut shortened = false;
         for row in self
@@ -236,19 +252,25 @@ impl Fleet {
             oldest = Some(oldest.map_or(at, |oldest| oldest.min(at)));
             newest = Some(newest.map_or(at, |newest| newest.max(at)));
             match range((first, last)) {
-                Some(range) if looked.len() < NAMED => looked.push(Looked {
-                    range,
-                    ports: ports.to_owned(),
-                    at,
-                    scan: row.text(4)?.to_owned(),
-                    by: self.asked_by(row.text(4)?).await,
-                }),
+                Some(range) if looked.len() < named => {
+                    let scan = row.text(4)?;
+                    if !asked_by.contains_key(scan) {
+                        asked_by.insert(scan.to_owned(), self.asked_by(scan).await);
+                    }
+                    looked.push(Looked {
+                        range,
+                        ports: ports.to_owned(),
+                        at,
+                        scan: scan.to_owned(),
+                        by: asked_by.get(scan).cloned().unwrap_or_default(),
+                    });
+                }
                 _ => shortened = true,
             }
         }
         let (any, full, fresh) = (merged(any), merged(full), merged(fresh));
         let never = without(&answers_for, &any);
-        shortened |= never.len() > NAMED;
+        shortened |= never.len() > named;
         let seen = both(&answers_for, &any);
         Ok(Coverage {
             segment: segment.name.clone(),
@@ -263,7 +285,7 @@ impl Fleet {
             newest,
             exclusions,
             looked,
-            never_ranges: never.into_iter().take(NAMED).filter_map(range).collect(),
+            never_ranges: never.into_iter().take(named).filter_map(range).collect(),
             shortened,
             astray,
         })

@@ -87,6 +87,11 @@ pub struct FindingFilter {
     pub limit: Option<u32>,
     /// RFC 3339; read by whoever asks, see [`Fleet::findings_as_of`].
     pub as_of: Option<String>,
+    /// RFC 3339; read by whoever asks, into `opened_since`.
+    pub since: Option<String>,
+    /// Opened then or later.
+    #[serde(skip)]
+    pub opened_since: Option<Timestamp>,
 }
 
 /// A page of findings.
@@ -116,7 +121,8 @@ macro_rules! page {
             $which,
             " AND (f.severity < $1 OR (f.severity = $1 AND f.id < $2)) AND f.severity >= $3 AND ($4 = '' OR f.rule = $4) \
              AND ($5 = '' OR f.owner = $5 OR ($5 = '-' AND f.owner IS NULL)) AND ($6 = '' OR i.segment = $6) \
-             AND ($7 = 0 OR f.certificate = $7) AND CAST($8 AS BIGINT) IS NOT NULL ORDER BY f.severity DESC, f.id DESC LIMIT $9"
+             AND ($7 = 0 OR f.certificate = $7) AND CAST($8 AS BIGINT) IS NOT NULL AND f.opened >= $10 \
+             ORDER BY f.severity DESC, f.id DESC LIMIT $9"
         )
     };
 }
@@ -220,6 +226,7 @@ fn page_params(filter: &FindingFilter, certificate: i64, limit: i64, now: Timest
         certificate,
         now.0,
         limit,
+        filter.opened_since.map_or(0, |since| since.0),
     ]
 }
 

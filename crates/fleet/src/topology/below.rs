@@ -8,9 +8,9 @@ use crate::risk::Level;
 use crate::{Fleet, FleetError, Result};
 
 /// Assets of a segment with what their certificates come to; each is asked along the index of its certificates.
-const ASSETS: &str = "SELECT a.id, a.serial, a.words, (SELECT COUNT(*) FROM inventory i WHERE i.asset = a.id AND i.risk > 0), \
+const ASSETS: &str = "SELECT a.id, a.serial, a.kind, (SELECT COUNT(*) FROM inventory i WHERE i.asset = a.id AND i.risk > 0), \
     (SELECT COALESCE(MAX(i.risk), 0) FROM inventory i WHERE i.asset = a.id), \
-    (SELECT COALESCE(MAX(i.phi), 0) FROM inventory i WHERE i.asset = a.id) \
+    (SELECT COALESCE(MAX(i.phi), 0) FROM inventory i WHERE i.asset = a.id), a.department \
     FROM assets a WHERE a.segment = $1 AND a.state <> 'retired' AND a.id > $2 ORDER BY a.id LIMIT $3";
 
 macro_rules! services {
@@ -121,6 +121,11 @@ fn asset(row: &Row) -> Result<Node> {
     let (id, serial) = (row.text(0)?, row.text(1)?);
     let certificates = row.int(3)?.unsigned_abs();
     let name = if serial.is_empty() { id } else { serial };
+    let kind = row.text(2)?;
+    let detail = match row.opt_text(6)? {
+        Some(department) if !department.is_empty() => format!("{kind}, {department}"),
+        _ => kind.to_owned(),
+    };
     Ok(Node {
         id: format!("asset:{id}"),
         kind: "asset",
@@ -130,7 +135,7 @@ fn asset(row: &Row) -> Result<Node> {
         phi: row.int(5)? != 0,
         expandable: certificates > 0,
         certificate: None,
-        detail: Some(row.text(2)?.chars().take(120).collect()),
+        detail: Some(detail),
         link: Link::to(&format!("/assets/{id}")),
     })
 }
@@ -179,7 +184,7 @@ fn service(row: &Row) -> Result<Node> {
         phi: leaf.phi,
         expandable: false,
         detail: row.opt_text(2)?.map(str::to_owned),
-        link: Link::to(&format!("/certificates/{}", leaf.sha256)),
+        link: Link::to(&format!("/inventory/{}", leaf.sha256)),
         certificate: Some(leaf),
     })
 }

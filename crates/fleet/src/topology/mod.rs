@@ -41,7 +41,7 @@ pub struct Node {
     /// Of a service: the certificate that it shows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Leaf>,
-    /// What more there is to say: the model of an asset, the outcome of a service.
+    /// What more there is to say: the kind and department of an asset, the outcome of a service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     pub link: Link,

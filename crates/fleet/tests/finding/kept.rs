@@ -160,6 +160,14 @@ async fn r19_findings_open_close_and_keep_their_age(postgres: bool) {
     }
     assert_eq!(paged, all);
     assert!(all.is_sorted_by(|a, b| a.severity >= b.severity));
+    let filter = FindingFilter {
+        opened_since: Some(later(now, 12)),
+        ..FindingFilter::default()
+    };
+    let new = house.fleet.findings(&filter, later(now, 12)).await.unwrap();
+    let opened = |one: &&Finding| one.opened >= later(now, 12).0;
+    assert_eq!(new.findings.len(), all.iter().filter(opened).count());
+    assert!(!new.findings.is_empty() && new.findings.len() < all.len());
     assert_eq!(
         all.iter().filter(|one| one.rule == "key.shared").count(),
         30

@@ -174,6 +174,10 @@ async fn r17_every_target_is_counted_once_and_an_excluded_one_is_not_touched(pos
         (icu.looked[0].scan.as_str(), icu.looked[0].by.as_str()),
         (scan.id.as_str(), "biomed")
     );
+    let one = house.fleet.coverage_named(Some("icu"), NOW, 1).await;
+    let one = &one.unwrap().segments[0];
+    assert_eq!((one.looked.len(), one.shortened), (1, true), "{one:?}");
+    assert!(!icu.shortened);
     let later = Timestamp(NOW.0 + 3_600_000);
     let found = house.fleet.coverage(None, later).await.unwrap();
     assert_eq!(found.segments[0].stale, 12);

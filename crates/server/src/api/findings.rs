@@ -50,19 +50,21 @@ fn place(finding: &Finding) -> Place<'_> {
 }
 
 /// Findings, the heaviest first. The query may hold show (open, waived, closed, all), rule, severity (that heavy or
-/// heavier), owner (`-`: nobody's), segment, certificate (SHA-256), after and limit.
+/// heavier), owner (`-`: nobody's), segment, certificate (SHA-256), since, after and limit.
 #[utoipa::path(get, path = "/api/v1/findings", tag = "findings",
     params(("show" = Option<String>, Query), ("rule" = Option<String>, Query), ("severity" = Option<String>, Query),
         ("owner" = Option<String>, Query), ("segment" = Option<String>, Query), ("certificate" = Option<String>, Query),
         ("after" = Option<String>, Query), ("limit" = Option<u32>, Query),
+        ("since" = Option<String>, Query, description = "RFC 3339: those that were opened then or later"),
         ("as_of" = Option<String>, Query, description = "RFC 3339: findings that stood then, waived or not")),
     responses((status = 200, body = Object), (status = 404, body = Problem)))]
 pub(crate) async fn list(
     caller: Caller,
-    Asked(filter): Asked<FindingFilter>,
+    Asked(mut filter): Asked<FindingFilter>,
 ) -> Result<Json<FindingPage>, Problem> {
     let permit = caller.may_list(Action::ReadInventory)?;
     let fleet = &caller.services.fleet;
+    filter.opened_since = as_of::past("since", filter.since.as_deref(), caller.now)?;
     let then = as_of::past("as_of", filter.as_of.as_deref(), caller.now)?;
     let mut page = match then {
         Some(at) => fleet.findings_as_of(&filter, at).await?,

@@ -289,6 +289,8 @@ pub(crate) struct CoverageQuery {
     segment: Option<String>,
     /// What was looked at longer ago is stale; 30 if absent.
     days: Option<u32>,
+    /// How many ranges of each sort are named; 100 if absent, at most 10,000. `shortened` says that there are more.
+    ranges: Option<u32>,
 }
 
 /// Which addresses of each segment were looked at, when, by which scan, and which never.
@@ -299,11 +301,12 @@ pub(crate) async fn coverage(
     Asked(query): Asked<CoverageQuery>,
 ) -> Result<Json<CoverageReport>, Problem> {
     let permit = caller.may_list(Action::ReadInventory)?;
+    let ranges = usize::try_from(query.ranges.unwrap_or(100)).unwrap_or(usize::MAX);
     let days = i64::from(query.days.unwrap_or(30));
     let since = Timestamp(caller.now.0 - days * 86_400_000);
     let mut found = caller
         .scanned()
-        .coverage(query.segment.as_deref(), since)
+        .coverage_named(query.segment.as_deref(), since, ranges)
         .await?;
     if permit.places().is_some() {
         found
