@@ -15,7 +15,7 @@ export default defineConfig({
   resolve: { alias: { "~": fileURLToPath(new URL("./src", import.meta.url)) } },
   server: {
     proxy: Object.fromEntries(
-      ["/api", "/auth", "/log", "/crl", "/aia"].map((path) => [
+      ["/api/", "/auth/", "/log/", "/crl/", "/aia/"].map((path) => [
         path,
         {
           target: ward,

@@ -71,7 +71,8 @@ export async function openHouse() {
 /** Node's fetch knows no way to trust one root for one call; the browser tests are about the page, not about TLS. */
 export function get(url, headers = {}, method = "GET", body) {
   return new Promise((resolve, reject) => {
-    const asked = request(url, { method, headers, rejectUnauthorized: false }, (answer) => {
+    // A connection of its own each time: one that was kept may have been ended by the server meanwhile.
+    const asked = request(url, { method, headers, rejectUnauthorized: false, agent: false }, (answer) => {
       const pieces = [];
       answer.on("data", (piece) => pieces.push(piece));
       answer.on("end", () => resolve({ status: answer.statusCode, headers: answer.headers, body: Buffer.concat(pieces) }));

@@ -3,6 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { axe, openBrowser } from "./browser.mjs";
+import { furnish } from "./furnish.mjs";
 import { get, openHouse } from "./house.mjs";
 import { SCREENS } from "./screens.mjs";
 
@@ -29,6 +30,7 @@ try {
   await signIn();
   await work();
   await hostile();
+  await furnish(house);
   await everyScreen();
   await check("no page wrote an error, nor was anything refused by its policy", () => equal(browser.wrong, []));
   await check("nothing was loaded from outside", () => equal(browser.outside, []));

@@ -28,7 +28,7 @@ export const theme = createTheme({
     TextInput: { defaultProps: { size: "sm" } },
     Select: { defaultProps: { size: "sm", allowDeselect: false } },
     Textarea: { defaultProps: { size: "sm", autosize: true, minRows: 2 } },
-    Modal: { defaultProps: { centered: true, transitionProps: { duration: 0 }, overlayProps: { backgroundOpacity: 0.45 } } },
+    Modal: { defaultProps: { centered: true, closeButtonProps: { "aria-label": "Close" }, transitionProps: { duration: 0 }, overlayProps: { backgroundOpacity: 0.45 } } },
     Menu: { defaultProps: { transitionProps: { duration: 0 }, shadow: "md" } },
     Popover: { defaultProps: { transitionProps: { duration: 0 }, shadow: "md" } },
     Tooltip: { defaultProps: { openDelay: 300, transitionProps: { duration: 0 } } },
@@ -48,5 +48,6 @@ export const variables: CSSVariablesResolver = () => {
     "--mantine-color-error": "var(--critical)",
     "--mantine-color-anchor": "var(--brand)",
   };
-  return { variables: {}, light: shared, dark: shared };
+  // Fields of forms and what opens above the page lie on a panel's colour, not on Mantine's grey.
+  return { variables: {}, light: shared, dark: { ...shared, "--mantine-color-dark-6": "var(--surface)" } };
 };

@@ -212,6 +212,11 @@ impl Request {
         own || permit.covers(&self.target()).is_ok()
     }
 
+    /// Whether whoever holds `permit` to approve requests may decide about this one now.
+    pub fn awaits(&self, permit: &Permit, now: Timestamp) -> bool {
+        crate::waiting::check_decider(permit, self, now).is_ok()
+    }
+
     /// How many people have agreed.
     pub fn approvals(&self) -> usize {
         self.decisions.iter().filter(|said| said.approved).count()

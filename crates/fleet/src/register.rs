@@ -7,7 +7,7 @@ use serde_json::json;
 use store::{Record, Row, StoreError, Value, Write, params};
 
 use crate::asset::{ASSET_RECORDS, Asset, AssetState, Criticality, Kind};
-use crate::{Fleet, FleetError, Result, check, random, refused};
+use crate::{Fleet, FleetError, Result, Udi, check, random, refused};
 
 /// An asset with the number of its version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -34,6 +34,8 @@ pub struct AssetFilter {
     pub source: Option<String>,
     /// Serial, manufacturer, model, a name or a place contains this, case aside.
     pub contains: Option<String>,
+    /// What a scanner read from the label, in any form of a UDI (R08); all that fit are one page.
+    pub udi: Option<String>,
     /// Ids after this one: the `next` of the page before.
     pub after: Option<String>,
     /// At most so many; 100 if absent, never more than 1000.
@@ -72,6 +74,29 @@ impl AssetFilter {
             && same(&self.serial, Some(&asset.serial))
             && same(&self.source, asset.source.as_deref())
             && contains
+    }
+
+    /// The UDI that is asked for.
+    fn label(&self) -> Result<Option<Udi>> {
+        let Some(text) = &self.udi else {
+            return Ok(None);
+        };
+        let read = Udi::parse(text).map_err(|error| {
+            let shown: String = text.chars().take(80).collect();
+            Refusal::new("asset.udi", "21 CFR 830; docs/assets.md", format!("UDI `{shown}`: {error}"))
+                .accepted("a UDI of GS1 (01)…, HIBCC +… or ICCBBA =/…, as it is printed or as a scanner reads it")
+        })?;
+        Ok(Some(read))
+    }
+}
+
+/// Whether a label is this asset's: its own, or its model's where the label names no serial number.
+fn is_labelled(asset: &Asset, label: &Udi) -> bool {
+    let serial = label.serial.as_deref();
+    match &asset.udi {
+        Some(udi) if udi.di != label.di => false,
+        Some(_) => serial.is_none_or(|serial| serial == asset.serial),
+        None => serial == Some(asset.serial.as_str()),
     }
 }
 
@@ -188,6 +213,9 @@ impl Fleet {
 
     /// A page of assets.
     pub async fn assets(&self, filter: &AssetFilter) -> Result<AssetPage> {
+        if let Some(label) = filter.label()? {
+            return self.labelled(filter, &label).await;
+        }
         let limit = i64::from(filter.limit.unwrap_or(100).clamp(1, 1000));
         let rows = self.store().query(PAGE, page_params(filter, limit)).await?;
         let assets = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
@@ -197,18 +225,34 @@ impl Fleet {
         Ok(AssetPage { assets, next })
     }
 
+    /// Assets with this label. One that was registered without its UDI is found by the serial number alone.
+    async fn labelled(&self, filter: &AssetFilter, label: &Udi) -> Result<AssetPage> {
+        let mut assets = self.find_udi(&label.di).await?;
+        if let Some(serial) = &label.serial {
+            assets.extend(self.by_key(BY_SERIAL, serial).await?);
+        }
+        assets.retain(|stored| is_labelled(&stored.asset, label) && filter.fits(&stored.asset));
+        assets.sort_by(|one, other| one.asset.id.cmp(&other.asset.id));
+        assets.dedup_by(|one, other| one.asset.id == other.asset.id);
+        Ok(AssetPage { assets, next: None })
+    }
+
     /// A page of assets as they were at `at` (R52). All records of that instant are read, so it takes longer than the
     /// present.
     pub async fn assets_as_of(&self, filter: &AssetFilter, at: Timestamp) -> Result<AssetPage> {
         let limit = filter.limit.unwrap_or(100).clamp(1, 1000) as usize;
         let after = filter.after.as_deref().unwrap_or_default();
+        let label = filter.label()?;
         let mut assets = Vec::new();
         for record in self.store().records_as_of(ASSET_RECORDS, at).await? {
             if record.id.as_str() <= after {
                 continue;
             }
             let asset: Asset = record.parse()?;
-            if filter.fits(&asset) {
+            let labelled = label
+                .as_ref()
+                .is_none_or(|label| is_labelled(&asset, label));
+            if labelled && filter.fits(&asset) {
                 assets.push(StoredAsset {
                     version: record.version,
                     since: record.valid_from.0,

@@ -236,3 +236,82 @@ async fn crl(ward: &Ward, list: &str) -> String {
         .arg(ward.path("list.crl"));
     run(command).await
 }
+
+/// R07: the list says which requests wait for whoever reads it, and for whom they do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn r07_a_request_says_whose_word_it_waits_for() {
+    let ward = Ward::start().await;
+    let asker = ward
+        .token("ann", &[Role::RaOfficer], Scope::default())
+        .await;
+    let decider = ward.token("ben", &[Role::Approver], Scope::default()).await;
+    let reader = ward.token("cho", &[Role::Auditor], Scope::default()).await;
+    let body = json!({
+        "profile": "hie-gateway",
+        "csr": ward.csr("hie.example.org").await,
+        "names": ["dns:hie.example.org"],
+        "evidence": [{ "kind": "ticket", "text": "CHG-1" }],
+    });
+    let (status, asked) = ward
+        .curl("POST", "/api/v1/certificates", Some(&asker), Some(&body))
+        .await;
+    assert_eq!(status, 202, "{asked}");
+    let path = format!("/api/v1/requests/{}", asked["request"].as_str().unwrap());
+    let waits = async |token: &str| {
+        let (status, shown) = ward.curl("GET", &path, Some(token), None).await;
+        assert_eq!(status, 200, "{shown}");
+        shown["awaits_me"].as_bool().unwrap()
+    };
+    // Neither the asker, who may decide about others' requests, nor who only reads.
+    let before = [
+        waits(&asker).await,
+        waits(&decider).await,
+        waits(&reader).await,
+    ];
+    assert_eq!(before, [false, true, false]);
+    let deny = json!({ "comment": "no contract" });
+    let denied = format!("{path}/deny");
+    let (status, shown) = ward
+        .curl("POST", &denied, Some(&decider), Some(&deny))
+        .await;
+    assert_eq!(
+        (status, shown["state"].as_str()),
+        (200, Some("denied")),
+        "{shown}"
+    );
+    assert!(!waits(&decider).await);
+    ward.stop().await;
+}
+
+/// What the console draws the hierarchy and the profiles from is what the certificates themselves say.
+#[tokio::test(flavor = "multi_thread")]
+async fn issuers_and_profiles_tell_their_facts() {
+    let ward = Ward::start().await;
+    let token = ward
+        .token("reader", &[Role::ReadOnly], Scope::default())
+        .await;
+    let (status, issuers) = ward
+        .curl("GET", "/api/v1/issuers", Some(&token), None)
+        .await;
+    assert_eq!(status, 200, "{issuers}");
+    let issuers = issuers.as_array().unwrap();
+    let (_, authorities) = ward
+        .curl("GET", "/api/v1/authorities", Some(&token), None)
+        .await;
+    for authority in authorities.as_array().unwrap() {
+        let of = |issuer: &&serde_json::Value| issuer["id"] == authority["issuer"];
+        let issuer = issuers.iter().find(of).unwrap();
+        assert_eq!(issuer["subject"], authority["subject"]);
+        assert_eq!(issuer["parent"], authority["parent"]);
+        assert_eq!(issuer["sha256"].as_str().unwrap().len(), 64);
+        assert!(issuer["not_before"].as_str().unwrap() < issuer["not_after"].as_str().unwrap());
+    }
+    let (_, profiles) = ward
+        .curl("GET", "/api/v1/profiles", Some(&token), None)
+        .await;
+    for profile in profiles.as_array().unwrap() {
+        assert_eq!(profile["rules"]["name"], profile["name"]);
+        assert_eq!(profile["rules"]["title"], profile["title"]);
+    }
+    ward.stop().await;
+}

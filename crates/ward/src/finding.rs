@@ -178,6 +178,8 @@ impl Desk {
             after: list.after,
             limit: Some(list.limit),
             as_of: None,
+            since: None,
+            opened_since: None,
         };
         let page = self.fleet.findings(&filter, clock::now()).await?;
         let mut said = finding_table(&page.findings);

@@ -9,6 +9,7 @@ use crate::support::{House, NOW, on_both, pump, rule};
 
 on_both!(
     r08_an_asset_is_found_by_what_people_know_of_it,
+    r08_a_label_finds_its_device_in_every_form,
     r08_what_cannot_be_an_asset_is_refused,
     r08_one_asset_is_one_record,
     r52_every_version_stays,
@@ -227,6 +228,70 @@ async fn r37_who_may_not_is_refused(postgres: bool) {
     let issuer = house.person("ines", Role::Issuer, Scope::default()).await;
     let permit = house.permit_of(&issuer, Action::ManageAssets);
     house.fleet.put(permit, pump("1"), 0, NOW).await.unwrap();
+}
+
+/// Forms of the GS1 General Specifications (printed, as a scanner sends it, Digital Link); the check digit is theirs too.
+async fn r08_a_label_finds_its_device_in_every_form(postgres: bool) {
+    let house = House::new(postgres).await;
+    let labelled = |serial: &str| Asset {
+        udi: Some(Udi::parse(&format!("(01)51022222233336(21){serial}")).unwrap()),
+        ..pump(serial)
+    };
+    for asset in [labelled("SN-1"), labelled("SN-2"), pump("SN-3")] {
+        house.put(asset).await.unwrap();
+    }
+    let other = Asset {
+        udi: Some(Udi::parse("(01)00885074016405(21)SN-1").unwrap()),
+        model: "Pole".to_owned(),
+        ..pump("SN-1")
+    };
+    house.put(other).await.unwrap();
+    let found = async |udi: &str, state: Option<AssetState>| {
+        let filter = AssetFilter {
+            udi: Some(udi.to_owned()),
+            state,
+            ..AssetFilter::default()
+        };
+        let now = house.fleet.assets(&filter).await?;
+        let then = house.fleet.assets_as_of(&filter, NOW).await?;
+        assert_eq!(now.assets, then.assets, "{udi}");
+        let mut serials: Vec<String> = now.assets.into_iter().map(|it| it.asset.serial).collect();
+        serials.sort();
+        Ok::<_, FleetError>(serials)
+    };
+    for form in [
+        "(01)51022222233336(21)SN-1",
+        "0151022222233336\u{1d}21SN-1",
+        "https://id.gs1.org/01/51022222233336/21/SN-1",
+    ] {
+        assert_eq!(found(form, None).await.unwrap(), ["SN-1"], "{form}");
+    }
+    assert_eq!(
+        found("(01)51022222233336", None).await.unwrap(),
+        ["SN-1", "SN-2"]
+    );
+    // Registered without its UDI: the serial number is enough.
+    assert_eq!(
+        found("(01)51022222233336(21)SN-3", None).await.unwrap(),
+        ["SN-3"]
+    );
+    assert!(
+        found("(01)51022222233336(21)SN-9", None)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let retired = Some(AssetState::Retired);
+    assert!(
+        found("(01)51022222233336(21)SN-1", retired)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        rule(found("(01)51022222233337(21)SN-1", None).await),
+        "asset.udi"
+    );
 }
 
 async fn pages_narrow_and_go_on(postgres: bool) {

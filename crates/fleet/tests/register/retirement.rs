@@ -1,7 +1,7 @@
 //! Retirement (R11): shown first, then everything the asset holds ends, and nothing new can become its own, also not what
 //! is under way.
 
-use access::{Action, Role, Scope};
+use access::{Action, Role, Scope, Target};
 use audit::Timestamp;
 use ca::CaError;
 use ca::revocation::Revocation;
@@ -17,7 +17,8 @@ on_both!(
     r11_nothing_new_for_what_is_retired,
     r11_a_request_in_flight_loses,
     r11_a_crash_after_the_retirement_forgets_nothing,
-    r11_who_may_not_revoke_cannot_retire,
+    r11_who_may_not_touch_its_certificates_cannot_retire,
+    r37_a_clinical_engineer_retires_and_revokes_nothing_else,
     r11_what_is_over_already_is_no_obstacle,
 );
 
@@ -214,7 +215,7 @@ async fn r11_a_crash_after_the_retirement_forgets_nothing(postgres: bool) {
     assert_eq!(house.states(&asset).await, ["cessationOfOperation"]);
 }
 
-async fn r11_who_may_not_revoke_cannot_retire(postgres: bool) {
+async fn r11_who_may_not_touch_its_certificates_cannot_retire(postgres: bool) {
     let house = House::new(postgres).await;
     let asset = house.pump("SN-1").await;
     house
@@ -250,6 +251,42 @@ async fn r11_who_may_not_revoke_cannot_retire(postgres: bool) {
         .retire(permit, &asset.id, retire(false), NOW)
         .await
         .unwrap();
+}
+
+/// What a device holds ends with it, whoever may end the device; that is no way to any other certificate.
+async fn r37_a_clinical_engineer_retires_and_revokes_nothing_else(postgres: bool) {
+    let house = House::new(postgres).await;
+    let (asset, other) = (house.pump("SN-1").await, house.pump("SN-2").await);
+    for pump in [&asset, &other] {
+        house
+            .enrol(pump, "default", Previous::Keep, NOW)
+            .await
+            .unwrap();
+    }
+    let nora = house
+        .person("nora", Role::ClinicalEngineering, Scope::default())
+        .await;
+    let may = house
+        .ca
+        .access()
+        .decide(&nora, Action::RevokeCertificate, &Target::default());
+    assert!(may.is_err());
+    let permit = house.permit_of(&nora, Action::ManageAssets);
+    let retired = house
+        .fleet
+        .retire(permit, &asset.id, retire(false), NOW)
+        .await
+        .unwrap();
+    assert_eq!(retired.revoked, 1);
+    assert_eq!(house.states(&asset).await, ["cessationOfOperation"]);
+    assert_eq!(house.states(&other).await, ["good"]);
+    let events = house.events("asset.retire").await;
+    assert!(
+        events
+            .iter()
+            .any(|event| event.actor.id.starts_with("nora/")),
+        "the retirement is hers"
+    );
 }
 
 async fn r11_what_is_over_already_is_no_obstacle(postgres: bool) {

@@ -107,12 +107,12 @@ impl From<FleetError> for Problem {
 }
 
 /// Assets, by id. The query may hold kind, state, criticality, owner, site, department, segment, serial, source,
-/// contains, after and limit.
+/// contains, udi, after and limit.
 #[utoipa::path(get, path = "/api/v1/assets", tag = "assets",
     params(("kind" = Option<String>, Query), ("state" = Option<String>, Query), ("criticality" = Option<String>, Query),
         ("owner" = Option<String>, Query), ("site" = Option<String>, Query), ("department" = Option<String>, Query),
         ("segment" = Option<String>, Query), ("serial" = Option<String>, Query), ("source" = Option<String>, Query),
-        ("contains" = Option<String>, Query), ("after" = Option<String>, Query), ("limit" = Option<u32>, Query),
+        ("contains" = Option<String>, Query), ("udi" = Option<String>, Query, description = "what a scanner read, in any form of a UDI"), ("after" = Option<String>, Query), ("limit" = Option<u32>, Query),
         ("as_of" = Option<String>, Query, description = "RFC 3339: the register as it was then")),
     responses((status = 200, body = Object)))]
 pub(crate) async fn list(

@@ -33,6 +33,54 @@ pub(crate) async fn show(
         .ok_or_else(|| Problem::not_found(format!("there is no authority `{name}`")))
 }
 
+/// One generation of an authority: a key and its certificate.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct IssuerView {
+    id: String,
+    authority: String,
+    generation: u32,
+    /// active, superseded, retired or offline.
+    #[schema(value_type = String)]
+    state: ca::IssuerState,
+    /// The issuer that signed it; `null` for a root or where that is not of this Ward.
+    parent: Option<String>,
+    subject: String,
+    /// The key's algorithm.
+    algorithm: String,
+    not_before: String,
+    not_after: String,
+    sha256: String,
+    /// Other certificates for the same key and name.
+    cross_certificates: usize,
+    /// Whether its key is on this machine or on a token that it uses.
+    key_here: bool,
+}
+
+/// Generations of authorities, with the validity and the kind of key of each.
+#[utoipa::path(get, path = "/api/v1/issuers", tag = "authorities", responses((status = 200, body = [IssuerView])))]
+pub(crate) async fn issuers(caller: Caller) -> Result<Json<Vec<IssuerView>>, Problem> {
+    caller.may_read(Action::ReadAuthorities)?;
+    let view = |issuer: &ca::Issuer| {
+        let (record, certificate) = (issuer.record(), issuer.certificate());
+        IssuerView {
+            id: record.id.clone(),
+            authority: record.authority.clone(),
+            generation: record.generation,
+            state: record.state,
+            parent: record.parent.clone(),
+            subject: certificate.subject().to_string(),
+            algorithm: record.algorithm.to_string(),
+            not_before: certificate.not_before().to_string(),
+            not_after: certificate.not_after().to_string(),
+            sha256: hex::encode(certificate.fingerprint()),
+            cross_certificates: record.cross.len(),
+            key_here: issuer.key().is_some(),
+        }
+    };
+    let issuers = caller.services.ca.issuers();
+    Ok(Json(issuers.iter().map(|issuer| view(issuer)).collect()))
+}
+
 #[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct ListView {
     issuer: String,

@@ -64,6 +64,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         )
         .route("/api/v1/authorities", get(authorities::list))
         .route("/api/v1/authorities/{name}", get(authorities::show))
+        .route("/api/v1/issuers", get(authorities::issuers))
         .route("/api/v1/crls", get(authorities::crls))
         .route("/api/v1/crls/{issuer}/publish", post(authorities::publish))
         .route("/api/v1/profiles", get(profiles::list))

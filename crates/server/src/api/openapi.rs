@@ -18,7 +18,7 @@ use crate::signin::{certificate, passkeys, session, ways};
     info(title = "Ward", description = "A hospital's certificate authority.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     paths(
         certificates::issue, certificates::list, certificates::show, certificates::revoke, certificates::hold,
-        certificates::release, authorities::list, authorities::show, authorities::crls, authorities::publish,
+        certificates::release, authorities::list, authorities::show, authorities::issuers, authorities::crls, authorities::publish,
         profiles::list, profiles::show, requests::list, requests::show, requests::approve, requests::deny, requests::comment, requests::delegate,
         requests::execute, requests::emergency, people::list, people::create, people::show, people::change, people::suspend,
         people::resume, people::leave, people::groups, people::create_group, people::group, people::put_group,

@@ -14,6 +14,9 @@ pub(crate) struct ProfileView {
     title: String,
     approvals: u8,
     citations: Vec<String>,
+    /// Every field of the profile, as `docs/profiles.md` names them.
+    #[schema(value_type = Object)]
+    rules: serde_json::Value,
 }
 
 /// Profiles in force.
@@ -27,6 +30,7 @@ pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<ProfileView>>, Probl
         title: version.profile.title().to_owned(),
         approvals: version.profile.approvals(),
         citations: version.profile.citations().to_vec(),
+        rules: version.profile.to_json().clone(),
     };
     Ok(Json(profiles.iter().map(|version| view(version)).collect()))
 }

@@ -120,6 +120,9 @@ pub(crate) struct RequestShape {
     call: Option<serde_json::Value>,
     /// The caller made it.
     own: bool,
+    /// The caller may decide about it: it is open, within the caller's scope, and neither the caller's own nor decided or
+    /// handed on by the caller.
+    awaits_me: bool,
 }
 
 impl Caller {
@@ -143,6 +146,9 @@ impl Caller {
             state,
             approvals: request.approvals(),
             own: self.principal.is_same_holder(request.requester.actor()),
+            awaits_me: self
+                .may_list(Action::ApproveRequests)
+                .is_ok_and(|permit| request.awaits(&permit, self.now)),
             profile: request.profile,
             authority: request.authority,
             summary: request.summary,

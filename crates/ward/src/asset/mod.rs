@@ -105,6 +105,7 @@ impl Register {
             segment: filter.segment,
             serial: filter.serial,
             source: None,
+            udi: None,
             contains: filter.contains,
             after: filter.after,
             limit: Some(filter.limit),
