@@ -7,6 +7,8 @@ use store::StoreError;
 
 /// What a desk calls the rules that both desks have.
 pub(crate) struct Rules {
+    /// For one of which a permit must be.
+    pub(crate) needs: &'static [Action],
     /// Of whoever is limited to a part of the house.
     pub(crate) scope: &'static str,
     /// Of texts that cannot be kept.
@@ -41,7 +43,11 @@ impl Rules {
 
     /// Refuses permits for something else, and whoever is limited to a part of the house: doors lead everywhere.
     fn may_manage(&self, permit: &Permit) -> Result<(), Refusal> {
-        permit.require(Action::ManageEnrolment)?;
+        if !self.needs.contains(&permit.action()) {
+            self.needs
+                .iter()
+                .try_for_each(|wanted| permit.require(*wanted))?;
+        }
         permit.check_unlimited(self.scope)
     }
 

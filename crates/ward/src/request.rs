@@ -22,6 +22,11 @@ pub(crate) async fn run(place: &Place, command: Request) -> Done {
         }
         Request::Comment { id, text } => {
             let (id, who) = (parse(&id)?, &context.principal);
+            let asked = context.access.request(&id).await?;
+            // As over the API: whoever asked, and whoever may decide.
+            if !who.is_same_holder(asked.requester.actor()) {
+                context.permit(Action::ApproveRequests).await?;
+            }
             let said = context
                 .access
                 .comment(who, &id, &text, Vec::new(), clock::now());

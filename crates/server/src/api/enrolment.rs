@@ -20,6 +20,10 @@ impl Caller {
         Ok(Desk::new(ca, fleet))
     }
 
+    async fn gives_rights(&self) -> Result<access::Permit, Problem> {
+        self.permit(Action::ManageRights, &Target::default()).await
+    }
+
     async fn opens_doors(&self) -> Result<access::Permit, Problem> {
         self.permit(Action::ManageEnrolment, &Target::default())
             .await
@@ -68,6 +72,7 @@ pub(crate) struct PutEndpoint {
 /// Why, for the log.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct WhyGone {
     /// Goes into the log.
     #[serde(default)]
@@ -191,7 +196,7 @@ pub(crate) async fn create_right(
     caller: Caller,
     Sent(wanted): Sent<NewRight>,
 ) -> Result<(StatusCode, Json<CreatedRight>), Problem> {
-    let permit = caller.opens_doors().await?;
+    let permit = caller.gives_rights().await?;
     let (right, secret) = caller
         .enrolment()?
         .create_right(permit, wanted, caller.now)
@@ -238,7 +243,7 @@ pub(crate) async fn revoke_right(
     At(id): At<String>,
     Sent(wanted): Sent<RevokeRight>,
 ) -> Result<Json<Right>, Problem> {
-    let permit = caller.opens_doors().await?;
+    let permit = caller.gives_rights().await?;
     let right = caller
         .enrolment()?
         .revoke_right(permit, &id, &wanted.why, caller.now)

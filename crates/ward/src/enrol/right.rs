@@ -31,7 +31,7 @@ pub(crate) async fn run(context: &Context, desk: &Desk, fleet: &Fleet, command: 
                     view.right.r#for
                 ),
             )?;
-            let permit = context.permit(Action::ManageEnrolment).await?;
+            let permit = context.permit(Action::ManageRights).await?;
             let why = why.as_deref().unwrap_or_default();
             let right = desk.revoke_right(permit, &id, why, clock::now()).await?;
             Ok(Report::new(
@@ -65,7 +65,7 @@ async fn create(context: &Context, desk: &Desk, fleet: &Fleet, wanted: Wanted) -
         note: wanted.note.clone().unwrap_or_default(),
         endpoint: wanted.endpoint.clone(),
     };
-    let permit = context.permit(Action::ManageEnrolment).await?;
+    let permit = context.permit(Action::ManageRights).await?;
     let (right, secret) = desk.create_right(permit, new, now).await?;
     let urls = urls(context, desk, &right).await?;
     let about = format!(

@@ -9,7 +9,7 @@ mod eab;
 mod orders;
 mod recalls;
 
-use access::{Permit, Refusal};
+use access::{Action, Permit, Refusal};
 use audit::{Object, Timestamp};
 use ca::Ca;
 use store::Store;
@@ -24,6 +24,7 @@ pub use orders::{NameView, OrderFilter, OrderPage, OrderView};
 pub use recalls::{Affected, NewRecall};
 
 const RULES: Rules = Rules {
+    needs: &[Action::ManageEnrolment],
     scope: "acme.scope",
     text: "acme.text",
     page: "docs/acme.md",

@@ -6,7 +6,7 @@
 mod endpoints;
 mod rights;
 
-use access::{Permit, Refusal};
+use access::{Action, Permit, Refusal};
 use audit::{Object, Timestamp};
 use ca::Ca;
 use fleet::Fleet;
@@ -20,9 +20,15 @@ pub use endpoints::{EndpointUse, StoredEndpoint};
 pub use rights::{NewCredential, NewRight, RightView};
 
 const RULES: Rules = Rules {
+    needs: &[Action::ManageEnrolment],
     scope: "enrolment.scope",
     text: "enrolment.text",
     page: "docs/enrolment.md",
+};
+/// Of what is done for single devices: whoever keeps the doors may, and whoever gives rights to pass them.
+const RIGHT_RULES: Rules = Rules {
+    needs: &[Action::ManageRights, Action::ManageEnrolment],
+    ..RULES
 };
 
 /// The operators' desk. Cheap to clone.
@@ -67,6 +73,21 @@ impl Desk {
     ) -> Result<(), DeviceError> {
         let access = self.ca.access();
         RULES
+            .checked(access, permit, action, object, now, checks)
+            .await
+    }
+
+    /// Likewise, for rights.
+    async fn checked_right(
+        &self,
+        permit: &Permit,
+        action: &'static str,
+        object: &Object,
+        now: Timestamp,
+        checks: impl FnOnce() -> Result<(), Refusal>,
+    ) -> Result<(), DeviceError> {
+        let access = self.ca.access();
+        RIGHT_RULES
             .checked(access, permit, action, object, now, checks)
             .await
     }

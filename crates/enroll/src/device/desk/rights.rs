@@ -128,7 +128,7 @@ impl Desk {
                 .map_err(|error| error.to_string()),
             _ => Ok(()),
         };
-        self.checked(&permit, action, &object, now, || {
+        self.checked_right(&permit, action, &object, now, || {
             check(&new, endpoint, asset, now)
         })
         .await?;
@@ -225,7 +225,7 @@ impl Desk {
     ) -> Result<Right, DeviceError> {
         let object = Object::new("enrolment-right", id.chars().take(64).collect::<String>());
         let action = "enrolment.right.revoke";
-        self.checked(&permit, action, &object, now, || check_text("why", why))
+        self.checked_right(&permit, action, &object, now, || check_text("why", why))
             .await?;
         let record = self.store().record(RIGHT_RECORDS, id).await?;
         let record = record.ok_or_else(|| DeviceError::not_found("enrolment right", id))?;
