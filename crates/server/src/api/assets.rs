@@ -145,6 +145,7 @@ pub(crate) async fn create(
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct AsOf {
     /// An instant in RFC 3339: the asset as it was then.
     as_of: Option<String>,
@@ -285,6 +286,7 @@ pub(crate) async fn retire(
 /// How a table is imported. Try it with `dry_run=true` first.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ImportQuery {
     /// Only says what would happen.
     dry_run: bool,
@@ -395,6 +397,7 @@ pub(crate) async fn export(
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct SpareQuery {
     /// An asset's id.
     asset: Option<String>,

@@ -19,6 +19,7 @@ const PAGE: u64 = 1000;
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct EventsQuery {
     /// First event; the newest events when absent.
     from: Option<u64>,

@@ -231,6 +231,7 @@ fn view(issued: &Issued) -> IssuedView {
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
     profile: Option<String>,
     issuer: Option<String>,

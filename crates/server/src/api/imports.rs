@@ -60,6 +60,7 @@ async fn manages(caller: &Caller) -> Result<Permit, Problem> {
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct CarriedHere {
     /// Where they come from, as the inventory will say; `rest` if absent.
     source: Option<String>,
@@ -155,6 +156,7 @@ fn broken_off(mut problem: Problem, taken: &Imported, dry_run: bool) -> Problem 
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ImportedFile {
     /// The file's name, `upload` if absent: its places are named by it, and `.csv`, `.tsv` and `.xlsx` say that it is a table.
     #[serde(default = "upload")]

@@ -19,6 +19,7 @@ use crate::problem::Problem;
 /// What is searched for: `q` in the search language, or a saved view.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Search {
     /// In the search language (docs/search-language.md): `expires < 30d and phi`. Everything if absent.
     q: Option<String>,
@@ -37,6 +38,7 @@ pub(crate) struct Search {
 /// What is exported.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Exported {
     /// In the search language. Everything if absent.
     q: Option<String>,
@@ -54,6 +56,7 @@ pub(crate) struct Exported {
 /// A search with pages by number.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Listing {
     /// In the search language.
     q: Option<String>,

@@ -62,6 +62,7 @@ pub(crate) struct Emergency {
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct RequestsQuery {
     /// pending, approved, denied, expired, fulfilled, executing, failed, review, reviewed or objected.
     state: Option<String>,

@@ -162,6 +162,7 @@ pub(crate) async fn put_segment(
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Why {
     /// Goes into the log.
     why: Option<String>,
@@ -284,6 +285,7 @@ pub(crate) async fn resume_scan(
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct CoverageQuery {
     /// One segment; all if absent.
     segment: Option<String>,

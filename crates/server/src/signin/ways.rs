@@ -203,7 +203,7 @@ pub(crate) struct Invited {
 /// Makes a one-time link by which somebody can register a passkey; earlier ones of theirs end. With `recover-sign-in`,
 /// and not by the help desk for somebody who may manage people.
 #[utoipa::path(post, path = "/api/v1/invitations", tag = "sign-in", request_body = Invite,
-    responses((status = 201, body = Invited), (status = 401, body = Problem), (status = 403, body = Problem)))]
+    responses((status = 201, body = Invited), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem)))]
 pub(crate) async fn invite(caller: Caller, Sent(sent): Sent<Invite>) -> Result<Response, Problem> {
     let permit = caller
         .permit(Action::RecoverSignIn, &Target::default())

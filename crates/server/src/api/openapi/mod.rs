@@ -1,8 +1,12 @@
 //! The API described in OpenAPI 3.1, from the same types and paths that serve it. A golden file holds it still.
 
+mod answers;
+
 use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+
+use answers::Answers;
 
 use super::{
     acme, agents, assets, audit_log, authorities, bulk, bundles, certificates, enrolment, findings,
@@ -56,7 +60,7 @@ use crate::signin::{certificate, passkeys, session, ways};
         audit_log::events, audit_log::prove, status::show,
     ),
     components(schemas(Problem)),
-    modifiers(&Bearer),
+    modifiers(&Bearer, &Answers),
     security(("bearer" = []), ("session" = [], "csrf" = []))
 )]
 struct Document;
