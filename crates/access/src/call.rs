@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::Write;
 
+use crate::notice::{self, Moment};
 use crate::waiting::{check_decider, object, wrong_state};
 use crate::{
     Access, AccessError, Action, ApprovalPolicy, Evidence, Execute, Permit, PersonState, Principal,
@@ -175,6 +176,7 @@ impl Access {
             }));
         let write =
             Write::new(event)?.put_record(REQUEST_RECORDS, id.as_str(), 0, &request, now)?;
+        let write = notice::along(write, Moment::Asked, &id, now);
         self.store.commit(write).await?;
         Ok(request)
     }
@@ -204,7 +206,8 @@ impl Access {
             text: text.to_owned(),
             evidence,
         });
-        self.put_request(event, &request, version, now).await?;
+        self.put_request(event, &request, version, None, now)
+            .await?;
         Ok(request)
     }
 
@@ -237,7 +240,9 @@ impl Access {
             to: to.to_owned(),
             at: now.0,
         });
-        self.put_request(event, &request, version, now).await?;
+        let news = Some(Moment::Handed);
+        self.put_request(event, &request, version, news, now)
+            .await?;
         Ok(request)
     }
 
@@ -318,7 +323,8 @@ impl Access {
             call.emergency = Some(why.to_owned());
             event = event.why(why);
         }
-        self.put_request(event, &request, version, now).await?;
+        self.put_request(event, &request, version, None, now)
+            .await?;
         Ok(request)
     }
 
@@ -357,7 +363,9 @@ impl Access {
         let actor = request.requester.actor().clone();
         let event = Event::new(now, actor, verb, object(id))
             .after(json!({ "status": status, "state": request.state }));
-        self.put_request(event, &request, version, now).await?;
+        let news = (request.state == RequestState::Review).then_some(Moment::Review);
+        self.put_request(event, &request, version, news, now)
+            .await?;
         Ok(request)
     }
 
@@ -384,10 +392,15 @@ impl Access {
         event: Event,
         request: &Request,
         version: u64,
+        news: Option<Moment>,
         now: Timestamp,
     ) -> Result<(), AccessError> {
         let id = request.id.as_str();
-        let write = Write::new(event)?.put_record(REQUEST_RECORDS, id, version, request, now)?;
+        let mut write =
+            Write::new(event)?.put_record(REQUEST_RECORDS, id, version, request, now)?;
+        if let Some(moment) = news {
+            write = notice::along(write, moment, &request.id, now);
+        }
         self.store.commit(write).await?;
         Ok(())
     }

@@ -6,6 +6,7 @@
 
 mod approval;
 mod call;
+mod notice;
 mod oidc;
 mod passkey;
 mod people;
@@ -30,6 +31,7 @@ use store::{Migration, Store, StoreError, Write};
 
 pub use approval::{Decision, Evidence, NewRequest, Request, RequestId, RequestState};
 pub use call::{Call, Caught, Change, Comment, Delegation, LARGEST_CALL, Outcome, changes};
+pub use notice::{Moment, Notice};
 pub use oidc::{Expected, Flow, Keys, Untaken, verify};
 pub use passkey::{
     ALGORITHMS, Assertion, Attestation, CEREMONY_MS, Ceremonies, Challenge, Opened,
@@ -54,13 +56,21 @@ pub use signin::{
 pub use token::{NewToken, Token, TokenId};
 pub use waiting::Decided;
 
-/// Sessions have a table of their own; everything else here lives in the store's kept records.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    room: "access",
-    version: 1,
-    sql: include_str!("schema/v1.sql"),
-    postgres: None,
-}];
+/// Sessions and notices have tables of their own; everything else here lives in the store's kept records.
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        room: "access",
+        version: 1,
+        sql: include_str!("schema/v1.sql"),
+        postgres: None,
+    },
+    Migration {
+        room: "access",
+        version: 2,
+        sql: include_str!("schema/v2.sql"),
+        postgres: None,
+    },
+];
 
 /// The kind under which tokens are kept.
 pub const TOKEN_RECORDS: &str = "token";

@@ -4,6 +4,7 @@ use audit::{Event, Object, Timestamp};
 use serde_json::json;
 use store::{StoreError, Write};
 
+use crate::notice::{self, Moment};
 use crate::permit::{decide, holder};
 use crate::{
     Access, AccessError, Action, Decision, NewRequest, Permit, Principal, REQUEST_RECORDS, Refusal,
@@ -79,6 +80,7 @@ impl Access {
         }
         let write =
             Write::new(event)?.put_record(REQUEST_RECORDS, id.as_str(), 0, &request, now)?;
+        let write = notice::along(write, Moment::Asked, &id, now);
         self.store.commit(along(write, &id)).await?;
         Ok(request)
     }
@@ -164,6 +166,7 @@ impl Access {
                 &request,
                 now,
             )?;
+            let write = notice::along(write, Moment::Decided, &request.id, now);
             self.store.commit(write).await?;
             expired += 1;
         }
@@ -264,8 +267,11 @@ impl Access {
         if let Some(why) = why {
             event = event.why(why);
         }
-        let write =
+        let mut write =
             Write::new(event)?.put_record(REQUEST_RECORDS, id.as_str(), version, &request, now)?;
+        if ![RequestState::Pending, RequestState::Review].contains(&request.state) {
+            write = notice::along(write, Moment::Decided, id, now);
+        }
         self.store.commit(write).await?;
         Ok(match (request.state, next) {
             (RequestState::Approved, Some(next)) => Decided::Approved(Box::new(request), next),

@@ -40,16 +40,27 @@ pub(crate) async fn tell(services: &Services) -> Result<(), FleetError> {
 }
 
 async fn send(services: &Services, alerts: &Alerts, alert: &Alert) -> Result<(), String> {
+    let id = format!("alert-{}", alert.id);
+    post(services, alerts, alert.body.clone(), id).await
+}
+
+/// One signed POST to the program of `[alerts]`.
+pub(crate) async fn post(
+    services: &Services,
+    alerts: &Alerts,
+    body: String,
+    request_id: String,
+) -> Result<(), String> {
     static TRUST: webhook::Trust = OnceLock::new();
     let file = tokio::fs::read(&alerts.secret_file).await;
     let file = Zeroizing::new(file.map_err(|error| format!("secret file: {error}"))?);
     let secret = file.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let call = Call {
         url: alerts.url.clone(),
-        body: alert.body.clone().into_bytes(),
+        body: body.into_bytes(),
         secret: Zeroizing::new(secret.trim_ascii().to_vec()),
         timeout: PATIENCE,
-        request_id: format!("alert-{}", alert.id),
+        request_id,
     };
     let sent = tokio::time::timeout(PATIENCE, webhook::send(&services.ca, &TRUST, &call)).await;
     match sent {

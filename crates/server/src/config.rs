@@ -4,6 +4,7 @@
 
 mod alerts;
 mod legacy;
+mod mail;
 mod sign_in;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 pub use alerts::Alerts;
 pub use legacy::{Legacy, LegacyTls};
+pub use mail::{Mail, MailTls};
 pub(crate) use sign_in::is_provider_url;
 pub use sign_in::{CertificateName, CertificateSignIn, Oidc, SignIn};
 
@@ -38,6 +40,8 @@ pub struct Config {
     pub keys: keys::KeyringConfig,
     /// Who is told at once what cannot wait; `None`: the log and the metrics alone.
     pub alerts: Option<Alerts>,
+    /// How people are told of requests; `None`: they look.
+    pub mail: Option<Mail>,
     pub sign_in: SignIn,
     pub limits: Limits,
 }
@@ -78,6 +82,7 @@ struct Raw {
     listen: RawListen,
     keys: RawKeys,
     alerts: Option<alerts::Raw>,
+    mail: Option<mail::Raw>,
     sign_in: sign_in::Raw,
     limits: RawLimits,
 }
@@ -252,6 +257,11 @@ impl Config {
                 .map(|raw| alerts::check(data, raw))
                 .transpose()
                 .map_err(|(found, expected)| value("alerts.url", &found, expected))?,
+            mail: raw
+                .mail
+                .map(|raw| mail::check(data, raw))
+                .transpose()
+                .map_err(|(key, found, expected)| value(key, &found, expected))?,
             sign_in: sign_in::check(data, raw.sign_in)
                 .map_err(|(key, found, expected)| value(key, &found, expected))?,
             limits: Limits {

@@ -14,6 +14,7 @@ mod devices;
 mod events;
 mod listener;
 mod loops;
+mod notices;
 mod old_tls;
 mod own_certificate;
 mod problem;

@@ -109,6 +109,7 @@ pub(crate) fn start(
             Duration::from_secs(60),
             |services| async move {
                 services.access.expire_requests(services.now()).await?;
+                services.access.notice_expiry(services.now()).await?;
                 Ok::<(), ca::CaError>(())
             },
         ),
@@ -186,6 +187,13 @@ pub(crate) fn start(
             ("alerts", &holder),
             Duration::from_secs(2),
             |services| async move { crate::alerts::tell(&services).await },
+        ),
+        leased(
+            services,
+            &stop,
+            ("word of requests", &holder),
+            Duration::from_secs(5),
+            |services| async move { crate::notices::tell(&services).await },
         ),
         leased(
             services,

@@ -264,7 +264,11 @@ async fn r17_a_scan_runs_by_itself_and_a_device_that_falls_silent_is_alerted() {
     let secret_file = dir.path().join("alerts.secret");
     std::fs::write(&secret_file, "between us\n").unwrap();
     let ward = Ward::serve(dir, "", |config| {
-        config.alerts = Some(Alerts { url, secret_file });
+        config.alerts = Some(Alerts {
+            url,
+            secret_file,
+            requests: false,
+        });
     })
     .await;
     let alert = timeout(PATIENCE, heard.recv()).await.unwrap().unwrap();

@@ -12,6 +12,8 @@ pub struct Alerts {
     pub url: String,
     /// Its first line is the secret that alerts are signed with; read for each, so that it can be changed.
     pub secret_file: PathBuf,
+    /// It is told of requests that wait, too (R07).
+    pub requests: bool,
 }
 
 #[derive(Deserialize)]
@@ -19,6 +21,8 @@ pub struct Alerts {
 pub(super) struct Raw {
     url: String,
     secret_file: PathBuf,
+    #[serde(default)]
+    requests: bool,
 }
 
 /// Found and expected, if the URL is none.
@@ -31,6 +35,7 @@ pub(super) fn check(data: &Path, raw: Raw) -> Result<Alerts, (String, &'static s
         true => Ok(Alerts {
             url: raw.url,
             secret_file: data.join(raw.secret_file),
+            requests: raw.requests,
         }),
         false => Err((raw.url, "expected https://HOST/PATH or http://HOST/PATH")),
     }
