@@ -11,6 +11,9 @@ type Method = "get" | "post" | "put" | "delete";
 
 /** Paths that docs/api.md promises and whose rooms have not put them into the OpenAPI document yet. */
 type Promised =
+  // The log's public documents (docs/api.md): beside /api/v1, since other people's tools read them there.
+  | "/log/vkey"
+  | "/api/v1/audit/consistency"
   | "/api/v1/session"
   | "/api/v1/sessions"
   | "/api/v1/sessions/{id}"

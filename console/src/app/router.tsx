@@ -84,9 +84,11 @@ const routes = [
   createRoute({ getParentRoute: inShell, path: "/requests", validateSearch: texts("show", "state", "kind"), component: lazyRouteComponent(() => import("~/screens/requests/Requests"), "Requests") }),
   createRoute({ getParentRoute: inShell, path: "/requests/$id", component: lazyRouteComponent(() => import("~/screens/requests/Request"), "Request") }),
   createRoute({ getParentRoute: inShell, path: "/authorities", validateSearch: texts("profile"), component: lazyRouteComponent(() => import("~/screens/authorities/Authorities"), "Authorities") }),
-  createRoute({ getParentRoute: inShell, path: "/audit", component: lazyRouteComponent(() => import("~/screens/audit/Audit"), "Audit") }),
+  createRoute({ getParentRoute: inShell, path: "/audit", validateSearch: texts("who", "action", "object", "outcome", "since", "until"), component: lazyRouteComponent(() => import("~/screens/audit/Audit"), "Audit") }),
+  createRoute({ getParentRoute: inShell, path: "/audit/$seq", component: lazyRouteComponent(() => import("~/screens/audit/Entry"), "Entry") }),
   createRoute({ getParentRoute: inShell, path: "/radar", component: lazyRouteComponent(() => import("~/screens/radar/Radar"), "Radar") }),
-  createRoute({ getParentRoute: inShell, path: "/settings", component: lazyRouteComponent(() => import("~/screens/settings/Settings"), "Settings") }),
+  createRoute({ getParentRoute: inShell, path: "/settings/people/$id", component: lazyRouteComponent(() => import("~/screens/settings/PersonPage"), "PersonPage") }),
+  createRoute({ getParentRoute: inShell, path: "/settings", validateSearch: texts("tab"), component: lazyRouteComponent(() => import("~/screens/settings/Settings"), "Settings") }),
 ] as const;
 
 const tree = root.addChildren([signIn, welcome, shell.addChildren(routes)]);

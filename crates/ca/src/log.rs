@@ -31,10 +31,25 @@ pub struct Notary {
 pub struct InclusionProof {
     pub seq: u64,
     pub event: serde_json::Value,
+    /// The event's exact text: the leaf is SHA-256 over a zero byte and these bytes.
+    pub entry: String,
     pub leaf: String,
     /// Hashes from the leaf's sibling upwards, in hex.
     pub path: Vec<String>,
     /// Signed note over size and root.
+    pub checkpoint: String,
+}
+
+/// That the log of an earlier checkpoint is the beginning of the log of now (RFC 6962 §2.1.2).
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct ConsistencyProof {
+    /// Entries that the earlier log had.
+    pub from: u64,
+    /// Entries that the later log has, whose beginning it is.
+    pub size: u64,
+    /// In hex; empty if nothing was added.
+    pub path: Vec<String>,
+    /// The newest: a signed note over size and root.
     pub checkpoint: String,
 }
 
@@ -135,7 +150,31 @@ impl Notary {
         Ok(Some(InclusionProof {
             seq,
             event: serde_json::from_slice(&entry.body).unwrap_or_default(),
+            entry: String::from_utf8(entry.body).map_err(|_| CaError::Damaged("log_events"))?,
             leaf: hex::encode(entry.leaf),
+            path: path.iter().map(hex::encode).collect(),
+            checkpoint,
+        }))
+    }
+
+    /// Proves that the first `from` events of the first `to` (all if absent) are still what they were; nothing for a log
+    /// that was never that long.
+    pub async fn prove_growth(
+        &self,
+        from: u64,
+        to: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Option<ConsistencyProof>, CaError> {
+        let checkpoint = self.checkpoint(now).await?;
+        let newest = Checkpoint::open(&checkpoint, &self.key)?.size;
+        let size = to.unwrap_or(newest);
+        if from > size || size > newest {
+            return Ok(None);
+        }
+        let path = self.proof(&Plan::consistency(from, size)?, size).await?;
+        Ok(Some(ConsistencyProof {
+            from,
+            size,
             path: path.iter().map(hex::encode).collect(),
             checkpoint,
         }))

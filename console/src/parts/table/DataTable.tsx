@@ -13,6 +13,7 @@ import { Bar } from "./Bar";
 import { Head, Row } from "./Rows";
 import type { DataTableProps } from "./types";
 import { keyed } from "./keys";
+import { selected } from "./select";
 import "./table.css";
 
 const ROW = 33;
@@ -67,16 +68,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
   };
   const choose = (index: number, isRange: boolean) => {
     if (selection === undefined) return;
-    const next = new Set(selection.chosen);
-    const [from, to] = isRange ? [Math.min(active, index), Math.max(active, index)] : [index, index];
-    const row = rows[index];
-    if (row === undefined) return;
-    const isOn = isRange || !next.has(rowKey(row));
-    for (const each of rows.slice(from, to + 1)) {
-      if (isOn) next.add(rowKey(each));
-      else next.delete(rowKey(each));
-    }
-    selection.change(next);
+    selection.change(selected(rows, rowKey, selection.chosen, current, index, isRange));
   };
   const moveTo = (index: number) => {
     setActive(index);
@@ -127,7 +119,11 @@ export function DataTable<T>(props: DataTableProps<T>) {
                 isActive={index === current}
                 isChosen={selection?.chosen.has(rowKey(row)) ?? false}
                 hasChoice={selection !== undefined}
-                onChoose={(isRange) => choose(index, isRange)}
+                onChoose={(isRange) => {
+                  choose(index, isRange);
+                  // The next range begins here.
+                  setActive(index);
+                }}
                 onClick={(event: MouseEvent) => {
                   setActive(index);
                   if (event.shiftKey) choose(index, true);

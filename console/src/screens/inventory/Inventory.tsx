@@ -67,7 +67,15 @@ export function Inventory() {
           sort={view ? undefined : (sort ?? "expires")}
           onSort={(next) => go({ ...(q === "" ? {} : { q }), ...(view === undefined ? {} : { view }), sort: next })}
           selection={{ chosen, change: setChosen }}
-          bulk={<Bulk rows={rows.filter((row) => chosen.has(row.sha256))} isPast={asOf !== undefined} onDone={() => setChosen(new Set())} />}
+          bulk={
+            <Bulk
+              rows={rows.filter((row) => chosen.has(row.sha256))}
+              search={(view === undefined ? q : viewQuery) || undefined}
+              canWiden={pages.hasNextPage && chosen.size === rows.length}
+              isPast={asOf !== undefined}
+              onDone={() => setChosen(new Set())}
+            />
+          }
           exports={(["csv", "xlsx", "json"] as const).map((format) => ({
             label: `The whole list, every column (${format.toUpperCase()})`,
             href: api.href("/api/v1/inventory/export", { query: { ...query, format } }),

@@ -50,7 +50,7 @@ pub(crate) fn past(
 }
 
 /// Lists that know what was.
-const KNOWING: [&str; 9] = [
+const KNOWING: [&str; 11] = [
     "/api/v1/overview",
     "/api/v1/radar",
     "/api/v1/topology",
@@ -60,6 +60,8 @@ const KNOWING: [&str; 9] = [
     "/api/v1/requests",
     "/api/v1/systems",
     "/api/v1/flows",
+    "/api/v1/access-review",
+    "/api/v1/audit/events",
 ];
 
 /// Refuses `as_of` where nothing would be made of it: the present is not shown as the past.

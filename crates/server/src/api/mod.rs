@@ -14,6 +14,7 @@ mod calls;
 mod certificates;
 mod enrolment;
 mod error;
+mod events_found;
 pub(crate) mod findings;
 mod flows;
 mod imports;
@@ -93,6 +94,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .route("/api/v1/events/stream", get(stream::stream))
         .route("/api/v1/audit/events", get(audit_log::events))
         .route("/api/v1/audit/proofs/{seq}", get(audit_log::prove))
+        .route("/api/v1/audit/consistency", get(audit_log::prove_growth))
         .route("/api/v1/status", get(status::show))
         .route("/api/v1/openapi.json", get(openapi::document))
         .route("/log/tile/entries/{*rest}", get(audit_log::entries))

@@ -57,7 +57,7 @@ use crate::signin::{certificate, passkeys, session, ways};
         passkeys::start, passkeys::finish, passkeys::step_up_start, passkeys::step_up_finish, passkeys::list,
         passkeys::register_start, passkeys::register_finish, passkeys::remove, certificate::sign_in,
         session::show, session::sign_out, session::list, session::end, session::end_others, flow::start, flow::callback,
-        audit_log::events, audit_log::prove, status::show,
+        audit_log::events, audit_log::prove, audit_log::prove_growth, status::show,
     ),
     components(schemas(Problem)),
     modifiers(&Bearer, &Answers),
