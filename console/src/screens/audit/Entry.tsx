@@ -41,7 +41,7 @@ export function Entry() {
             {(event.before !== undefined || event.after !== undefined) && <Panel title="What changed"><Changed before={event.before} after={event.after} /></Panel>}
             <Panel title="As it was logged" note="every byte of it is under the proof"><pre className="audit-raw" tabIndex={0}><Name text={proof.data.entry} most={4000} mono /></pre></Panel>
           </div>
-          <Proof seq={number} last={number === 0 ? undefined : number - 1} />
+          <Proof key={number} seq={number} shown={proof.data.entry} last={number === 0 ? undefined : number - 1} />
         </div>
       )}
     </Page>

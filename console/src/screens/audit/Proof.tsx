@@ -17,6 +17,8 @@ import { type GrowthProof, type InclusionProof, type Kept, type Proved, prove, t
 
 interface ProofProps {
   readonly seq: number;
+  /** The record's text as it stands on the page. */
+  readonly shown: string;
   /** The event before, for going through the log one by one. */
   readonly last: number | undefined;
 }
@@ -28,13 +30,14 @@ const WORDS: Readonly<Record<StepState, readonly [Tone, string]>> = {
   skipped: ["none", "nothing to compare"],
 };
 
-export function Proof({ seq, last }: ProofProps) {
+export function Proof({ seq, shown, last }: ProofProps) {
   const [kept, setKept] = useState(readKept);
   const [isBringing, setBringing] = useState(false);
   const verify = useMutation({
     mutationFn: () =>
       prove({
         seq,
+        shown,
         kept,
         now: Date.now(),
         proof: () => api.get<InclusionProof>("/api/v1/audit/proofs/{seq}", { path: { seq } }),

@@ -77,6 +77,7 @@ describe("a proof", () => {
   const log = signedLog(LEAVES);
   const sources = (seq: number, entry = LEAVES[seq] ?? "") => ({
     seq,
+    shown: entry,
     kept: undefined,
     now: 1,
     key: () => Promise.resolve(`${log.vkey}\n`),
@@ -103,6 +104,10 @@ describe("a proof", () => {
   it("is refused where one byte of the record differs", async () => {
     const proved = await prove(sources(7, `${LEAVES[7] ?? ""} `));
     expect([proved.holds, proved.keep, proved.steps.at(-1)?.title]).toEqual([false, undefined, "The way to the root"]);
+  });
+  it("is refused where what is proved is not what was shown", async () => {
+    const proved = await prove({ ...sources(7), shown: `${LEAVES[7] ?? ""} ` });
+    expect([proved.holds, proved.steps.at(-1)?.title]).toEqual([false, "The record"]);
   });
   it("is refused where another key signed, and where the log was cut off or rewritten since", async () => {
     const other = signedLog(LEAVES);

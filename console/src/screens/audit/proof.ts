@@ -51,6 +51,8 @@ interface Sources {
   growth(from: number, to: number): Promise<GrowthProof>;
   readonly kept: Kept | undefined;
   readonly seq: number;
+  /** The record's text as it stands on the page: it is what is proved, whatever else the server answers meanwhile. */
+  readonly shown: string;
   readonly now: number;
 }
 
@@ -70,7 +72,7 @@ export async function prove(sources: Sources): Promise<Proved> {
   try {
     const key = await step("The log's key", () => theKey(sources));
     const proof = await sources.proof();
-    const leaf = await step("The record", () => theRecord(proof, sources.seq));
+    const leaf = await step("The record", () => theRecord(proof, sources));
     const opened = await step("The checkpoint", async () => theCheckpoint(proof.checkpoint, key));
     await step("The way to the root", () => theWay(proof, leaf, opened.checkpoint));
     await step("The signature", () => theSignature(key, opened));
@@ -91,12 +93,12 @@ async function theKey(sources: Sources): Promise<readonly [LogKey, Omit<Step, "t
   return [key, { state: "holds", said: "The server shows the key that was kept.", facts }];
 }
 
-async function theRecord(proof: InclusionProof, seq: number): Promise<readonly [Uint8Array<ArrayBuffer>, Omit<Step, "title">]> {
+async function theRecord(proof: InclusionProof, { seq, shown }: Sources): Promise<readonly [Uint8Array<ArrayBuffer>, Omit<Step, "title">]> {
   if (proof.seq !== seq) throw new Wrong(`the server answered with event ${proof.seq}`);
-  if (typeof proof.entry !== "string") throw new Wrong("the server did not send the record's text");
-  const leaf = await leafHash(proof.entry);
+  if (proof.entry !== shown) throw new Wrong("the record that the server proves is not the one that it showed");
+  const leaf = await leafHash(shown);
   if (hex(leaf) !== proof.leaf) throw new Wrong(`the record is not the one that was logged: its hash is ${hex(leaf)}, the log's leaf ${String(proof.leaf)}`);
-  const bytes = new TextEncoder().encode(proof.entry).length;
+  const bytes = new TextEncoder().encode(shown).length;
   return [leaf, { state: "holds", said: `SHA-256 over a zero byte and the ${bytes.toLocaleString("en")} bytes of the record is the leaf.`, facts: [["Leaf", hex(leaf)]] }];
 }
 
