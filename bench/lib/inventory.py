@@ -71,7 +71,7 @@ def measure(name, url, world, programs, arguments, certificates):
     taken = take_in(programs, there, certificates, arguments.places, arguments, more=["--assign"])
     print(f"owners and the rest given in {taken['assigned_seconds']:.1f} s", flush=True)
     # As a list of another tool comes: one place each, into an inventory that is full already.
-    more = take_in(programs, there, certificates // 10, 1, arguments, first=certificates)
+    more = take_in(programs, there, certificates // 10, 1, arguments, first=certificates, more=["--assign"])
     rate = more["certificates_per_second"]
     bounds = [(f"certificates/s into {certificates:,} that are there", TAKEN_PER_SECOND, rate, rate >= TAKEN_PER_SECOND)]
     asked = told([programs / "inventoryask", *there, "--rounds", arguments.rounds])

@@ -289,9 +289,11 @@ impl House {
             vendor = 'Vendor ' || CAST(id % 30 AS TEXT), environment = 'production', \
             tags = CASE WHEN id % 10 = 0 THEN 'ehr' ELSE '' END, criticality = id % 4, \
             phi = CASE WHEN id % 5 = 0 THEN 1 ELSE 0 END, patient_facing = CASE WHEN id % 7 = 0 THEN 1 ELSE 0 END, \
-            risk = 1 + id % 4, findings = id % 3, settled = touched WHERE id > $1 AND id <= $2";
+            risk = 1 + id % 4, findings = id % 3, settled = touched WHERE id > $1 AND id <= $2 AND settled < touched";
         const PLACE: &str = "UPDATE places SET segment = 'segment-' || CAST(certificate % 64 AS TEXT) \
-            WHERE id > $1 AND id <= $2 AND kind = 'network'";
+            WHERE id > $1 AND id <= $2 AND kind = 'network' AND segment IS NULL";
+        // A new schema has everything settled once.
+        const DONE: &str = "UPDATE inventory_head SET again = NULL WHERE id = 1";
         let newest = self.store.query(NEWEST, vec![]).await?;
         let Some(newest) = newest.first() else {
             return Ok(());
@@ -304,6 +306,9 @@ impl House {
                 from += 20_000;
             }
         }
+        self.store
+            .commit(Write::derived().run(DONE, vec![]))
+            .await?;
         Ok(())
     }
 }

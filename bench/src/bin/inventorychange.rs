@@ -113,7 +113,8 @@ async fn main() -> Result<(), Failure> {
         addresses: vec!["10.1.0.0/16".parse()?],
         ..System::default()
     };
-    fleet.put_on_map(&permit, system, 0, NOW).await?;
+    let drawer = house.permit(Action::ManageFlows)?;
+    fleet.put_on_map(&drawer, system, 0, NOW).await?;
     let follow = async { Ok(fleet.follow_map(&mut cursor).await?) };
     let (followed, map) = beside(&house, follow).await?;
     let map = json!({"places": followed.places, "ends": followed.added, "took": map});
