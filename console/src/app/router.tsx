@@ -79,8 +79,10 @@ const routes = [
   createRoute({ getParentRoute: inShell, path: "/inventory/$sha256", component: lazyRouteComponent(() => import("~/screens/certificate/Certificate"), "Certificate") }),
   createRoute({ getParentRoute: inShell, path: "/assets", validateSearch: texts("q", "udi", "kind", "state", "criticality", "segment"), component: lazyRouteComponent(() => import("~/screens/assets/Assets"), "Assets") }),
   createRoute({ getParentRoute: inShell, path: "/assets/$id", component: lazyRouteComponent(() => import("~/screens/assets/Asset"), "Asset") }),
-  createRoute({ getParentRoute: inShell, path: "/discovery", component: lazyRouteComponent(() => import("~/screens/discovery/Discovery"), "Discovery") }),
-  createRoute({ getParentRoute: inShell, path: "/topology", component: lazyRouteComponent(() => import("~/screens/topology/Topology"), "Topology") }),
+  createRoute({ getParentRoute: inShell, path: "/discovery", validateSearch: texts("tab", "what", "segment", "show", "rule", "severity", "owner", "since"), component: lazyRouteComponent(() => import("~/screens/discovery/Discovery"), "Discovery") }),
+  // What the API calls /findings is a part of discovery.
+  createRoute({ getParentRoute: inShell, path: "/findings", validateSearch: texts("rule", "segment", "since"), beforeLoad: ({ search }) => { throw redirect({ to: "/discovery", search: { ...search, tab: "findings" }, replace: true }); } }),
+  createRoute({ getParentRoute: inShell, path: "/topology", validateSearch: texts("flow", "flows"), component: lazyRouteComponent(() => import("~/screens/topology/Topology"), "Topology") }),
   createRoute({ getParentRoute: inShell, path: "/requests", validateSearch: texts("show", "state", "kind"), component: lazyRouteComponent(() => import("~/screens/requests/Requests"), "Requests") }),
   createRoute({ getParentRoute: inShell, path: "/requests/$id", component: lazyRouteComponent(() => import("~/screens/requests/Request"), "Request") }),
   createRoute({ getParentRoute: inShell, path: "/authorities", validateSearch: texts("profile"), component: lazyRouteComponent(() => import("~/screens/authorities/Authorities"), "Authorities") }),
