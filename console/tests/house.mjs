@@ -50,6 +50,7 @@ export async function openHouse() {
     link: `${origin}/#/welcome/${token}`,
     token: readFileSync(join(folder, "token"), "utf8").trim(),
     run,
+    folder,
     log: () => readFileSync(log, "utf8"),
     close: async () => {
       const ended = new Promise((resolve) => served.once("exit", resolve));

@@ -1,7 +1,7 @@
 // The house as a tree (WAI-ARIA 1.2 §tree): arrows open, close and walk, Enter leads to what it is. Levels are read when they
 // are opened, a hundred at a time, so a large house costs no more than what is looked at.
 import { useNavigate } from "@tanstack/react-router";
-import { type KeyboardEvent, useId, useState } from "react";
+import { type KeyboardEvent, useState } from "react";
 import { asProblem } from "~/api/problem";
 import { Icon } from "~/parts/Icon";
 import { Name } from "~/parts/Name";
@@ -46,32 +46,31 @@ interface Shared {
 }
 
 function Branch({ node, path, level, shared }: { readonly node: Node; readonly path: string; readonly level: number; readonly shared: Shared }) {
-  const id = useId();
   const isOpen = node.expandable && shared.open.has(path);
-  const onKeyDown = (event: KeyboardEvent<HTMLLIElement>) => {
-    if (event.target !== event.currentTarget) return;
+  const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
     if (event.key === "Enter") shared.lead(node);
     else if (event.key === "ArrowRight" && node.expandable) shared.turn(path, true);
     else if (event.key === "ArrowLeft" && isOpen) shared.turn(path, false);
-    else if (event.key === "ArrowLeft") event.currentTarget.parentElement?.closest<HTMLElement>('[role="treeitem"]')?.focus();
+    else if (event.key === "ArrowLeft") event.currentTarget.closest('[role="group"]')?.parentElement?.querySelector<HTMLElement>('[role="treeitem"]')?.focus();
     else if (event.key === " " && node.expandable) shared.turn(path, !isOpen);
     else return;
     event.preventDefault();
     event.stopPropagation();
   };
   return (
-    <li
-      role="treeitem"
-      aria-level={level}
-      aria-expanded={node.expandable ? isOpen : undefined}
-      aria-selected={shared.current === node.id}
-      aria-labelledby={id}
-      tabIndex={shared.current === node.id ? 0 : -1}
-      className="tree-item"
-      onKeyDown={onKeyDown}
-      onFocus={(event) => { if (event.target === event.currentTarget) shared.look(node); }}
-    >
-      <div id={id} className="tree-row" onClick={() => { shared.look(node); if (node.expandable) shared.turn(path, !isOpen); }} onDoubleClick={() => shared.lead(node)}>
+    <li role="none">
+      <div
+        role="treeitem"
+        aria-level={level}
+        aria-expanded={node.expandable ? isOpen : undefined}
+        aria-selected={shared.current === node.id}
+        tabIndex={shared.current === node.id ? 0 : -1}
+        className="tree-row"
+        onKeyDown={onKeyDown}
+        onFocus={() => shared.look(node)}
+        onClick={() => { shared.look(node); if (node.expandable) shared.turn(path, !isOpen); }}
+        onDoubleClick={() => shared.lead(node)}
+      >
         <span className="tree-turn" aria-hidden="true">{node.expandable && <Icon name={isOpen ? "down" : "right"} size={12} />}</span>
         <Icon name={node.kind === "asset" ? "asset" : node.certificate ? "certificate" : node.kind === "segment" ? "discovery" : "topology"} size={14} />
         <span className="tree-label"><Name text={node.label} line /></span>

@@ -1,0 +1,60 @@
+// A network engineer's day (R17, R37): which addresses of ICU has nobody ever looked at? Reads, takes the list along, changes nothing.
+import { readFileSync } from "node:fs";
+import { day, equal } from "./day.mjs";
+import { until } from "./house.mjs";
+
+await day("network", async ({ house, page, check, picture, person, api }) => {
+  house.run("token", "create", "--name", "second", "--role", "approver", "--days", "1", "--out", `${house.folder}/second`);
+  const second = readFileSync(`${house.folder}/second`, "utf8").trim();
+  await api("POST", "/api/v1/segments", { name: "icu", ranges: ["127.83.7.0/28"], ports: ["4443/tls"], rate: 50, pause_ms: 0, hours: ["always"], zone: "UTC" });
+  await api("POST", "/api/v1/segments/icu/sign", { version: 1, note: "for the tests" }, second);
+  await api("POST", "/api/v1/scans", { segment: "icu", ranges: ["127.83.7.0/29"] });
+  await until(60, "the scan ends", async () => (await api("GET", "/api/v1/coverage?segment=icu")).segments[0].looked_at === 8);
+  await person("nadia", "Nadia Network", "read-only");
+  await check("Discovery says how much of ICU somebody has looked at", async () => {
+    await page.getByRole("link", { name: "Discovery", exact: true }).first().click();
+    const card = page.locator(".coverage-card", { hasText: "icu" });
+    await card.getByText("50 %").waitFor();
+    await card.getByText("8 of 16 addresses never looked at").waitFor();
+    await picture("coverage");
+  });
+  await check("which addresses those are, and who looked at the others when", async () => {
+    const table = page.getByRole("grid", { name: "Addresses of icu" });
+    await table.getByRole("row", { name: /127\.83\.7\.8\/29.*never looked at/ }).waitFor();
+    await table.getByRole("row", { name: /127\.83\.7\.0\/29.*looked at.*UTC.*tests/ }).waitFor();
+  });
+  await check("only those that were never looked at are exported, as a spreadsheet reads them", async () => {
+    await page.goto(`${house.origin}/discovery?segment=icu&what=never`);
+    await page.getByRole("button", { name: "Export" }).click();
+    const download = page.waitForEvent("download");
+    await page.getByRole("menuitem", { name: /loaded rows/ }).click();
+    const lines = readFileSync(await (await download).path(), "utf8").trim().split("\r\n");
+    equal([lines.length, lines[1]], [2, "127.83.7.8/29,8,never looked at,,,,"]);
+  });
+  await check("nothing is offered to change: neither scans nor waivers (R37)", async () => {
+    await page.goto(`${house.origin}/discovery?tab=scans`);
+    await page.getByRole("grid", { name: "Scans" }).getByRole("row", { name: /icu.*done/ }).waitFor();
+    equal(await page.getByRole("button", { name: /^(Scan|Stop)$/ }).count(), 0);
+    await picture("scans");
+    await page.goto(`${house.origin}/findings`);
+    await page.locator('[role="row"][aria-rowindex="2"]').waitFor();
+    equal(await page.locator('.table-body input[type="checkbox"]').count(), 0);
+  });
+  await check("nor does the API let them, whatever a page offers", async () => {
+    const status = await page.evaluate(async () => {
+      const { csrf } = await (await fetch("/api/v1/session")).json();
+      const headers = { "content-type": "application/json", "x-ward-csrf": csrf };
+      return (await fetch("/api/v1/scans", { method: "POST", headers, body: JSON.stringify({ segment: "icu" }) })).status;
+    });
+    equal(status, 403);
+  });
+  await check("segments and the tree of the house are there to be read", async () => {
+    await page.goto(`${house.origin}/discovery?tab=segments`);
+    await page.getByRole("row", { name: /icu.*signed/ }).waitFor();
+    await page.goto(`${house.origin}/topology`);
+    await page.getByRole("treeitem").first().focus();
+    await page.keyboard.press("ArrowRight");
+    await page.locator('[role="treeitem"][aria-level="2"]').first().waitFor();
+    await picture("topology");
+  });
+});
