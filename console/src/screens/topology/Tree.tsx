@@ -21,7 +21,7 @@ export function Tree({ roots, onLook }: TreeProps) {
   const turn = (id: string, isOpen: boolean) => setOpen((old) => { const next = new Set(old); if (isOpen) next.add(id); else next.delete(id); return next; });
   const shared: Shared = { open, current, turn, look: (node) => { setCurrent(node.id); onLook(node); }, lead: (node) => void navigate(target(node) as never) };
   return (
-    <ul role="tree" aria-label="Sites, segments, devices, services and certificates" className="tree" onKeyDown={walk}>
+    <ul role="tree" aria-label="Sites, segments, devices, services and certificates" className="topology-tree" onKeyDown={walk}>
       {roots.map((node) => <Branch key={node.id} node={node} path={node.id} level={1} shared={shared} />)}
     </ul>
   );
@@ -65,17 +65,17 @@ function Branch({ node, path, level, shared }: { readonly node: Node; readonly p
         aria-expanded={node.expandable ? isOpen : undefined}
         aria-selected={shared.current === node.id}
         tabIndex={shared.current === node.id ? 0 : -1}
-        className="tree-row"
+        className="topology-row"
         onKeyDown={onKeyDown}
         onFocus={() => shared.look(node)}
         onClick={() => { shared.look(node); if (node.expandable) shared.turn(path, !isOpen); }}
         onDoubleClick={() => shared.lead(node)}
       >
-        <span className="tree-turn" aria-hidden="true">{node.expandable && <Icon name={isOpen ? "down" : "right"} size={12} />}</span>
+        <span className="topology-turn" aria-hidden="true">{node.expandable && <Icon name={isOpen ? "down" : "right"} size={12} />}</span>
         <Icon name={node.kind === "asset" ? "asset" : node.certificate ? "certificate" : node.kind === "segment" ? "discovery" : "topology"} size={14} />
-        <span className="tree-label"><Name text={node.label} line /></span>
+        <span className="topology-label"><Name text={node.label} line /></span>
         {node.certificate && <Ends seconds={node.certificate.expires} />}
-        {node.phi && <span className="tree-phi">PHI</span>}
+        {node.phi && <span className="topology-phi">PHI</span>}
         {node.certificates > 0 && !node.certificate && <span className="quiet small number">{node.certificates.toLocaleString("en")}</span>}
         {node.worst !== "none" && <Weight value={node.worst} />}
       </div>
@@ -93,12 +93,12 @@ function Level({ under, path, level, shared }: { readonly under: string; readonl
   const pages = useLevel(under);
   const nodes = pages.data?.pages.flatMap((page) => page.nodes) ?? [];
   return (
-    <ul role="group" className="tree-level">
+    <ul role="group" className="topology-level">
       {nodes.map((node) => <Branch key={node.id} node={node} path={`${path} ${node.id}`} level={level} shared={shared} />)}
-      {pages.isPending && <li role="none" className="tree-note">Reading…</li>}
-      {pages.error && <li role="none" className="tree-note"><span role="alert"><Name text={asProblem(pages.error).problem.detail} most={300} /></span></li>}
-      {pages.isSuccess && nodes.length === 0 && <li role="none" className="tree-note">Nothing is known below it.</li>}
-      {pages.hasNextPage && <li role="none" className="tree-note"><button type="button" className="tree-more" onClick={() => void pages.fetchNextPage()} disabled={pages.isFetchingNextPage}>Show more</button></li>}
+      {pages.isPending && <li role="none" className="topology-note">Reading…</li>}
+      {pages.error && <li role="none" className="topology-note"><span role="alert"><Name text={asProblem(pages.error).problem.detail} most={300} /></span></li>}
+      {pages.isSuccess && nodes.length === 0 && <li role="none" className="topology-note">Nothing is known below it.</li>}
+      {pages.hasNextPage && <li role="none" className="topology-note"><button type="button" className="topology-more" onClick={() => void pages.fetchNextPage()} disabled={pages.isFetchingNextPage}>Show more</button></li>}
     </ul>
   );
 }
