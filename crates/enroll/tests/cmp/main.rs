@@ -1,6 +1,7 @@
 //! CMP through its door, on both databases (R08, R09): RFC 9810 in the profile of RFC 9483.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests.
+#![recursion_limit = "256"] // From the door to the database in one future.
 
 mod client;
 mod holder;
