@@ -2,6 +2,7 @@
 // that tells how far it is (R15, R35); and one that waits for somebody else.
 import { execFileSync } from "node:child_process";
 import { day, equal } from "./day.mjs";
+import { until } from "./house.mjs";
 
 const COUNT = 8;
 
@@ -30,6 +31,7 @@ await day("security", async ({ house, page, check, picture, person, api }) => {
     await page.goto(`${house.origin}/settings`);
     await page.getByText("9 left").waitFor();
   });
+  await until(10, "the inventory has followed the log", async () => (await api("GET", "/api/v1/inventory?q=name+~+gateway-&limit=50")).certificates.length === COUNT);
   await check("a range is from the row that was clicked last to this one, both included", async () => {
     await page.goto(list);
     await row(COUNT).waitFor();
@@ -75,6 +77,8 @@ await day("security", async ({ house, page, check, picture, person, api }) => {
   await check("under a policy it waits for somebody else, and says so (R07)", async () => {
     await api("POST", "/api/v1/certificates", { profile: "server-tls", csr: request("portal-9.mercy.example") });
     await api("POST", "/api/v1/approval-policies", { name: "revocation", action: "revoke-certificate", needed: 1, hours: 24 });
+    const found = async () => (await api("GET", "/api/v1/inventory?q=name+%3D+portal-9.mercy.example")).certificates.length === 1;
+    await until(10, "the inventory has followed the log", found);
     await page.goto(`${house.origin}/inventory?q=name+%3D+portal-9.mercy.example`);
     await row(1).locator("a").first().click();
     await page.getByRole("button", { name: /^Revoke/ }).click();

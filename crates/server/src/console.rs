@@ -34,7 +34,7 @@ const NOT_SCREENS: &[&str] = &[
     "/auth/",
     "/log/",
     "/acme/",
-    "/assets/",
+    "/static/",
     "/.well-known/",
 ];
 
@@ -61,10 +61,12 @@ fn is_navigation(path: &str, headers: &HeaderMap) -> bool {
     let navigates =
         text(HeaderName::from_static("sec-fetch-mode")).is_none_or(|mode| mode == "navigate");
     let is_screen = !NOT_SCREENS.iter().any(|taken| path.starts_with(taken)) && path != "/metrics";
-    let is_file = path
-        .rsplit('/')
-        .next()
-        .is_some_and(|last| last.contains('.'));
+    // Ids of people have dots.
+    let is_file = !path.starts_with("/settings/")
+        && path
+            .rsplit('/')
+            .next()
+            .is_some_and(|last| last.contains('.'));
     wants_html && navigates && is_screen && !is_file
 }
 
@@ -210,7 +212,13 @@ mod tests {
         let html = "text/html,application/xhtml+xml,*/*;q=0.8";
         let page = Some(StatusCode::OK);
         assert_eq!(asked(Method::GET, "/", "*/*"), page);
-        assert_eq!(asked(Method::GET, "/inventory/4f0a91", html), page);
+        for screen in [
+            "/inventory/4f0a91",
+            "/assets/a1b2",
+            "/settings/people/jo.doe",
+        ] {
+            assert_eq!(asked(Method::GET, screen, html), page, "{screen}");
+        }
         assert_eq!(asked(Method::GET, "/inventory/4f0a91", "*/*"), None);
         assert_eq!(asked(Method::POST, "/inventory", html), None);
         for path in [
