@@ -221,7 +221,7 @@ impl House {
         url: &str,
         directory: &std::path::Path,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        let migrations = [ca::MIGRATIONS, fleet::MIGRATIONS].concat();
+        let migrations = [access::MIGRATIONS, ca::MIGRATIONS, fleet::MIGRATIONS].concat();
         let store = Store::open(url, &migrations).await?;
         let keyring = Keyring::open(KeyringConfig::new(directory))?;
         let access = Access::open(store.clone());

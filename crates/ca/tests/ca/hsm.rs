@@ -83,7 +83,8 @@ async fn with_token(home: &Path) {
         ..KeyringConfig::new(house.directory.path())
     })
     .unwrap();
-    let store = Store::open(&house.url, ca::MIGRATIONS).await.unwrap();
+    let migrations = [access::MIGRATIONS, ca::MIGRATIONS].concat();
+    let store = Store::open(&house.url, &migrations).await.unwrap();
     let access = Access::open(store.clone());
     let ca = Ca::open(store, keyring, access, NOW).await.unwrap();
     let backend = Backend::Pkcs11 {

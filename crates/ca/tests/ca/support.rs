@@ -148,7 +148,8 @@ impl House {
 }
 
 pub(crate) async fn open(url: &str, directory: &Path, now: Timestamp) -> Ca {
-    let store = Store::open(url, ca::MIGRATIONS).await.unwrap();
+    let migrations = [access::MIGRATIONS, ca::MIGRATIONS].concat();
+    let store = Store::open(url, &migrations).await.unwrap();
     let keyring = Keyring::open(KeyringConfig::new(directory)).unwrap();
     let access = Access::open(store.clone());
     Ca::open(store, keyring, access, now).await.unwrap()

@@ -75,7 +75,13 @@ fn carry(directory: &Path) -> Carry {
 }
 
 async fn open(url: &str, directory: &Path, now: Timestamp) -> Ca {
-    let migrations = [ca::MIGRATIONS, fleet::MIGRATIONS, enroll::MIGRATIONS].concat();
+    let migrations = [
+        access::MIGRATIONS,
+        ca::MIGRATIONS,
+        fleet::MIGRATIONS,
+        enroll::MIGRATIONS,
+    ]
+    .concat();
     let store = Store::open(url, &migrations).await.unwrap();
     let keyring = Keyring::open(KeyringConfig::new(directory)).unwrap();
     let access = Access::open(store.clone());

@@ -79,7 +79,7 @@ async fn r16_names_of_certificates_that_were_there_before_are_there_after_the_mi
         true => new_database().await,
         false => format!("sqlite:{}/ward.db", directory.path().display()),
     };
-    let migrations = [ca::MIGRATIONS, fleet::MIGRATIONS].concat();
+    let migrations = [access::MIGRATIONS, ca::MIGRATIONS, fleet::MIGRATIONS].concat();
     let before: Vec<_> = migrations
         .iter()
         .filter(|one| one.room != "fleet" || one.version < 4)

@@ -157,7 +157,7 @@ impl House {
 }
 
 async fn open(url: &str, directory: &TempDir) -> Ca {
-    let migrations = [ca::MIGRATIONS, fleet::MIGRATIONS].concat();
+    let migrations = [access::MIGRATIONS, ca::MIGRATIONS, fleet::MIGRATIONS].concat();
     let store = Store::open(url, &migrations).await.unwrap();
     let keyring = Keyring::open(KeyringConfig::new(directory.path())).unwrap();
     let access = Access::open(store.clone());
