@@ -15,6 +15,10 @@ use crate::Result;
 /// How many pages the log gathers before they are moved: 16 MiB.
 const MOVE_AFTER: u32 = 4096;
 
+/// The same while many rows come at once: 256 MiB. They touch the same pages of the indexes again and again, and each page
+/// is moved once.
+const MOVE_AFTER_BULK: u32 = 65_536;
+
 /// Moves what no reader needs to have left where it is, and waits for nobody.
 const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
@@ -22,8 +26,8 @@ const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 pub(crate) struct Checkpointer {
     /// How many pages the log has, as SQLite said at the last commit.
     pages: Arc<AtomicU32>,
-    /// At how many pages they are moved next.
-    move_at: u32,
+    /// How many it had at the last attempt, if it has not started over since.
+    tried_at: u32,
 }
 
 impl Checkpointer {
@@ -35,26 +39,27 @@ impl Checkpointer {
             counter.store(u32::try_from(pages).unwrap_or(0), Relaxed);
             Ok(())
         }))?;
-        Ok(Checkpointer {
-            pages,
-            move_at: MOVE_AFTER,
-        })
+        Ok(Checkpointer { pages, tried_at: 0 })
     }
 
-    /// Whether it is time to move the log.
-    pub(crate) fn is_due(&mut self) -> bool {
+    /// Whether it is time to move the log; `bulk` says that many rows come at once.
+    pub(crate) fn is_due(&mut self, bulk: bool) -> bool {
         let pages = self.pages.load(Relaxed);
-        if pages < MOVE_AFTER {
-            self.move_at = MOVE_AFTER;
+        if pages < self.tried_at {
+            self.tried_at = 0;
         }
-        pages >= self.move_at
+        let least = if bulk { MOVE_AFTER_BULK } else { MOVE_AFTER };
+        let next = match self.tried_at {
+            0 => least,
+            tried => tried.saturating_add(MOVE_AFTER / 4).max(least),
+        };
+        pages >= next
     }
 
     /// Moves it. SQLite starts the log over at the next commit, unless a reader still looks at it;
     /// then a while passes before the next attempt.
     pub(crate) fn run(&mut self, writer: &Connection) {
-        let pages = self.pages.load(Relaxed);
-        self.move_at = pages.saturating_add(MOVE_AFTER / 4);
+        self.tried_at = self.pages.load(Relaxed);
         if let Err(error) = writer.query_row(PASSIVE, [], |_| Ok(())) {
             tracing::warn!(%error, "the write-ahead log could not be moved into the database");
         }

@@ -75,7 +75,7 @@ impl Writer {
 
     /// Whether the write-ahead log should be moved into the database.
     pub(crate) fn log_is_long(&mut self) -> bool {
-        self.checkpointer.is_due()
+        self.checkpointer.is_due(self.bulk.is_some())
     }
 
     pub(crate) fn move_log(&mut self) {
