@@ -93,7 +93,8 @@ pub(crate) async fn waive(caller: Caller, Sent(bulk): Sent<Bulk>) -> Result<Resp
 
 async fn go(caller: Caller, action: BulkAction, bulk: Bulk) -> Result<Response, Problem> {
     // Who may not do it need not know what it would do.
-    let permit = caller.permit(action.needs(), &Target::default()).await?;
+    let target = Target::default();
+    let permit = caller.permit_unheld(action.needs(), &target).await?;
     let digest = bulk.digest.clone();
     let fleet = &caller.services.fleet;
     let meant = fleet.meant(action, wish(bulk)?, caller.now).await?;
@@ -103,6 +104,7 @@ async fn go(caller: Caller, action: BulkAction, bulk: Bulk) -> Result<Response, 
     if action == BulkAction::Revoke {
         caller.check_step_up("mass revocation")?;
     }
+    caller.hold(&permit, &target).await?;
     let job = fleet.start_job(&permit, meant, &digest, caller.now).await?;
     let started = Started {
         url: format!("/api/v1/jobs/{}", job.id),

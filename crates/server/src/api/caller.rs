@@ -47,6 +47,17 @@ impl Caller {
         action: Action,
         target: &Target<'_>,
     ) -> Result<Permit, Problem> {
+        let permit = self.permit_unheld(action, target).await?;
+        self.hold(&permit, target).await?;
+        Ok(permit)
+    }
+
+    /// As `permit`, without asking the policies: for dry runs, which change nothing and wait for nobody.
+    pub(crate) async fn permit_unheld(
+        &self,
+        action: Action,
+        target: &Target<'_>,
+    ) -> Result<Permit, Problem> {
         let id = Some(self.request_id.as_str());
         let permit = self
             .services
@@ -59,8 +70,12 @@ impl Caller {
         {
             return Err(Problem::step_up(&refusal));
         }
-        calls::hold(&self.services, &permit, target, self.now).await?;
         Ok(permit)
+    }
+
+    /// Asks the policies whether others have to agree first (R07).
+    pub(crate) async fn hold(&self, permit: &Permit, target: &Target<'_>) -> Result<(), Problem> {
+        calls::hold(&self.services, permit, target, self.now).await
     }
 
     /// For what is high-risk although its action as a whole is not: refuses a session that has not stepped up of late.
