@@ -22,6 +22,8 @@ const SOON_MS: i64 = 86_400_000;
 const LONGEST_PAUSE_MS: i64 = 30 * 60_000;
 /// After so long it is no news any more.
 const STALE_MS: i64 = 3 * 86_400_000;
+/// So long it can be read what became of a notice; the event it tells of stays.
+const KEPT_MS: i64 = 90 * 86_400_000;
 
 const ADD: &str = "INSERT INTO notices(request, moment, created, next, attempts, told, said) VALUES($1, $2, $3, $3, 0, '[]', '')";
 const KNOWN: &str = "SELECT 1 FROM notices WHERE request = $1 AND moment = $2 LIMIT 1";
@@ -30,6 +32,9 @@ const DONE: &str =
     "UPDATE notices SET done = $2, told = $3, said = $4, attempts = attempts + 1 WHERE id = $1";
 const AGAIN: &str =
     "UPDATE notices SET next = $2, told = $3, said = $4, attempts = attempts + 1 WHERE id = $1";
+/// The oldest only, so that it takes no index and no long write.
+const FORGET: &str =
+    "DELETE FROM notices WHERE done < $1 AND id IN (SELECT id FROM notices ORDER BY id LIMIT 1000)";
 
 /// What has come to pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,6 +169,13 @@ impl Access {
                 Write::derived().run(AGAIN, params![notice.id, next, told, why])
             }
         };
+        self.store.commit(write).await?;
+        Ok(())
+    }
+
+    /// Forgets what was told, or written off, ninety days ago.
+    pub async fn forget_notices(&self, now: Timestamp) -> Result<(), AccessError> {
+        let write = Write::derived().run(FORGET, params![now.0 - KEPT_MS]);
         self.store.commit(write).await?;
         Ok(())
     }

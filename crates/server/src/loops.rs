@@ -102,14 +102,15 @@ pub(crate) fn start(
                 Ok::<(), ca::CaError>(())
             },
         ),
-        every(
+        leased(
             services,
             &stop,
-            "waiting requests",
+            ("waiting requests", &holder),
             Duration::from_secs(60),
             |services| async move {
                 services.access.expire_requests(services.now()).await?;
                 services.access.notice_expiry(services.now()).await?;
+                services.access.forget_notices(services.now()).await?;
                 Ok::<(), ca::CaError>(())
             },
         ),

@@ -13,6 +13,7 @@ on_both!(
     who_is_told_follows_from_what_people_may_now,
     somebody_who_could_not_be_told_is_tried_again,
     a_request_that_lapses_is_told_of_once,
+    what_was_told_long_ago_is_forgotten_and_what_waits_is_not,
 );
 
 const HOUR: i64 = 3_600_000;
@@ -174,4 +175,20 @@ async fn a_request_that_lapses_is_told_of_once(postgres: bool) {
         .map(|one| one.moment)
         .collect();
     assert_eq!(told, [Moment::Decided]);
+}
+
+async fn what_was_told_long_ago_is_forgotten_and_what_waits_is_not(postgres: bool) {
+    const COUNT: &str = "SELECT COUNT(*) FROM notices";
+    let door = house(postgres).await;
+    asks(&door, "fhir-mtls").await;
+    asks(&door, "server-tls").await;
+    let told = due(&door, NOW).await.remove(0);
+    door.access.notice_told(&told, None, NOW).await.unwrap();
+    let ninety_days = 90 * 24 * HOUR;
+    for (at, left) in [(0, 2), (ninety_days, 2), (ninety_days + 1, 1)] {
+        let then = Timestamp(NOW.0 + at);
+        door.access.forget_notices(then).await.unwrap();
+        let rows = door.store.query(COUNT, store::params![]).await.unwrap();
+        assert_eq!(rows[0].int(0).unwrap(), left, "after {at} ms");
+    }
 }
