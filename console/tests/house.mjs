@@ -6,6 +6,7 @@ import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { startProvider } from "./provider.mjs";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -22,7 +23,8 @@ function freePort() {
   });
 }
 
-export async function openHouse() {
+/** `people`: whom an OpenID provider of their own knows, as `startProvider` has them; without them there is none. */
+export async function openHouse({ people } = {}) {
   const ward = process.env.WARD_BIN;
   if (ward === undefined || !existsSync(ward)) throw new Error("WARD_BIN does not name a built ward");
   const folder = mkdtempSync(join(tmpdir(), "ward-console-"));
@@ -33,6 +35,8 @@ export async function openHouse() {
   // Passkeys are bound to a name, and an address is none (WebAuthn Level 3 §5.1.2).
   const origin = `https://localhost:${port}`;
   appendFileSync(join(data, "ward.toml"), `\n[sign_in]\norigin = "${origin}"\n`);
+  const provider = people === undefined ? undefined : await startProvider({ port: await freePort(), origin, folder, people });
+  if (provider !== undefined) appendFileSync(join(data, "ward.toml"), provider.configuration);
   const token = /#\/welcome\/([A-Za-z0-9._~-]+)/.exec(made)?.[1];
   if (token === undefined) throw new Error(`ward init printed no link for the first administrator:\n${made}`);
   const python = join(ROOT, ".tmp/venv/bin/python");
@@ -51,11 +55,13 @@ export async function openHouse() {
     token: readFileSync(join(folder, "token"), "utf8").trim(),
     run,
     folder,
+    provider,
     log: () => readFileSync(log, "utf8"),
     close: async () => {
       const ended = new Promise((resolve) => served.once("exit", resolve));
       served.kill("SIGTERM");
       await ended;
+      await provider?.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };

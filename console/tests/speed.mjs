@@ -2,7 +2,9 @@
 // How long people wait at a Ward that is full: each screen's first paint, what it says, and what a key or a click costs.
 // Called by bench/console; prints one line of JSON.
 //
-//   WARD_ORIGIN=https://localhost:8443 WARD_LINK=https://…/#/welcome/… node tests/speed.mjs ROUNDS
+//   WARD_ORIGIN=https://localhost:8443 WARD_LINK=https://…/#/welcome/… WARD_PIN=… node tests/speed.mjs ROUNDS
+//
+// WARD_PIN: the SHA-256 of the server's public key in Base64, so that the browser trusts and caches as a reader's does.
 import { openBrowser } from "./browser.mjs";
 
 const rounds = Number(process.argv[2] ?? 5);
@@ -27,7 +29,9 @@ const SCREENS = {
 
 const browser = await openBrowser();
 const { page } = browser;
+const network = await browser.context.newCDPSession(page);
 const opened = {};
+const visited = {};
 const acted = {};
 try {
   await page.goto(link);
@@ -39,13 +43,14 @@ try {
   await page.getByRole("heading", { name: "Overview", level: 1 }).waitFor();
   const first = await firstCertificate();
   for (const [name, [path, ready]] of Object.entries(SCREENS)) {
+    visited[name] = (await openings(path ?? first, ready, () => network.send("Network.clearBrowserCache"))).paint;
     opened[name] = await openings(path ?? first, ready);
   }
   await actions();
 } finally {
   await browser.close();
 }
-console.log(JSON.stringify({ rounds, opened, acted }));
+console.log(JSON.stringify({ rounds, visited, opened, acted }));
 
 async function firstCertificate() {
   await page.goto(`${origin}/inventory`);
@@ -54,13 +59,14 @@ async function firstCertificate() {
   return row.getAttribute("href");
 }
 
-/** Milliseconds from the start of a navigation, each a whole load of the page. */
-async function openings(path, ready) {
+/** Milliseconds from the start of a navigation, each a whole load of the page; with `before`, as of a first visit. */
+async function openings(path, ready, before = async () => undefined) {
   const paint = [];
   const said = [];
   const idle = [];
   for (let round = 0; round < rounds; round += 1) {
     await page.goto("about:blank");
+    await before();
     await page.goto(origin + path, { waitUntil: "commit" });
     await page.locator(ready).first().waitFor({ timeout: 60_000 });
     said.push(await page.evaluate(() => performance.now()));

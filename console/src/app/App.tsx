@@ -47,6 +47,7 @@ export function App() {
       },
       stepUp: askStepUp,
     });
+    return router.subscribe("onRendered", () => document.getElementById("opening")?.remove());
   }, [queries, router]);
   return (
     <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto" colorSchemeManager={schemes} getStyleNonce={nonce}>

@@ -59,7 +59,9 @@ export function useSignOut() {
     onSettled: async () => {
       keepCsrf(undefined);
       await navigate({ to: "/sign-in" });
-      queries.clear();
+      // But for the ways in, which the door is showing by now and which are nobody's: without them it offers no provider.
+      queries.removeQueries({ predicate: (query) => query.queryKey[0] !== "sign-in" });
+      queries.getMutationCache().clear();
     },
   });
 }

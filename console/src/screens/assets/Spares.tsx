@@ -37,28 +37,30 @@ export function Spares({ spares, mayChange }: SparesProps) {
               {spare.note !== "" && <>, <Name text={spare.note} most={120} /></>}
             </span>
           </span>
-          {spare.state === "prepared" && <SpareActions spare={spare} mayChange={mayChange} />}
+          <SpareActions spare={spare} mayChange={mayChange} />
         </li>
       ))}
     </ul>
   );
 }
 
+/** Stays when the spare is out, since its window has by then what is shown once. */
 function SpareActions({ spare, mayChange }: { readonly spare: Spare; readonly mayChange: boolean }) {
+  const isThere = spare.state === "prepared";
   const [open, setOpen] = useState<"ask" | "release">();
   const request = useQuery({
     queryKey: ["requests", spare.request],
     queryFn: () => api.get<Waiting>("/api/v1/requests/{id}", { path: { id: spare.request ?? "" } }),
-    enabled: spare.request !== null,
+    enabled: isThere && spare.request !== null,
     retry: false,
   });
   const state = request.data?.state;
   const isOpen = state === "pending" || state === "approved";
   return (
     <span className="row">
-      {spare.request !== null && isOpen && <Link to="/requests/$id" params={{ id: spare.request }} className="small">{state === "approved" ? "approved" : "waits for approval"}</Link>}
-      {mayChange && !isOpen && <Button variant="default" size="compact-sm" onClick={() => setOpen("ask")}>Ask for it…</Button>}
-      {mayChange && state === "approved" && request.data?.own === true && <Button size="compact-sm" onClick={() => setOpen("release")}>Take it out…</Button>}
+      {isThere && spare.request !== null && isOpen && <Link to="/requests/$id" params={{ id: spare.request }} className="small">{state === "approved" ? "approved" : "waits for approval"}</Link>}
+      {isThere && mayChange && !isOpen && <Button variant="default" size="compact-sm" onClick={() => setOpen("ask")}>Ask for it…</Button>}
+      {isThere && mayChange && state === "approved" && request.data?.own === true && <Button size="compact-sm" onClick={() => setOpen("release")}>Take it out…</Button>}
       {open === "ask" && <AskDialog spare={spare} onClose={() => setOpen(undefined)} />}
       {open === "release" && <ReleaseDialog spare={spare} onClose={() => setOpen(undefined)} />}
     </span>
@@ -144,7 +146,7 @@ function ReleasedResult({ released, name, onClose }: { readonly released: Releas
     link.href = URL.createObjectURL(new Blob([bytes], { type: "application/x-pkcs12" }));
     link.download = `${name}.p12`;
     link.click();
-    URL.revokeObjectURL(link.href);
+    window.setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   };
   return (
     <Modal opened onClose={onClose} title="The spare is out" closeOnClickOutside={false} closeOnEscape={false}>
