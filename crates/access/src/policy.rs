@@ -4,10 +4,9 @@
 use std::sync::Arc;
 
 use audit::{Event, Object, Timestamp};
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{Record, Write};
+use store::{Memo, Record, Write};
 
 use crate::people::read;
 use crate::person::check_id;
@@ -70,14 +69,8 @@ pub struct ApprovalPolicy {
     pub version: u64,
 }
 
-#[derive(Default)]
-pub(crate) struct Cache(Mutex<Option<(i64, Arc<Vec<ApprovalPolicy>>)>>);
-
-impl Cache {
-    pub(crate) fn forget(&self) {
-        *self.0.lock() = None;
-    }
-}
+/// Every policy, and when they were read.
+pub(crate) type Cache = Memo<(i64, Arc<Vec<ApprovalPolicy>>)>;
 
 impl ApprovalPolicy {
     fn check(&self) -> Result<(), Refusal> {
@@ -240,14 +233,9 @@ impl Access {
         &self,
         now: Timestamp,
     ) -> Result<Arc<Vec<ApprovalPolicy>>, AccessError> {
-        let known = self.policies.0.lock().clone();
-        if let Some((read, policies)) = known
-            && (0..CACHE_MS).contains(&(now.0 - read))
-        {
-            return Ok(policies);
-        }
-        let policies = Arc::new(self.policies().await?);
-        *self.policies.0.lock() = Some((now.0, Arc::clone(&policies)));
+        let fresh = |(read, _): &(i64, _)| (0..CACHE_MS).contains(&(now.0 - read));
+        let read = async { Ok::<_, AccessError>((now.0, Arc::new(self.policies().await?))) };
+        let (_, policies) = self.policies.get_or_read(fresh, read).await?;
         Ok(policies)
     }
 

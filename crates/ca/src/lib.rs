@@ -38,8 +38,7 @@ use std::sync::Arc;
 use access::{Access, Principal, Refusal};
 use audit::{Object, Timestamp};
 use keys::Keyring;
-use parking_lot::RwLock;
-use store::{Store, StoreError};
+use store::{Snapshot, Store, StoreError};
 
 pub use authority::{
     AUTHORITY_RECORDS, Authority, AuthorityState, Constraints, CrossSign, ISSUER_RECORDS,
@@ -76,7 +75,7 @@ struct Inner {
     store: Store,
     keyring: Keyring,
     access: Access,
-    state: RwLock<Arc<State>>,
+    state: Snapshot<State>,
     clock: clock::Clock,
     compromised: compromised::CompromisedKeys,
     status: status::StatusServices,
@@ -103,7 +102,7 @@ impl Ca {
                 store,
                 keyring,
                 access,
-                state: RwLock::new(Arc::new(state)),
+                state: Snapshot::new(state),
                 clock,
                 compromised: compromised::CompromisedKeys::new(),
                 status: status::StatusServices::new(),
@@ -125,8 +124,8 @@ impl Ca {
     /// Reads authorities, profiles and compromised keys anew: after a change by another process.
     pub async fn refresh(&self) -> Result<()> {
         let before = self.state();
-        let state = State::load(&self.inner.store, &self.inner.keyring, Some(&before)).await?;
-        *self.inner.state.write() = Arc::new(state);
+        let read = State::load(&self.inner.store, &self.inner.keyring, Some(&before));
+        self.inner.state.refresh(read).await?;
         self.read_compromised_keys().await
     }
 
@@ -241,7 +240,7 @@ impl Ca {
     }
 
     pub(crate) fn state(&self) -> Arc<State> {
-        Arc::clone(&self.inner.state.read())
+        self.inner.state.get()
     }
 
     /// Records a refusal and makes it an error. If it cannot be recorded, that is the error.

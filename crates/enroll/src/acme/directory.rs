@@ -7,9 +7,8 @@ use access::{NamePattern, Refusal, Role};
 use agent::control::{ChallengeKind, Rules};
 use ca::profile::{AttributeSource, NameKind};
 use ca::{AuthorityState, Ca, Profile};
-use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
-use store::Store;
+use store::{Snapshot, Store};
 
 use super::{AcmeError, Limits, RenewalPolicy};
 
@@ -343,25 +342,23 @@ fn refusal(field: &'static str, message: impl Into<String>) -> Refusal {
 
 /// All directories, as one snapshot that is swapped whole.
 pub(crate) struct Directories {
-    current: RwLock<Arc<HashMap<String, Arc<Directory>>>>,
+    current: Snapshot<HashMap<String, Arc<Directory>>>,
 }
 
 impl Directories {
     pub(crate) async fn load(store: &Store) -> Result<Self, AcmeError> {
         Ok(Directories {
-            current: RwLock::new(Arc::new(read(store).await?)),
+            current: Snapshot::new(read(store).await?),
         })
     }
 
     /// Reads anew.
     pub(crate) async fn refresh(&self, store: &Store) -> Result<(), AcmeError> {
-        let read = Arc::new(read(store).await?);
-        *self.current.write() = read;
-        Ok(())
+        self.current.refresh(read(store)).await
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Directory>> {
-        self.current.read().get(name).cloned()
+        self.current.get().get(name).cloned()
     }
 }
 

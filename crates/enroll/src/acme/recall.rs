@@ -1,13 +1,10 @@
 //! Recalls: an operator wants certificates replaced now, before anything is revoked (R15). Renewal information then puts
 //! their windows into the past (RFC 9773 §4.2), and clients that follow it renew at their next look.
 
-use std::sync::Arc;
-
 use access::NamePattern;
 use ca::StoredCertificate;
-use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
-use store::Store;
+use store::{Snapshot, Store};
 
 use super::AcmeError;
 
@@ -93,27 +90,25 @@ impl Recall {
 
 /// The recalls in force, as one snapshot that is swapped whole.
 pub(crate) struct Recalls {
-    current: RwLock<Arc<Vec<Recall>>>,
+    current: Snapshot<Vec<Recall>>,
 }
 
 impl Recalls {
     pub(crate) async fn load(store: &Store) -> Result<Self, AcmeError> {
         Ok(Recalls {
-            current: RwLock::new(Arc::new(in_force(store).await?)),
+            current: Snapshot::new(in_force(store).await?),
         })
     }
 
     /// Reads anew.
     pub(crate) async fn refresh(&self, store: &Store) -> Result<(), AcmeError> {
-        let read = Arc::new(in_force(store).await?);
-        *self.current.write() = read;
-        Ok(())
+        self.current.refresh(in_force(store)).await
     }
 
     /// The first recall that covers a certificate.
     pub(crate) fn of(&self, certificate: &StoredCertificate) -> Option<Recall> {
-        let current = Arc::clone(&self.current.read());
-        current
+        self.current
+            .get()
             .iter()
             .find(|recall| recall.covers(certificate))
             .cloned()

@@ -10,9 +10,8 @@ use std::sync::Arc;
 use access::Refusal;
 use ca::profile::Class;
 use ca::{AuthorityState, Ca, Issuer};
-use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
-use store::Store;
+use store::{Snapshot, Store};
 
 use super::{Chain, CsrAttributes, DeviceError, Webhook};
 use crate::acme::Rate;
@@ -504,30 +503,28 @@ pub(crate) fn check_profile(ca: &Ca, name: &str) -> Result<(), Refusal> {
 
 /// All endpoints, as one snapshot that is swapped whole.
 pub(crate) struct Endpoints {
-    current: RwLock<Arc<HashMap<String, Arc<Endpoint>>>>,
+    current: Snapshot<HashMap<String, Arc<Endpoint>>>,
 }
 
 impl Endpoints {
     pub(crate) async fn load(store: &Store) -> Result<Self, DeviceError> {
         Ok(Endpoints {
-            current: RwLock::new(Arc::new(read(store).await?)),
+            current: Snapshot::new(read(store).await?),
         })
     }
 
     /// Reads anew.
     pub(crate) async fn refresh(&self, store: &Store) -> Result<(), DeviceError> {
-        let read = Arc::new(read(store).await?);
-        *self.current.write() = read;
-        Ok(())
+        self.current.refresh(read(store)).await
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Endpoint>> {
-        self.current.read().get(name).cloned()
+        self.current.get().get(name).cloned()
     }
 
     /// The endpoint that answers where a Windows server did: the first by name.
     pub(crate) fn ndes(&self, reachable: impl Fn(&Endpoint) -> bool) -> Option<Arc<Endpoint>> {
-        let current = self.current.read();
+        let current = self.current.get();
         let mut found: Vec<&Arc<Endpoint>> = current
             .values()
             .filter(|endpoint| endpoint.scep.ndes && endpoint.enabled && reachable(endpoint))

@@ -30,7 +30,6 @@ use std::sync::Arc;
 use access::{Evidence, Scope};
 use audit::{Object, Timestamp};
 use ca::Ca;
-use parking_lot::RwLock;
 use tokio::sync::MutexGuard;
 use x509::PublicKey;
 use zeroize::Zeroizing;
@@ -65,8 +64,8 @@ pub(crate) struct Registration {
     ask: Ask,
     guard: Guard,
     turns: Turns,
-    /// The rights that manufacturers' certificates prove; `None` until they are read.
-    vendors: RwLock<Option<Arc<Vec<Right>>>>,
+    /// The rights that manufacturers' certificates prove.
+    vendors: store::Memo<Arc<Vec<Right>>>,
 }
 
 impl Registration {
@@ -77,13 +76,13 @@ impl Registration {
             ask,
             guard: Guard::default(),
             turns: Turns::default(),
-            vendors: RwLock::default(),
+            vendors: store::Memo::default(),
         }
     }
 
     /// Rights have changed.
     pub(crate) fn forget_rights(&self) {
-        *self.vendors.write() = None;
+        self.vendors.forget();
     }
 
     /// Decides about a request. Refusals that matter are in the log when this returns. An `Err` is a failure of ours

@@ -221,19 +221,18 @@ impl Registration {
 
     /// The rights that manufacturers' certificates prove. Few, and read anew when one changes.
     async fn vendors(&self) -> Result<std::sync::Arc<Vec<Right>>, DeviceError> {
-        if let Some(known) = self.vendors.read().clone() {
-            return Ok(known);
-        }
-        let mut found = Vec::new();
-        for record in self.ca.store().records(RIGHT_RECORDS).await? {
-            let right: Right = record.parse()?;
-            if matches!(right.credential, Credential::Vendor { .. }) && right.revoked.is_none() {
-                found.push(right);
+        let read = async {
+            let mut found = Vec::new();
+            for record in self.ca.store().records(RIGHT_RECORDS).await? {
+                let right: Right = record.parse()?;
+                if matches!(right.credential, Credential::Vendor { .. }) && right.revoked.is_none()
+                {
+                    found.push(right);
+                }
             }
-        }
-        let found = std::sync::Arc::new(found);
-        *self.vendors.write() = Some(std::sync::Arc::clone(&found));
-        Ok(found)
+            Ok(std::sync::Arc::new(found))
+        };
+        self.vendors.get_or_read(|_| true, read).await
     }
 }
 
