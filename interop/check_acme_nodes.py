@@ -25,7 +25,8 @@ sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE / "acme")]
 
-from lab import Lab, port  # noqa: E402
+from lab import Lab  # noqa: E402
+from ports import free_port  # noqa: E402
 from raw import Answer, Refused, Session, Solver, Wire, csr, b64  # noqa: E402
 from ward import Ward  # noqa: E402
 from cryptography import x509  # noqa: E402
@@ -75,7 +76,7 @@ class Nodes:
         data.mkdir(mode=0o700)
         for name in ("ward.toml", "kek.json", "kek"):
             shutil.copy2(self.hospital.data / name, data / name)
-        self.second_port, status = port(), port()
+        self.second_port, status = free_port(), free_port()
         log = open(self.hospital.folder / "second.log", "ab")
         self.second = self.hospital.spawn([self.hospital.binary, "serve", "--data", data, "--listen", f"127.0.0.1:{self.second_port}",
                                            "--http", f"127.0.0.1:{status}"], stdout=log, stderr=log)

@@ -45,7 +45,7 @@ from crowd import outside  # noqa: E402
 from crowd.device import EstDevice, Log, ScepDevice  # noqa: E402
 from crowd.wire import SILENT, Place  # noqa: E402
 from devices import Desk  # noqa: E402
-from hospital import Checks, Hospital, eventually, run  # noqa: E402
+from hospital import Checks, Hospital, eventually, free_port, run  # noqa: E402
 from postgres import Postgres  # noqa: E402
 from world import World  # noqa: E402
 
@@ -66,9 +66,7 @@ class House(Hospital):
 
     def __init__(self, *init):
         super().__init__("crowd", *init)
-        # Below the ports that the kernel hands out: ten thousand connections must not take them while the server is down.
-        self.port, self.http_port, self.plain_port = quiet_ports(3)
-        self.url, self.public_url = f"https://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.http_port}"
+        self.plain_port = free_port()
         self.most_memory = 0
 
     def start(self):
@@ -140,20 +138,6 @@ class House(Hospital):
             found |= {certificate["sha256"]: certificate for certificate in page["certificates"]}
             after = page["next"]
         return found
-
-
-def quiet_ports(count):
-    import socket
-    found = set()
-    while len(found) < count:
-        port = random.SystemRandom().randint(20001, 32000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        found.add(port)
-    return found
 
 
 def rsa_keys(count):

@@ -20,7 +20,7 @@ from client import Device, Server  # noqa: E402
 from clients import Certmonger, ScepClient, ScepServer, serial_of, subject_of  # noqa: E402
 
 from devices import Desk  # noqa: E402
-from hospital import Checks, Hospital, free_port, must, run  # noqa: E402
+from hospital import Checks, Hospital, free_port, run  # noqa: E402
 
 PKI_MESSAGE = "application/x-pki-message"
 

@@ -43,6 +43,7 @@ import verify_log  # noqa: E402
 from cryptography import x509  # noqa: E402
 from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
 from cryptography.x509 import ocsp  # noqa: E402
+from ports import free_port  # noqa: E402
 from postgres import Postgres  # noqa: E402
 from prepared import certificate_requests, issuer_hashes  # noqa: E402
 from world import World, run  # noqa: E402
@@ -77,7 +78,7 @@ class Hospital:
     def __init__(self, world, binary, database, in_token):
         self.world, self.binary, self.name = world, binary, database
         self.data, self.root = world.folder / f"ward-{database}", world.folder / f"{database}-root"
-        self.api_port, self.http_port = quiet_port(), quiet_port()
+        self.api_port, self.http_port = free_port(), free_port()
         url = Postgres(world).url if database == "postgres" else f"sqlite:{self.data}/ward.db"
         self.data.mkdir()
         backend = "software"
@@ -413,19 +414,6 @@ def token(world, data):
     (data / "pin").write_text(pin)
     (data / "pin").chmod(0o600)
     return f"pkcs11:{label}", f'[[keys.pkcs11]]\nmodule = "{module}"\ntoken = "{label}"\npin_file = "pin"\n'
-
-
-def quiet_port():
-    """A free port below those that the kernel hands out, so that nobody takes it during a restart."""
-    import socket
-    while True:
-        port = random.SystemRandom().randint(20001, 32000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
 
 
 def main():

@@ -7,15 +7,15 @@ ended by their own ids. KEEP_WORK=1 keeps the directory.
 import json
 import os
 import pathlib
-import random
 import shutil
-import socket
 import ssl
 import subprocess
 import tempfile
 import time
 import urllib.error
 import urllib.request
+
+from ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 START_SECONDS = 20
@@ -74,20 +74,6 @@ def must(command, **options):
     if done.returncode != 0:
         raise SystemExit(f"{shown(command)} exited {done.returncode}:\n{done.stdout}")
     return done.stdout
-
-
-def free_port():
-    """A port that nobody listens on, below those that the kernel gives to clients: a server that binds to every address
-    cannot have one from which some client on this machine happens to be connected, and other checks have thousands."""
-    for _ in range(1000):
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("", port))
-            except OSError:
-                continue
-            return port
-    raise SystemExit("no free port between 20000 and 32000")
 
 
 def eventually(seconds, condition):

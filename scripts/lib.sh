@@ -13,35 +13,8 @@ ward_binary() {
   echo "${target:-target}/debug/ward"
 }
 
-# A TCP port on loopback that nobody listens on and that no other call handed out lately.
-# Below the range from which the kernel takes ports for outgoing connections.
-free_port() {
-  python3 - <<'PY'
-import fcntl, os, random, socket, tempfile, time
-path = os.path.join(tempfile.gettempdir(), f"ward-ports-{os.getuid()}")
-with open(path, "a+") as book:
-    fcntl.flock(book, fcntl.LOCK_EX)
-    book.seek(0)
-    recent = dict(line.split() for line in book.read().splitlines() if float(line.split()[1]) > time.time() - 600)
-    for _ in range(2000):
-        port = random.randint(20001, 32000)
-        if str(port) in recent:
-            continue
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        recent[str(port)] = str(time.time())
-        break
-    else:
-        raise SystemExit("no free port")
-    book.seek(0)
-    book.truncate()
-    book.writelines(f"{port} {when}\n" for port, when in recent.items())
-print(port)
-PY
-}
+# A TCP port that nobody listens on and that nobody was given lately.
+free_port() { python3 interop/ports.py; }
 
 # wait_for SECONDS WHAT COMMAND…: polls until the command succeeds.
 wait_for() {

@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1])]
 
 from hospital import ROOT, eventually, must  # noqa: E402
+from ports import free_port  # noqa: E402
 
 ZONE = "hospital.test"
 START_SECONDS = 20
@@ -44,11 +45,6 @@ metadata A 169.254.169.254
 """
 
 
-def port():
-    """A free port below the range from which the kernel takes ports of outgoing connections."""
-    return int(must(["bash", "-c", ". scripts/lib.sh; free_port"], cwd=ROOT).strip())
-
-
 def program(name):
     found = shutil.which(name)
     if not found:
@@ -69,7 +65,7 @@ class Lab:
     def __init__(self, name):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"ward-{name}-"))
         self.folder.chmod(0o755)
-        self.http_port, self.tls_port, self.dns_port = port(), port(), port()
+        self.http_port, self.tls_port, self.dns_port = free_port(), free_port(), free_port()
         self.hosts, self.processes, self.servers = {}, [], []
 
     def __enter__(self):

@@ -7,7 +7,8 @@ import ssl
 import urllib.request
 
 from hospital import must
-from lab import START_SECONDS, eventually, port, program
+from lab import START_SECONDS, eventually, program
+from ports import free_port
 
 MAC_KEYS = {f"kid-{number}": base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=") for number in range(20)}
 
@@ -30,7 +31,7 @@ class Pebble:
             self.start(eab)
 
     def start(self, eab):
-        number, management = port(), port()
+        number, management = free_port(), free_port()
         config = {"listenAddress": f"127.0.0.1:{number}", "managementListenAddress": f"127.0.0.1:{management}",
                   "certificate": str(self.tls_ca), "privateKey": str(self.folder / "tls.key"),
                   "httpPort": self.lab.http_port, "tlsPort": self.lab.tls_port, "ocspResponderURL": "",
