@@ -91,7 +91,7 @@ pub enum RequestState {
     Expired,
     /// What was asked for is done: the certificate exists, the call was made.
     Fulfilled,
-    /// The call is being made. One that stays so was cut off by a crash, and is not made again by itself.
+    /// The call is being made. One that a crash cuts off fails, and is not made again by itself.
     Executing,
     /// The call was made and did not succeed.
     Failed,

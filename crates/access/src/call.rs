@@ -16,6 +16,11 @@ use crate::{
 pub const LARGEST_CALL: usize = 64 * 1024;
 /// What of an answer is kept.
 const KEPT_ANSWER: usize = 4096;
+/// A call that was taken so long ago is made by nobody any more: answers of the API take seconds, long work goes as a job.
+const LONGEST_CALL_MS: i64 = 10 * 60_000;
+/// What stands for the answer of a call that nobody saw the end of.
+const CUT_OFF: &str = "The server stopped while it made this call, and nobody knows whether it was done. \
+    The log says: look there for what it was to change, and ask again if it did not.";
 /// Most comments, and changes of a diff.
 const MOST: usize = 200;
 /// Longest comment, in characters.
@@ -35,7 +40,7 @@ pub struct Change {
 /// What a call answered when it was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// The status of HTTP.
+    /// The status of HTTP; 0 where the server stopped while it made the call.
     pub status: u16,
     /// The beginning of the body, where it did not succeed.
     pub body: String,
@@ -71,6 +76,9 @@ pub struct Call {
     /// Why the asker went ahead.
     #[serde(default)]
     pub emergency: Option<String>,
+    /// When a server began to make it, Unix milliseconds; nothing once it is known what came of it.
+    #[serde(default)]
+    pub taken: Option<i64>,
     /// What came of it.
     #[serde(default)]
     pub outcome: Option<Outcome>,
@@ -158,6 +166,7 @@ impl Access {
                 body: caught.body,
                 segment: caught.segment,
                 diff: caught.diff,
+                taken: None,
                 approvers: policy.approvers,
                 execute: policy.execute,
                 emergency_allowed: policy.emergency,
@@ -319,8 +328,11 @@ impl Access {
         };
         let mut event = Event::new(now, by.actor().clone(), verb, object(id))
             .after(json!({ "summary": request.summary }));
-        if let (Some(why), Some(call)) = (emergency, request.call.as_mut()) {
-            call.emergency = Some(why.to_owned());
+        if let Some(call) = request.call.as_mut() {
+            call.taken = Some(now.0);
+            call.emergency = emergency.map(str::to_owned);
+        }
+        if let Some(why) = emergency {
             event = event.why(why);
         }
         self.put_request(event, &request, version, None, now)
@@ -328,7 +340,7 @@ impl Access {
         Ok(request)
     }
 
-    /// Writes down what came of a call that was taken.
+    /// Writes down what came of a call that was taken; also where it was taken for cut off meanwhile.
     pub async fn end_call(
         &self,
         id: &RequestId,
@@ -338,9 +350,10 @@ impl Access {
     ) -> Result<Request, AccessError> {
         let (mut request, version) = self.stored_request(id).await?;
         let good = (200..300).contains(&status);
-        let Some(call) = request.call.as_mut() else {
+        let Some(call) = request.call.as_mut().filter(|call| call.taken.is_some()) else {
             return Err(wrong_state(&request, now));
         };
+        call.taken = None;
         // What a call that succeeds answers may be a secret, and many may read requests.
         let told = if good { "" } else { body };
         call.outcome = Some(Outcome {
@@ -351,6 +364,8 @@ impl Access {
         // The body may hold what should not lie about; what it changed is in the log.
         call.body = String::new();
         request.state = match (good, &call.emergency) {
+            // Who has looked at it already has looked at the log as well.
+            (_, Some(_)) if request.state != RequestState::Executing => request.state,
             (_, Some(_)) => RequestState::Review,
             (true, None) => RequestState::Fulfilled,
             (false, None) => RequestState::Failed,
@@ -367,6 +382,41 @@ impl Access {
         self.put_request(event, &request, version, news, now)
             .await?;
         Ok(request)
+    }
+
+    /// Ends calls that a server took and did not come back from. `all`: there is no other server, and this one has just
+    /// started. What they did is not known; their askers, or reviewers, are told so.
+    pub async fn end_cut_off_calls(&self, all: bool, now: Timestamp) -> Result<usize, AccessError> {
+        let mut ended = 0;
+        for mut request in self.requests().await? {
+            let Some(call) = request.call.as_mut() else {
+                continue;
+            };
+            let long_ago = |taken: i64| now.0 - taken >= LONGEST_CALL_MS;
+            let is_cut_off = all || call.taken.is_none_or(long_ago);
+            if request.state != RequestState::Executing || !is_cut_off {
+                continue;
+            }
+            call.outcome = Some(Outcome {
+                status: 0,
+                body: CUT_OFF.to_owned(),
+                at: now.0,
+            });
+            let (state, news) = match call.emergency {
+                Some(_) => (RequestState::Review, Moment::Review),
+                None => (RequestState::Failed, Moment::Decided),
+            };
+            request.state = state;
+            let actor = self.system_principal("approvals").actor().clone();
+            let event = Event::new(now, actor, "request.cut-off", object(&request.id))
+                .why(CUT_OFF)
+                .after(json!({ "state": state }));
+            let (_, version) = self.stored_request(&request.id).await?;
+            self.put_request(event, &request, version, Some(news), now)
+                .await?;
+            ended += 1;
+        }
+        Ok(ended)
     }
 
     /// Calls that enough people have agreed to and that the server makes.

@@ -160,6 +160,10 @@ pub async fn serve(
         if let Err(error) = services.ca.void_abandoned(true, services.now()).await {
             tracing::warn!(%error, "what a crash left open is not voided yet");
         }
+        let cut_off = services.access.end_cut_off_calls(true, services.now());
+        if let Err(error) = cut_off.await {
+            tracing::warn!(%error, "calls that a crash cut off are not ended yet");
+        }
     }
     if let Err(error) = services.ca.keep_serials(services.now()).await {
         tracing::warn!(%error, "no serial numbers are reserved yet");

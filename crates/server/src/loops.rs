@@ -109,6 +109,10 @@ pub(crate) fn start(
             Duration::from_secs(60),
             |services| async move {
                 services.access.expire_requests(services.now()).await?;
+                services
+                    .access
+                    .end_cut_off_calls(false, services.now())
+                    .await?;
                 services.access.notice_expiry(services.now()).await?;
                 services.access.forget_notices(services.now()).await?;
                 Ok::<(), ca::CaError>(())

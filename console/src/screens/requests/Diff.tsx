@@ -7,6 +7,11 @@ import { valueText } from "./value";
 
 type Call = components["schemas"]["CallShape"];
 
+/** 0 is no status of HTTP: the server stopped while it made the call. */
+function succeeded(status: number): boolean {
+  return status >= 200 && status < 400;
+}
+
 export function Diff({ call }: { readonly call: Call }) {
   return (
     <>
@@ -29,8 +34,8 @@ export function Diff({ call }: { readonly call: Call }) {
       )}
       {call.outcome && (
         <p className="requests-outcome">
-          <Status tone={call.outcome.status < 400 ? "ok" : "critical"}>answered {call.outcome.status}</Status> <Time at={call.outcome.at} as="minute" />
-          {call.outcome.status >= 400 && <Name text={call.outcome.body} most={600} />}
+          <Status tone={succeeded(call.outcome.status) ? "ok" : "critical"}>{call.outcome.status === 0 ? "no answer" : `answered ${call.outcome.status}`}</Status> <Time at={call.outcome.at} as="minute" />
+          {!succeeded(call.outcome.status) && <Name text={call.outcome.body} most={600} />}
         </p>
       )}
     </>

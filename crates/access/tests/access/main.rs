@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cut_off;
 mod matrix;
 mod notices;
 mod people;

@@ -94,6 +94,7 @@ pub(crate) struct ChangeShape {
 /// What a call answered when it was made.
 #[derive(ToSchema)]
 pub(crate) struct OutcomeShape {
+    /// Of HTTP; 0: the server stopped while it made the call, and nobody knows whether it was done.
     status: u16,
     /// The beginning of the body.
     body: String,
@@ -116,5 +117,7 @@ pub(crate) struct CallShape {
     emergency_allowed: bool,
     /// Why the asker went ahead.
     emergency: Option<String>,
+    /// When a server began to make it, Unix milliseconds; nothing once it is known what came of it.
+    taken: Option<i64>,
     outcome: Option<OutcomeShape>,
 }

@@ -2,8 +2,8 @@
 //! browser's own `parseRequestOptionsFromJSON` and `toJSON` write it (WebAuthn Level 3 §5.1).
 
 use access::{
-    Assertion, Attestation, Challenge, NewSession, Passkey, Purpose, Via, creation_options,
-    request_options,
+    Assertion, Attestation, Challenge, NewSession, Passkey, Purpose, Refusal, Via,
+    creation_options, request_options,
 };
 use axum::Json;
 use axum::response::Response;
@@ -288,12 +288,34 @@ impl Seat {
             // One link, one passkey.
             Via::Invitation => !existing.iter().any(|one| one.created >= self.session.since),
             Via::Recovery => true,
+            Via::Oidc(_) | Via::Certificate if existing.is_empty() => {
+                return self.check_signed_in_of_late();
+            }
             Via::Passkey | Via::Oidc(_) | Via::Certificate => false,
         };
-        match let_in_for_it || existing.is_empty() {
+        match let_in_for_it {
             true => Ok(()),
             false => self.check_step_up("register another passkey"),
         }
+    }
+
+    /// Whoever has no passkey cannot step up by one: that they are who they are is as fresh as their sign-in.
+    fn check_signed_in_of_late(&self) -> Result<(), Problem> {
+        if self.now.0 - self.session.since < access::STEP_UP_MS {
+            return Ok(());
+        }
+        let minutes = access::STEP_UP_MS / 60_000;
+        let refusal = Refusal::new(
+            "session.fresh",
+            "R08",
+            "a first passkey is made soon after signing in, or a session that was taken could be made to last",
+        )
+        .accepted(format!(
+            "sign out, sign in again, and make the passkey within {minutes} minutes"
+        ));
+        let mut problem = Problem::refused(StatusCode::FORBIDDEN, &refusal);
+        problem.recorded = false;
+        Err(problem)
     }
 
     async fn refused(&self, ceremony: &'static str, error: access::AccessError) -> Problem {

@@ -4,9 +4,10 @@ use access::{Action, Grant, Group, Link, Role};
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use server::config::{Config, Oidc};
+use store::{Write, params};
 
 use crate::House;
-use crate::authenticator::encoded;
+use crate::authenticator::{Authenticator, encoded};
 use crate::browser::{Answer, Browser};
 use crate::provider::Provider;
 use crate::support::permit;
@@ -302,5 +303,36 @@ async fn r37_groups_of_the_provider_let_in_and_are_as_they_are_at_each_sign_in()
         403,
         "the earlier session too"
     );
+    house.ward.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r08_a_first_passkey_is_made_soon_after_signing_in_or_not() {
+    const SIX_MINUTES_AGO: &str = "UPDATE sessions SET since = since - 360000";
+    let provider = Provider::start().await;
+    let house = house(&provider, false, false).await;
+    house.person("jo", &[Role::Security]).await;
+    link(&house, "jo").await;
+    let mut taken = house.browser();
+    signed_in(&mut taken, &provider, |_| ()).await;
+    // Its answer has what a page sends along with every change.
+    taken.get("/api/v1/session").await;
+    let aged = Write::derived().run(SIX_MINUTES_AGO, params![]);
+    house.ward.ca.store().commit(aged).await.unwrap();
+    let mut authenticator = Authenticator::new(&house.origin);
+    let refused = taken.register(&mut authenticator).await;
+    assert_eq!(refused.status, 403, "{refused:?}");
+    assert_eq!(refused.body["rule"], "session.fresh", "{refused:?}");
+    assert!(refused.text.contains("sign out, sign in again"));
+
+    let mut fresh = house.browser();
+    signed_in(&mut fresh, &provider, |_| ()).await;
+    fresh.get("/api/v1/session").await;
+    assert_eq!(fresh.register(&mut authenticator).await.status, 201);
+    // From the second on a step-up is asked for, however fresh the sign-in is.
+    let mut second = Authenticator::new(&house.origin);
+    let refused = fresh.register(&mut second).await;
+    assert_eq!(refused.status, 403, "{refused:?}");
+    assert_eq!(refused.body["rule"], "session.step-up", "{refused:?}");
     house.ward.stop().await;
 }
