@@ -17,8 +17,10 @@ export interface Listed {
   readonly self_signed: boolean;
   readonly authority: string | null;
   readonly recorded: boolean;
-  /** Unix seconds. */
+  /** The reason code (RFC 5280 §5.3.1), if this Ward revoked it. */
   readonly revoked: number | null;
+  /** Since when, Unix seconds. */
+  readonly revoked_at: number | null;
   /** Unix milliseconds. */
   readonly first_seen: number;
   readonly last_seen: number;

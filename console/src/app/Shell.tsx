@@ -101,6 +101,7 @@ const LIVE = { live: "Follows Ward live", connecting: "Connecting…", off: "Not
 
 function LiveState() {
   const live = useIsLive();
+  if (useAsOf() !== undefined) return <p className="live" role="status">The past stays as it was</p>;
   return (
     <p className="live" role="status">
       <span className={`live-dot live-${live}`} aria-hidden="true" />

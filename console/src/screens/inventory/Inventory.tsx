@@ -12,7 +12,7 @@ import { ProblemPanel } from "~/parts/ProblemPanel";
 import { Time } from "~/parts/Time";
 import { DataTable } from "~/parts/table/DataTable";
 import { Bulk } from "./Bulk";
-import { COLUMNS } from "./columns";
+import { columnsAsOf } from "./columns";
 import { Query } from "./Query";
 import { SaveView, useViews, Views } from "./Views";
 import { asked } from "./asked";
@@ -36,6 +36,7 @@ export function Inventory() {
   });
   const rows = useMemo(() => pages.data?.pages.flatMap((page) => page.certificates) ?? [], [pages.data]);
   const first = pages.data?.pages[0];
+  const columns = useMemo(() => columnsAsOf(asOf), [asOf]);
   const go = (search: { q?: string; view?: string; sort?: string }) => {
     setChosen(new Set());
     void navigate({ to: "/inventory", search });
@@ -48,12 +49,13 @@ export function Inventory() {
       actions={asOf === undefined ? <SaveView q={q} sort={sort} isView={view !== undefined} /> : undefined}
     >
       <Query key={`${q} ${view ?? ""}`} text={q} view={view} mistake={problem === undefined ? undefined : searchColumn(problem)} onSearch={(text) => go(text === "" ? {} : { q: text })} />
+      {asOf !== undefined && <p className="quiet">Which certificates were known and their state are of then; owner, segment, risk, findings and places are of now.</p>}
       {problem !== undefined && <ProblemPanel error={problem} onRetry={() => void pages.refetch()} />}
       {problem === undefined && (
         <DataTable
           id="inventory"
           label="Certificates"
-          columns={COLUMNS}
+          columns={columns}
           rows={rows}
           rowKey={(row) => row.sha256}
           href={(row) => `/inventory/${row.sha256}`}

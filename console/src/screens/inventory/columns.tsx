@@ -5,38 +5,39 @@ import { Name } from "~/parts/Name";
 import { Status, Weight } from "~/parts/Status";
 import { Time } from "~/parts/Time";
 import type { Column } from "~/parts/table/types";
-import { day, daysLeft } from "~/text/time";
+import { day, daysLeft, relative } from "~/text/time";
 import { shortSubject } from "./subject";
 
-function Ends({ row }: { readonly row: Listed }) {
+/** Its state at that instant, Unix milliseconds. */
+function Ends({ row, then }: { readonly row: Listed; readonly then: number }) {
   const at = row.expires * 1000;
   if (row.revoked !== null) return <Status tone="none">revoked</Status>;
-  const left = daysLeft(at);
+  const left = daysLeft(at, then);
   if (left < 0) return <Status tone="critical">expired</Status>;
   if (left < 30) return <Status tone="high">{left} days</Status>;
   if (left < 90) return <Status tone="medium">{left} days</Status>;
-  return <span className="quiet"><Time at={at} as="relative" /></span>;
+  return <span className="quiet nowrap">{relative(at, then)}</span>;
 }
 
 function text(id: string, header: string, width: number, of: (row: Listed) => string | null, more: Partial<Column<Listed>> = {}): Column<Listed> {
   return { id, header, width, cell: (row) => <Name text={of(row)} line />, text: (row) => of(row) ?? "", ...more };
 }
 
-export const COLUMNS: readonly Column<Listed>[] = [
-  {
-    id: "subject",
-    header: "Certificate",
-    width: 240,
-    grow: 3,
-    lead: true,
-    cell: (row) => (
-      <Link to="/inventory/$sha256" params={{ sha256: row.sha256 }} className="inventory-subject" tabIndex={-1}>
-        <Name text={shortSubject(row)} line />
-      </Link>
-    ),
-    text: (row) => row.subject,
-  },
-  { id: "ends", header: "State", width: 104, cell: (row) => <Ends row={row} />, text: (row) => (row.revoked !== null ? "revoked" : `${daysLeft(row.expires * 1000)} days`) },
+const SUBJECT: Column<Listed> = {
+  id: "subject",
+  header: "Certificate",
+  width: 240,
+  grow: 3,
+  lead: true,
+  cell: (row) => (
+    <Link to="/inventory/$sha256" params={{ sha256: row.sha256 }} className="inventory-subject" tabIndex={-1}>
+      <Name text={shortSubject(row)} line />
+    </Link>
+  ),
+  text: (row) => row.subject,
+};
+
+const REST: readonly Column<Listed>[] = [
   { id: "expires", header: "Expires", width: 104, sort: "expires", order: "ascending", cell: (row) => <Time at={row.expires * 1000} />, text: (row) => day(row.expires * 1000) },
   { id: "risk", header: "Risk", width: 100, sort: "risk", order: "descending", cell: (row) => <Weight value={row.risk} />, text: (row) => row.risk },
   text("owner", "Owner", 120, (row) => row.owner, { grow: 1, cell: (row) => (row.owner === null ? <Status tone="medium">nobody</Status> : <Name text={row.owner} line />) }),
@@ -61,3 +62,16 @@ export const COLUMNS: readonly Column<Listed>[] = [
   { ...text("serial", "Serial number", 220, (row) => row.serial, { hidden: true }), cell: (row) => <Name text={row.serial} mono line /> },
   { ...text("sha256", "SHA-256", 240, (row) => row.sha256, { hidden: true }), cell: (row) => <Name text={row.sha256} mono line /> },
 ];
+
+/** As of an instant of the past (RFC 3339) or of now. */
+export function columnsAsOf(asOf: string | undefined): readonly Column<Listed>[] {
+  const then = () => (asOf === undefined ? Date.now() : Date.parse(asOf));
+  const state: Column<Listed> = {
+    id: "ends",
+    header: "State",
+    width: 104,
+    cell: (row) => <Ends row={row} then={then()} />,
+    text: (row) => (row.revoked !== null ? "revoked" : `${daysLeft(row.expires * 1000, then())} days`),
+  };
+  return [SUBJECT, state, ...REST];
+}

@@ -10,6 +10,7 @@ mod literal;
 mod narrow;
 mod page;
 mod reconcile;
+mod revoked;
 mod show;
 mod token;
 mod view;

@@ -115,7 +115,10 @@ pub struct Listed {
     pub self_signed: bool,
     pub authority: Option<String>,
     pub recorded: bool,
+    /// The reason code (RFC 5280 §5.3.1), if this Ward revoked it.
     pub revoked: Option<i64>,
+    /// Since when, Unix seconds.
+    pub revoked_at: Option<i64>,
     /// Unix milliseconds.
     pub first_seen: i64,
     pub last_seen: i64,
@@ -190,6 +193,19 @@ impl Fleet {
 
     /// `each` if page after page is asked for until the end.
     pub(super) async fn search_with(
+        &self,
+        ask: &Ask,
+        each: bool,
+        patience: Duration,
+        now: Timestamp,
+    ) -> Result<Page> {
+        let mut page = self.searched(ask, each, patience, now).await?;
+        let then = self.target(&ask.query, Rows::Certificates, each, now).as_of;
+        self.tell_revoked(&mut page.certificates, then).await?;
+        Ok(page)
+    }
+
+    async fn searched(
         &self,
         ask: &Ask,
         each: bool,
@@ -356,6 +372,7 @@ pub(super) fn listed(row: &Row) -> Result<Listed> {
         authority: owned(13)?,
         recorded: yes(14)?,
         revoked: row.opt_int(15)?,
+        revoked_at: None,
         first_seen: row.int(16)?,
         last_seen: row.int(17)?,
         how: lines(18, ',')?,

@@ -127,7 +127,9 @@ impl Fleet {
     /// One certificate, by its SHA-256 in hex or as much of its beginning as is unambiguous.
     pub async fn inventory_certificate(&self, sha256: &str) -> Result<Shown> {
         let row = self.one_listed(sha256).await?;
-        let certificate = listed(&row)?;
+        let mut certificate = listed(&row)?;
+        self.tell_revoked(std::slice::from_mut(&mut certificate), None)
+            .await?;
         let id = certificate.id;
         let related = self.store().query(RELATED, params![id]).await?;
         let related = related

@@ -240,6 +240,7 @@ impl Fleet {
             .query(MEMBERS, params![name, at, id, limit])
             .await?;
         let mut page = page(&rows, limit)?;
+        self.tell_revoked(&mut page.certificates, None).await?;
         page.members = stored.members;
         page.looked_at = stored.looked_at;
         Ok(page)

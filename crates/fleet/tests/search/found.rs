@@ -3,12 +3,13 @@
 use fleet::search::{Ask, Query, Sort};
 
 use crate::support::{House, NOW, on_both, pump, rule};
-use crate::world::{Row, finding, lies, put, served};
+use crate::world::{Row, finding, lies, put, revoked, seconds, served};
 
 on_both!(
     r16_searches_find_what_a_person_would,
     r16_places_are_searched_one_by_one,
     r52_as_of_shows_what_was_there,
+    r52_what_was_revoked_later_was_in_force,
     r16_pages_leave_nothing_out_and_show_nothing_twice,
     r16_one_certificate_with_everything,
     keys_and_issuers,
@@ -297,6 +298,27 @@ async fn r52_as_of_shows_what_was_there(postgres: bool) {
     for (text, expected) in cases {
         assert_eq!(found(&house, text).await, *expected, "{text}");
     }
+}
+
+async fn r52_what_was_revoked_later_was_in_force(postgres: bool) {
+    let house = small(postgres).await;
+    revoked(&house, &Row::new(2, ""), 4, -10).await;
+    let state = async |text: &str| {
+        let ask = Ask {
+            query: text.parse().unwrap(),
+            ..Ask::default()
+        };
+        let page = house.fleet.search_inventory(&ask, NOW).await.unwrap();
+        let one = page.certificates.iter().find(|one| one.id == 2).unwrap();
+        (one.revoked, one.revoked_at)
+    };
+    let since = (Some(4), Some(seconds(-10)));
+    assert_eq!(state("").await, since);
+    assert_eq!(state("as of 9d ago").await, since);
+    assert_eq!(state("as of 10d ago").await, since);
+    assert_eq!(state("as of 11d ago").await, (None, None));
+    let shown = house.fleet.inventory_certificate("02").await.unwrap();
+    assert_eq!(shown.certificate.revoked_at, since.1);
 }
 
 async fn r16_pages_leave_nothing_out_and_show_nothing_twice(postgres: bool) {

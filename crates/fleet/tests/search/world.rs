@@ -139,6 +139,23 @@ const ADD_HISTORY: &str = "INSERT INTO place_history(place, certificate, first_s
 const ADD_FINDING: &str = "INSERT INTO findings(id, rule, severity, subject, certificate, what, opened, seen, closed, waived_until) \
     VALUES($1, $2, $3, '', $4, 'it is so', $5, $5, $6, $7)";
 
+const ADD_ISSUED: &str = "INSERT INTO certificates(issuer, serial, sha256, profile, profile_version, subject, names, \
+    not_before, not_after, issued_at, partition, requester, der) \
+    VALUES('devices', $1, $2, 'server-tls', 1, '', '', 0, 0, 0, 0, 'tests', $1)";
+const ADD_REVOKED: &str = "INSERT INTO revocations(issuer, serial, partition, reason, revoked_at, changed_at, expires) \
+    VALUES('devices', $1, 0, $2, $3, 0, 0)";
+const REVOKE: &str = "UPDATE inventory SET revoked = $1 WHERE id = $2";
+
+/// Revoked for `reason` (RFC 5280 §5.3.1), as the CA's record and the inventory after it say.
+pub(crate) async fn revoked(house: &House, row: &Row, reason: i64, days: i64) {
+    let serial = row.id.to_be_bytes().to_vec();
+    let all = Write::derived()
+        .run(ADD_ISSUED, params![serial.clone(), row.sha256()])
+        .run(ADD_REVOKED, params![serial, reason, seconds(days)])
+        .run(REVOKE, params![reason, row.id]);
+    write(house, all).await;
+}
+
 async fn write(house: &House, write: Write) {
     house.ca.store().commit(write).await.unwrap();
 }
