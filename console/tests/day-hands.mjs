@@ -41,13 +41,17 @@ await day("hands", async ({ house, page, check, picture, person, api }) => {
   await page.getByRole("button", { name: "Use the code" }).click();
   await page.getByRole("heading", { name: "Make your passkey" }).waitFor();
 
+  /** The one thing that is left to press has the focus by itself. */
+  const pressed = (name) => until(10, `${name} has the focus`, () => page.evaluate((wanted) => document.activeElement?.textContent === wanted, name));
   await check("the pump's certificate is renewed from its page: the same names, a key that is shown once, the old one in force", async () => {
     const [{ sha256 }] = await api("GET", `/api/v1/assets/${house.pump}/holdings`);
     await page.goto(`${origin}/inventory/${sha256}`);
     await page.getByRole("button", { name: "Renew…" }).click();
-    await page.getByText("Make a key here").click();
+    await pressed("Renew");
+    await page.getByRole("heading", { name: /^What stops on \d{4}-\d{2}-\d{2}, unless the new one is in its place$/ }).waitFor();
+    await page.getByText("a new one (ecdsa-p256), made here, shown once and kept nowhere").waitFor();
     await picture("renew");
-    await page.getByRole("button", { name: "Issue", exact: true }).click();
+    await page.keyboard.press("Enter");
     await page.getByText("The private key is shown this once.").waitFor();
     await picture("renewed");
     const open = page.getByRole("link", { name: "Open it" });
@@ -55,6 +59,34 @@ await day("hands", async ({ house, page, check, picture, person, api }) => {
     const [before, after] = [await api("GET", `/api/v1/certificates/${sha256}`), await api("GET", `/api/v1/certificates/${renewed}`)];
     equal([after.subject, after.names, after.profile], [before.subject, before.names, before.profile]);
     equal([renewed === sha256, after.serial === before.serial, before.revoked ?? null], [false, false, null]);
+  });
+  await check("what keeps patients alive is not revoked by one press: what stops has to be ticked first", async () => {
+    const [{ sha256 }] = await api("GET", `/api/v1/assets/${house.pump}/holdings`);
+    await page.goto(`${origin}/inventory/${sha256}`);
+    await page.getByRole("button", { name: "Revoke…" }).click();
+    await page.getByText("protects what keeps patients alive").waitFor();
+    const tick = page.getByRole("checkbox", { name: /I have read what stops/ });
+    await until(10, "the tick has the focus", () => tick.evaluate((element) => element === document.activeElement));
+    equal(await page.getByRole("button", { name: "Revoke for good" }).isDisabled(), true);
+    await picture("revoke-grave");
+    await page.keyboard.press("Space");
+    equal(await page.getByRole("button", { name: "Revoke for good" }).isDisabled(), false);
+    await page.getByRole("button", { name: "Leave it" }).click();
+    equal((await api("GET", `/api/v1/certificates/${sha256}`)).state, "issued");
+  });
+  await check("where the profile lets Ward make no key, its page says why and takes the device's request", async () => {
+    const sdc = { profile: "sdc-provider", subject: "CN=monitor 4,serialNumber=M-0004", names: ["uri:urn:uuid:6c9b36f0-0d0c-4f0e-9a3d-0a4f7a6f8a11"] };
+    const { sha256 } = await api("POST", "/api/v1/certificates", { ...sdc, csr: request("monitor-4") });
+    await until(10, "the inventory has followed the log", async () => (await api("GET", `/api/v1/inventory?q=sha256+%3D+${sha256}`)).certificates.length === 1);
+    await page.goto(`${origin}/inventory/${sha256}`);
+    await page.getByRole("button", { name: "Renew…" }).click();
+    await page.getByText("wants keys made where they are used").waitFor();
+    equal(await page.getByRole("button", { name: "Renew", exact: true }).isDisabled(), true);
+    await picture("renew-request");
+    await page.keyboard.insertText(request("monitor-4"));
+    await page.getByRole("button", { name: "Renew", exact: true }).click();
+    await page.getByRole("link", { name: "Open it" }).waitFor();
+    equal(await page.getByText("The private key is shown this once.").count(), 0);
   });
   const spares = async () => (await api("GET", "/api/v1/spares"))[0];
   await check("he asks for the pump's spare, and cannot take it out by himself", async () => {
@@ -104,10 +136,13 @@ await day("hands", async ({ house, page, check, picture, person, api }) => {
     await until(10, "the inventory has followed the log", async () => (await api("GET", GATEWAY)).certificates.length === 1);
     await api("POST", "/api/v1/approval-policies", { name: "revocation", action: "revoke-certificate", needed: 1, hours: 24 });
     await page.goto(`${origin}/inventory/${(await api("GET", GATEWAY)).certificates[0].sha256}`);
-    await page.getByRole("button", { name: /^Revoke/ }).click();
-    await page.getByRole("checkbox", { name: /I have read what stops/ }).check();
-    await page.getByRole("button", { name: "Revoke", exact: true }).click();
-    await page.getByText("waits", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Revoke…" }).click();
+    await pressed("Revoke for good");
+    await page.getByRole("heading", { name: "What stops" }).waitFor();
+    equal(await page.getByRole("combobox", { name: "Reason" }).inputValue(), "Superseded: another certificate took its place");
+    await picture("revoke");
+    await page.keyboard.press("Enter");
+    await page.getByText("It waits for approval as").first().waitFor();
     await picture("held");
     const { events } = await api("GET", "/api/v1/audit/events?action=request&actor=rolf&limit=50");
     held = events[0].object.id;

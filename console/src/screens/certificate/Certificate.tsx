@@ -14,12 +14,12 @@ import { Facts, Panel } from "~/parts/Panel";
 import { ProblemPanel } from "~/parts/ProblemPanel";
 import { Status, Weight } from "~/parts/Status";
 import { Time } from "~/parts/Time";
-import { daysLeft, relative } from "~/text/time";
+import { day, daysLeft, relative } from "~/text/time";
 import { shortSubject } from "../inventory/subject";
 import { Chain } from "./Chain";
 import { Findings, History, Places, Protects } from "./Lists";
 import { RenewDialog } from "./RenewDialog";
-import { canRevoke } from "./revocation";
+import { canRevoke, revokedBy } from "./revocation";
 import { RevokeDialog } from "./RevokeDialog";
 import "./certificate.css";
 
@@ -52,9 +52,9 @@ function Known({ certificate }: { readonly certificate: Shown }) {
       actions={asOf === undefined ? <Actions certificate={certificate} /> : undefined}
     >
       {asOf !== undefined && (
-        <p className="quiet">Facts of a certificate never change. Its places as of then are in the history below; owner, risk and findings are of now.</p>
+        <p className="quiet">Facts of a certificate never change. Its state here and its places in the history below are of then; chain, owner, risk and findings are of now.</p>
       )}
-      <Strip certificate={certificate} />
+      <Strip certificate={certificate} then={asOf === undefined ? Date.now() : Date.parse(asOf)} />
       <div className="certificate-columns">
         <div className="stack">
           <Panel title="What it is"><Identity certificate={certificate} /></Panel>
@@ -86,29 +86,26 @@ function Actions({ certificate }: { readonly certificate: Shown }) {
         {({ copied, copy }) => <Button variant="default" onClick={copy}>{copied ? "Copied" : "Copy PEM"}</Button>}
       </CopyButton>
       {open === "renew" && <RenewDialog certificate={certificate} onClose={() => setOpen(undefined)} />}
-      {open === "revoke" && <RevokeDialog rows={[certificate]} onClose={() => setOpen(undefined)} />}
+      {open === "revoke" && <RevokeDialog certificate={certificate} onClose={() => setOpen(undefined)} />}
     </>
   );
 }
 
-/** The life of it on one line: begin, today, end. */
-function Strip({ certificate }: { readonly certificate: Shown }) {
-  const [from, to, now] = [certificate.starts * 1000, certificate.expires * 1000, Date.now()];
-  const at = Math.max(0, Math.min(100, ((now - from) / Math.max(1, to - from)) * 100));
-  const left = daysLeft(to);
+/** The life of it on one line: begin, the instant that is looked at, end. */
+function Strip({ certificate, then }: { readonly certificate: Shown; readonly then: number }) {
+  const [from, to] = [certificate.starts * 1000, certificate.expires * 1000];
+  const at = Math.max(0, Math.min(100, ((then - from) / Math.max(1, to - from)) * 100));
   return (
     <div className="strip">
       <div className="row">
-        {certificate.revoked !== null && <Status tone="critical">revoked {relative(certificate.revoked * 1000)}</Status>}
-        {certificate.revoked === null && left < 0 && <Status tone="critical">expired {relative(to)}</Status>}
-        {certificate.revoked === null && left >= 0 && <Status tone={left < 30 ? "high" : left < 90 ? "medium" : "ok"}>{left} days left</Status>}
+        <State certificate={certificate} then={then} />
         {certificate.phi && <Status tone="high">health information</Status>}
         {certificate.patient_facing && <Status tone="high">patient-facing</Status>}
         {certificate.ca && <Status tone="low">authority</Status>}
         {certificate.self_signed && !certificate.ca && <Status tone="medium">self-signed</Status>}
         {!certificate.recorded && <Status tone="none">not issued by this Ward</Status>}
       </div>
-      <div className="strip-line" role="img" aria-label={`Valid from ${new Date(from).toISOString().slice(0, 10)} to ${new Date(to).toISOString().slice(0, 10)}, ${Math.round(at)} percent of it passed`}>
+      <div className="strip-line" role="img" aria-label={`Valid from ${day(from)} to ${day(to)}, ${Math.round(at)} percent of it passed`}>
         <span className="strip-passed" style={{ width: `${at}%` }} />
         <span className="strip-now" style={{ left: `${at}%` }} />
       </div>
@@ -117,6 +114,21 @@ function Strip({ certificate }: { readonly certificate: Shown }) {
         <span><Time at={to} as="minute" /></span>
       </div>
     </div>
+  );
+}
+
+function State({ certificate, then }: { readonly certificate: Shown; readonly then: number }) {
+  const revoked = revokedBy(certificate, then);
+  if (revoked === "then") return <Status tone="critical">revoked{certificate.revoked_at !== null && ` ${relative(certificate.revoked_at * 1000, then)}`}</Status>;
+  const [from, to] = [certificate.starts * 1000, certificate.expires * 1000];
+  const left = daysLeft(to, then);
+  return (
+    <>
+      {then < from && <Status tone="none">not yet in force</Status>}
+      {then >= from && left < 0 && <Status tone="critical">expired {relative(to, then)}</Status>}
+      {then >= from && left >= 0 && <Status tone={left < 30 ? "high" : left < 90 ? "medium" : "ok"}>{left} days left</Status>}
+      {revoked === "later" && <span className="quiet">revoked later, on <Time at={(certificate.revoked_at ?? 0) * 1000} /></span>}
+    </>
   );
 }
 

@@ -1,6 +1,6 @@
-// Renewing: the same names from the same profile, with a new key. Either the device's own request, or a key that is made here
-// and given once. The old certificate stays until it ends or is revoked.
-import { Button, CopyButton, Modal, SegmentedControl, Select, Textarea } from "@mantine/core";
+// Renewing: the same names from the same profile, with a new key. What will happen and what depends on it stand there at once,
+// and one press is left. Where Ward may make no key, it says why and takes the request of whoever holds it.
+import { Button, CopyButton, Modal, Textarea } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
@@ -11,69 +11,88 @@ import type { Shown } from "~/api/types";
 import { Name } from "~/parts/Name";
 import { Facts } from "~/parts/Panel";
 import { ProblemPanel } from "~/parts/ProblemPanel";
+import { day } from "~/text/time";
+import type { ProfileView } from "../authorities/types";
+import { Radius } from "../inventory/Radius";
+import { wayOf } from "./renewal";
+import { useBlastRadius } from "./revocation";
+import { ignoreHeldKey, takeFocus } from "./take-focus";
 
 type Issued = components["schemas"]["IssuedView"];
 
 interface Stored {
   readonly profile: string;
-  readonly profile_version: number;
   readonly names: readonly string[];
   readonly subject: string;
 }
 
-const KEYS = ["ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072", "rsa-4096"];
+interface RenewDialogProps {
+  readonly certificate: Shown;
+  readonly onClose: () => void;
+}
 
-export function RenewDialog({ certificate, onClose }: { readonly certificate: Shown; readonly onClose: () => void }) {
+export function RenewDialog({ certificate, onClose }: RenewDialogProps) {
+  const [issued, setIssued] = useState<Issued>();
   const stored = useQuery({
     queryKey: ["certificates", certificate.sha256],
     queryFn: () => api.get<Stored>("/api/v1/certificates/{id}", { path: { id: certificate.sha256 } }),
   });
-  const [way, setWay] = useState<"csr" | "generate">("csr");
-  const [csr, setCsr] = useState("");
-  const [key, setKey] = useState("ecdsa-p256");
-  const [issued, setIssued] = useState<Issued>();
-  const issue = useAct<Stored, Issued>({
-    call: (old) =>
-      api.post<Issued>("/api/v1/certificates", {
-        body: { profile: old.profile, subject: old.subject, names: old.names, ...(way === "csr" ? { csr } : { generate: key }) },
-      }),
-    done: () => "The new certificate is issued",
-    then: setIssued,
-  });
-  if (issued !== undefined) return <IssuedResult issued={issued} onClose={onClose} />;
   const old = stored.data;
+  const profiles = useQuery({ queryKey: ["profiles"], queryFn: () => api.get<readonly ProfileView[]>("/api/v1/profiles") });
+  const profile = profiles.data?.find((each) => each.name === old?.profile);
+  const radius = useBlastRadius(certificate.sha256);
+  if (issued !== undefined) return <IssuedResult issued={issued} onClose={onClose} />;
+  const error = stored.error ?? profiles.error;
+  const end = day(certificate.expires * 1000);
+  const isOver = certificate.revoked !== null || certificate.expires * 1000 < Date.now();
   return (
-    <Modal opened onClose={onClose} size="lg" title="Renew">
+    <Modal opened onClose={onClose} size="lg" title="Renew this certificate">
       <div className="stack">
-        {stored.error && <ProblemPanel error={stored.error} compact />}
-        {old && (
-          <Facts
-            items={[
-              ["Profile", <span key="p"><Name text={old.profile} /> <span className="quiet">(it was version {old.profile_version}; the newest counts)</span></span>],
-              ["Names", <Name key="n" text={old.names.join(", ")} most={400} none="none" />],
-            ]}
-          />
-        )}
-        <SegmentedControl
-          aria-label="Whose key"
-          value={way}
-          onChange={(value) => setWay(value === "csr" ? "csr" : "generate")}
-          data={[{ value: "csr", label: "The device made a request" }, { value: "generate", label: "Make a key here" }]}
-        />
-        {way === "csr" ? (
-          <Textarea label="Request (PKCS #10, PEM)" description="Its key is the new one; names and subject are those above" minRows={6} maxRows={12} className="mono" value={csr} onChange={(event) => setCsr(event.currentTarget.value)} placeholder="-----BEGIN CERTIFICATE REQUEST-----" />
-        ) : (
-          <Select label="Key" description="Made on the server, shown once, kept nowhere" data={KEYS} value={key} onChange={(value) => setKey(value ?? "ecdsa-p256")} />
-        )}
-        {issue.data?.done === false && <p role="status">It waits for approval as <Link to="/requests/$id" params={{ id: issue.data.request }}>request {issue.data.request}</Link>.</p>}
-        {issue.error && <ProblemPanel error={issue.error} compact />}
-        <p className="small quiet">The certificate of now stays in force until it ends. Revoke it once the new one is served everywhere.</p>
-        <div className="row">
-          <Button loading={issue.isPending} disabled={old === undefined || (way === "csr" && csr.trim() === "")} onClick={() => old && issue.mutate(old)}>Issue</Button>
-          <Button variant="default" onClick={onClose}>Leave it</Button>
-        </div>
+        <Radius radius={radius.data} isPending={radius.isPending} title={isOver ? "What depends on it" : `What stops on ${end}, unless the new one is in its place`} />
+        {error && <ProblemPanel error={error} onRetry={() => void Promise.all([stored.refetch(), profiles.refetch()])} compact />}
+        {old && profiles.data && profile === undefined && <p>Its profile, <Name text={old.profile} most={80} />, is no more. Issue a new one from a profile of now, and revoke this one.</p>}
+        {old && profile && radius.isFetched && <Offer certificate={certificate} old={old} profile={profile} onIssued={setIssued} onClose={onClose} />}
       </div>
     </Modal>
+  );
+}
+
+interface OfferProps extends RenewDialogProps {
+  readonly old: Stored;
+  readonly profile: ProfileView;
+  readonly onIssued: (issued: Issued) => void;
+}
+
+/** What will happen, and the one thing to press. */
+function Offer({ certificate, old, profile, onIssued, onClose }: OfferProps) {
+  const { key, because, usual } = wayOf(profile, certificate);
+  const [takesRequest, setTakesRequest] = useState(key === undefined);
+  const [csr, setCsr] = useState("");
+  const issue = useAct<undefined, Issued>({
+    call: () => api.post<Issued>("/api/v1/certificates", { body: { profile: profile.name, subject: old.subject, names: old.names, ...(takesRequest ? { csr } : { generate: key }) } }),
+    done: () => "The new certificate is issued",
+    then: onIssued,
+  });
+  return (
+    <>
+      <Facts
+        items={[
+          ["Names", <Name key="n" text={old.names.join(", ")} most={400} none="none" />],
+          ["Profile", <span key="p"><Name text={profile.name} />, as it is now <span className="quiet">(version {profile.version})</span></span>],
+          ["In force", `${usual} from now, no longer than its authority. This one stays in force beside it until it ends or is revoked.`],
+          ["Key", takesRequest ? "that of the request" : `a new one (${key ?? ""}), made here, shown once and kept nowhere`],
+        ]}
+      />
+      {takesRequest && because !== undefined && <p>{because} The device or program makes one, and a request with it:</p>}
+      {takesRequest && <Textarea ref={takeFocus} label="Request (PKCS #10, PEM)" description="Its key is the new one; names and subject are those above" minRows={4} maxRows={12} classNames={{ input: "mono" }} value={csr} onChange={(event) => setCsr(event.currentTarget.value)} placeholder="-----BEGIN CERTIFICATE REQUEST-----" />}
+      {issue.data?.done === false && <p role="status">It waits for approval as <Link to="/requests/$id" params={{ id: issue.data.request }} onClick={onClose}>request {issue.data.request}</Link>.</p>}
+      {issue.error && <ProblemPanel error={issue.error} compact />}
+      <div className="row">
+        <Button ref={takesRequest ? undefined : takeFocus} loading={issue.isPending} disabled={takesRequest && csr.trim() === ""} onKeyDown={ignoreHeldKey} onClick={() => issue.mutate(undefined)}>Renew</Button>
+        <Button variant="default" onClick={onClose}>Leave it</Button>
+        {because === undefined && <Button variant="subtle" onClick={() => setTakesRequest(!takesRequest)}>{takesRequest ? "Make a key here instead" : "With a request of the device instead"}</Button>}
+      </div>
+    </>
   );
 }
 

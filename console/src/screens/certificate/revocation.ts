@@ -1,5 +1,8 @@
-// What stops if certificates are revoked, as far as Ward knows it (R15).
+// Which certificates this Ward can revoke, why, and what stops with one (R15).
+import { useQuery } from "@tanstack/react-query";
+import { api } from "~/api/client";
 import type { Listed } from "~/api/types";
+import type { BlastRadius } from "../inventory/bulk-api";
 
 /** RFC 5280 §5.3.1, as a person chooses among them. */
 export const REASONS: readonly { readonly value: string; readonly label: string }[] = [
@@ -11,34 +14,24 @@ export const REASONS: readonly { readonly value: string; readonly label: string 
   { value: "unspecified", label: "Another reason" },
 ];
 
-export interface Radius {
-  readonly certificates: number;
-  readonly places: number;
-  readonly phi: number;
-  readonly patientFacing: number;
-  readonly authorities: number;
-  /** Those that this Ward cannot revoke: it did not issue them, or they are revoked already. */
-  readonly cannot: number;
-  readonly owners: readonly string[];
-  readonly segments: readonly string[];
-}
-
 export function canRevoke(row: Listed): boolean {
   return row.recorded && row.revoked === null;
 }
 
-export function radius(rows: readonly Listed[]): Radius {
-  const able = rows.filter(canRevoke);
-  const count = (holds: (row: Listed) => boolean) => able.filter(holds).length;
-  const words = (of: (row: Listed) => string | null) => [...new Set(able.map(of).filter((word) => word !== null))].sort();
-  return {
-    certificates: able.length,
-    places: able.reduce((sum, row) => sum + row.places, 0),
-    phi: count((row) => row.phi),
-    patientFacing: count((row) => row.patient_facing),
-    authorities: count((row) => row.ca),
-    cannot: rows.length - able.length,
-    owners: words((row) => row.owner),
-    segments: words((row) => row.segment),
-  };
+/** Whether it was revoked at that instant (Unix milliseconds), or has been since. */
+export function revokedBy(row: Listed, then: number): "then" | "later" | undefined {
+  if (row.revoked === null) return undefined;
+  return row.revoked_at !== null && row.revoked_at * 1000 > then ? "later" : "then";
+}
+
+export function useBlastRadius(sha256: string) {
+  return useQuery({
+    queryKey: ["certificate", sha256, "blast-radius"],
+    queryFn: ({ signal }) => api.get<BlastRadius>("/api/v1/certificates/{id}/blast-radius", { path: { id: sha256 }, signal }),
+  });
+}
+
+/** What asks for a word more than the press of a button. */
+export function isGrave(radius: BlastRadius): boolean {
+  return radius.life_support > 0 || radius.authorities > 0 || radius.flows.some((flow) => flow.stops);
 }

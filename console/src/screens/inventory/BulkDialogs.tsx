@@ -124,7 +124,11 @@ function Way({ which, onClose, onDone, title, verb, wish, fields, said, isDanger
     <Modal opened onClose={onClose} size="lg" title={`${title}${many}`}>
       <div className="stack">
         {"search" in which && <p className="small">Everything that this search finds: <code><Name text={which.search} most={200} /></code></p>}
-        {isDangerous && <Radius plan={plan.data} isPending={plan.isFetching} />}
+        {isDangerous && (
+          <Radius radius={plan.data?.blast_radius} isPending={plan.isFetching}>
+            <li className="quiet">Those that this Ward did not issue, or has revoked already, are refused one by one and hurt none of the others.</li>
+          </Radius>
+        )}
         {fields}
         {plan.error !== null && <ProblemPanel error={plan.error} compact />}
         {!isDangerous && plan.data !== undefined && !isTyping && <p className="small quiet" role="status">{plan.data.count.toLocaleString("en")} would be changed. Each is an event of its own in the log.</p>}
