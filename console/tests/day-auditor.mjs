@@ -1,10 +1,58 @@
-// The auditor's day: last March, one event, its proof computed in the page; and a server that lies is caught (R36, R52).
+// The auditor's day: a house that began last March; what was true at the end of that month, one event of it, its proof computed
+// in the page; and a server that lies is caught (R36, R52).
+import { execFileSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { connect } from "node:tls";
 import { day, equal } from "./day.mjs";
+import { until } from "./house.mjs";
+
+const now = new Date();
+/** The last year in which May is over, too. */
+const year = now.getUTCMonth() > 4 ? now.getUTCFullYear() : now.getUTCFullYear() - 1;
+const END_OF_MARCH = `${year}-03-31`;
+const lived = {};
+
+/** March: two certificates and a device, while Ward runs. May: one is revoked for another. Then Ward is off until now. */
+async function live({ at, folder }) {
+  const issue = (run, name) => {
+    const file = join(folder, `${name}.pem`);
+    run("cert", "issue", "--profile", "dicom-node", "--generate", "--name", `dns:${name}.mercy.example`, "--out", file);
+    // The key stands before the certificate.
+    return new X509Certificate(readFileSync(file, "utf8").replace(/[^]*?(?=-----BEGIN CERTIFICATE-----)/, ""));
+  };
+  const known = (run, certificate) => until(20, "the inventory has followed the log", () => run("inventory", "search", `sha256 = ${sha256(certificate)} and not revoked`).includes("Mercy"));
+  const march = at(`${year}-03-18T09:00:00Z`);
+  await march.serve(async () => {
+    lived.archive = issue(march.run, "archive");
+    lived.mirror = issue(march.run, "mirror");
+    march.run("device", "add", "--serial", "SN-4711", "--manufacturer", "Fluidic", "--model", "Drip 3", "--segment", "icu");
+    await known(march.run, lived.mirror);
+  });
+  const may = at(`${year}-05-09T09:00:00Z`);
+  await may.serve(async () => {
+    may.run("cert", "revoke", join(folder, "archive.pem"), "--reason", "keyCompromise", "--why", "its host was copied");
+    lived.successor = issue(may.run, "archive-2");
+    await known(may.run, lived.successor);
+  });
+}
+
+const sha256 = (certificate) => certificate.fingerprint256.replaceAll(":", "").toLowerCase();
+
+/** The certificate that a listener shows. */
+function shown(origin) {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: "localhost", port: Number(new URL(origin).port), rejectUnauthorized: false }, () => {
+      resolve(new X509Certificate(socket.getPeerCertificate().raw));
+      socket.destroy();
+    });
+    socket.once("error", reject);
+  });
+}
 
 await day("auditor", async ({ house, page, check, picture, person, api }) => {
   await person("noor", "Noor Haddad", "auditor");
-  const now = new Date();
-  const march = `${now.getUTCMonth() > 2 ? now.getUTCFullYear() : now.getUTCFullYear() - 1}-03-31`;
   const { events } = await api("GET", "/api/v1/audit/events?action=token.create");
   const seq = events[0].seq;
   const proofs = "**/api/v1/audit/proofs/*";
@@ -24,15 +72,89 @@ await day("auditor", async ({ house, page, check, picture, person, api }) => {
     return page.locator(".audit-step-refused h3").innerText();
   };
 
-  await check("last March, before this log began, is said to be so, and nothing is made up", async () => {
+  const goTo = async (instant) => {
+    await page.getByRole("button", { name: /^As of/ }).click();
+    await page.getByLabel("Show everything as it was").fill(instant);
+    await page.getByRole("button", { name: "Go there" }).click();
+    await page.waitForURL((url) => url.searchParams.get("as_of")?.startsWith(instant.slice(0, 10)));
+  };
+  const screen = async (name) => {
+    await page.getByRole("navigation", { name: "Screens" }).getByRole("link", { name, exact: true }).click();
+    await page.getByRole("heading", { name, level: 1 }).waitFor();
+    equal(await page.locator(".past-band").count(), 1);
+  };
+  const state = (name) => page.getByRole("row", { name: new RegExp(`${name}\\.mercy\\.example`) }).locator('[data-label="State"]').innerText();
+  const listed = async (count) => until(10, `${count} certificates are listed`, async () => (await page.locator('[role="row"][aria-rowindex]:not([aria-rowindex="1"])').count()) === count);
+
+  await check("a Ward that was away for months came up with a certificate and revocation lists of now (RFC 5280 §5.1.2)", async () => {
+    const own = await shown(house.origin);
+    equal([Date.parse(own.validFrom) > now.getTime() - 3_600_000, Date.parse(own.validTo) > Date.now()], [true, true]);
+    const openssl = (...args) => execFileSync("openssl", args, { encoding: "utf8" });
+    const [address] = /http:\S+\.crl/.exec(openssl("x509", "-in", join(house.folder, "archive.pem"), "-noout", "-ext", "crlDistributionPoints"));
+    const list = join(house.folder, "archive.crl");
+    writeFileSync(list, Buffer.from(await (await fetch(address)).arrayBuffer()));
+    const said = openssl("crl", "-inform", "DER", "-in", list, "-noout", "-text");
+    equal([Date.parse(/Last Update: (.+)/.exec(said)[1]) > now.getTime() - 3_600_000, Date.parse(/Next Update: (.+)/.exec(said)[1]) > Date.now()], [true, true]);
+    equal([said.includes(lived.archive.serialNumber), said.includes(lived.mirror.serialNumber)], [true, false]);
+  });
+  await check("last March the certificate that was revoked in May was in force, and its successor not there yet", async () => {
+    await page.goto(`${house.origin}/inventory?q=name+~+archive`);
+    await listed(2);
+    equal(await state("archive"), "revoked");
+    await goTo(END_OF_MARCH);
+    await listed(1);
+    equal(await state("archive"), "in 11 months");
+    await picture("march-inventory");
+  });
+  await check("its own page says so as well, and what came after", async () => {
+    await page.getByRole("link", { name: /archive/ }).first().click();
+    await page.locator(".chain-self").waitFor();
+    const said = await page.locator(".strip").innerText();
+    equal([/\d+ days left/.test(said), said.includes(`revoked later, on ${year}-05-09`)], [true, true]);
+    equal(await page.getByRole("button", { name: /Renew|Revoke/ }).count(), 0);
+    await picture("march-certificate");
+    await goTo(`${year}-05-31`);
+    await page.locator(".strip").getByText(/^revoked 2\d days ago$/).waitFor();
+    await goTo(END_OF_MARCH);
+  });
+  await check("the overview of then is the count of then; what is not kept of then says that it is of now", async () => {
+    await screen("Overview");
+    await page.getByText("What ends in the next eighteen months").waitFor();
+    equal(await page.getByRole("alert").count(), 0);
+    await picture("march-overview");
+    await screen("Authorities");
+    await page.getByText("are shown as they are now").waitFor();
+  });
+  await check("the log of then ends then", async () => {
+    await screen("Audit");
+    await page.locator('[role="row"][aria-rowindex="3"]').waitFor();
+    const times = await page.locator('[role="row"] time').evaluateAll((all) => all.map((each) => each.dateTime));
+    equal([times.length > 2, times.every((time) => time <= `${END_OF_MARCH}T23:59:59.999Z`)], [true, true]);
+    equal([await page.getByRole("row", { name: /certificate\.issue/ }).count() > 1, await page.getByRole("row", { name: /certificate\.revoke/ }).count()], [true, 0]);
+    await page.getByText(/[\d,]+ events until then, from/).waitFor();
+    await picture("march");
+  });
+  await check("one event of March is opened, and verified step by step under the newest checkpoint", async () => {
+    await page.getByLabel("What", { exact: true }).fill("certificate.issue");
+    await page.getByRole("button", { name: "Show", exact: true }).click();
+    await page.waitForURL(/action=certificate\.issue/);
+    await page.getByRole("row", { name: /certificate\.issue/ }).first().getByRole("link").first().click();
+    await page.getByRole("heading", { name: /certificate\.issue/ }).waitFor();
+    equal(await page.locator(".past-band").count(), 1);
+    await page.getByText(sha256(lived.mirror)).first().waitFor();
+    await page.getByRole("button", { name: "Verify", exact: true }).click();
+    await page.getByText("this event is in the log, byte for byte").waitFor();
+    equal(await page.locator(".audit-steps .status").allInnerTexts(), ["holds", "holds", "holds", "holds", "holds", "nothing to compare"]);
+    await picture("march-proof");
+  });
+  await check("a day before this log began is said to be so, and nothing is made up", async () => {
     await page.goto(`${house.origin}/audit`);
     await page.locator('[role="row"][aria-rowindex="3"]').waitFor();
-    await page.getByRole("button", { name: "As of now" }).click();
-    await page.getByLabel("Show everything as it was").fill(march);
-    await page.getByRole("button", { name: "Go there" }).click();
+    await goTo(`${year}-03-11`);
     await page.getByRole("heading", { name: "The log had not begun" }).waitFor();
+    equal(/wrote its first event on ([^.]+)\./.exec(await page.locator(".empty").innerText())?.[1], `${year}-03-12 09:00 UTC`);
     equal(await page.locator(".past-band").count(), 1);
-    await picture("march");
+    await picture("before");
     await page.getByRole("button", { name: "Back to now" }).click();
   });
   await check("filters find who did what, and stand in the address", async () => {
@@ -42,9 +164,9 @@ await day("auditor", async ({ house, page, check, picture, person, api }) => {
     await page.getByRole("row", { name: /token\.create/ }).first().waitFor();
     await picture("log");
   });
-  await check("one event is verified in the page, step by step, and the checkpoint is kept", async () => {
+  await check("one of today is verified too, against the checkpoint that was kept with the one of March", async () => {
     await verify();
-    equal(await page.locator(".audit-steps .status").allInnerTexts(), ["holds", "holds", "holds", "holds", "holds", "nothing to compare"]);
+    equal(await page.locator(".audit-steps .status").allInnerTexts(), ["holds", "holds", "holds", "holds", "holds", "holds"]);
     await picture("proof");
   });
   await check("the next time the log has to be a continuation of what was kept", async () => {
@@ -96,4 +218,4 @@ await day("auditor", async ({ house, page, check, picture, person, api }) => {
     await page.getByRole("row", { name: /Noor Haddad/ }).waitFor();
     equal(await page.getByRole("button", { name: "Write somebody down" }).count(), 0);
   });
-});
+}, { past: { began: `${year}-03-12T09:00:00Z`, live } });

@@ -23,32 +23,60 @@ function freePort() {
   });
 }
 
-/** `people`: whom an OpenID provider of their own knows, as `startProvider` has them; without them there is none. */
-export async function openHouse({ people } = {}) {
+/** Calls Ward as if it were `instant` and time went on from there: the environment of a process that does. */
+function clockAt(instant, folder) {
+  const clock = join(folder, "clock.so");
+  if (!existsSync(clock)) execFileSync("cc", ["-shared", "-fPIC", "-o", clock, fileURLToPath(new URL("clock.c", import.meta.url))]);
+  const shift = Math.ceil((Date.parse(instant) - Date.now()) / 1000);
+  return { ...process.env, LD_PRELOAD: clock, CLOCK_SHIFT: String(shift) };
+}
+
+/**
+ * `people`: whom an OpenID provider of their own knows, as `startProvider` has them; without them there is none.
+ * `past`: `{ began, live }`, a house that began at that instant. What `live` does is done in the past: it is given
+ * `at(instant)`, which answers with `run` as of then, and `serve(during)`, a server that stands while `during` lasts.
+ */
+export async function openHouse({ people, past } = {}) {
   const ward = process.env.WARD_BIN;
   if (ward === undefined || !existsSync(ward)) throw new Error("WARD_BIN does not name a built ward");
   const folder = mkdtempSync(join(tmpdir(), "ward-console-"));
   const data = join(folder, "ward");
   const [port, http] = [await freePort(), await freePort()];
-  const run = (...args) => execFileSync(ward, [...args, "--data", data], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
-  const made = run("init", "--organization", "Mercy Hospital", "--publish-url", `http://localhost:${http}`, "--root-out", join(folder, "usb"), "--listen", `127.0.0.1:${port}`, "--http", `127.0.0.1:${http}`);
   // Passkeys are bound to a name, and an address is none (WebAuthn Level 3 §5.1.2).
   const origin = `https://localhost:${port}`;
+  const publish = `http://localhost:${http}`;
+  const runIn = (env) => (...args) => execFileSync(ward, [...args, "--data", data], { env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  const at = (instant) => {
+    const env = clockAt(instant, folder);
+    const serve = async (during) => {
+      const server = startServer(ward, data, folder, env);
+      try {
+        await server.answers(origin);
+        await during();
+      } finally {
+        await server.end();
+      }
+    };
+    return { run: runIn(env), serve };
+  };
+  const run = runIn(process.env);
+  const begin = past === undefined ? run : at(past.began).run;
+  const made = begin("init", "--organization", "Mercy Hospital", "--publish-url", publish, "--root-out", join(folder, "usb"), "--listen", `127.0.0.1:${port}`, "--http", `127.0.0.1:${http}`);
   appendFileSync(join(data, "ward.toml"), `\n[sign_in]\norigin = "${origin}"\n`);
   const provider = people === undefined ? undefined : await startProvider({ port: await freePort(), origin, folder, people });
   if (provider !== undefined) appendFileSync(join(data, "ward.toml"), provider.configuration);
-  const token = /#\/welcome\/([A-Za-z0-9._~-]+)/.exec(made)?.[1];
-  if (token === undefined) throw new Error(`ward init printed no link for the first administrator:\n${made}`);
   const python = join(ROOT, ".tmp/venv/bin/python");
-  execFileSync(existsSync(python) ? python : "python3", [fileURLToPath(new URL("seed.py", import.meta.url)), folder]);
-  run("discover", "import", join(folder, "found.csv"), "--source", "old-tool");
-  run("discover", "import", join(folder, "long.pem"), "--source", "file-share");
+  const since = past === undefined ? [] : [past.began];
+  execFileSync(existsSync(python) ? python : "python3", [fileURLToPath(new URL("seed.py", import.meta.url)), folder, ...since]);
+  begin("discover", "import", join(folder, "found.csv"), "--source", "old-tool");
+  begin("discover", "import", join(folder, "long.pem"), "--source", "file-share");
+  await past?.live({ at, folder });
+  // The link that `init` printed has ended meanwhile.
+  const invited = past === undefined ? made : run("person", "invite", "administrator");
+  const token = /#\/welcome\/([A-Za-z0-9._~-]+)/.exec(invited)?.[1];
+  if (token === undefined) throw new Error(`there is no link for the first administrator:\n${invited}`);
   run("token", "create", "--name", "tests", "--role", "admin", "--days", "1", "--out", join(folder, "token"));
-  const log = join(folder, "log");
-  const served = spawn(ward, ["serve", "--data", data], { stdio: ["ignore", "pipe", "pipe"] });
-  const written = createWriteStream(log);
-  served.stdout.pipe(written);
-  served.stderr.pipe(written);
+  const server = startServer(ward, data, folder, process.env);
   const house = {
     origin,
     link: `${origin}/#/welcome/${token}`,
@@ -56,23 +84,44 @@ export async function openHouse({ people } = {}) {
     run,
     folder,
     provider,
-    log: () => readFileSync(log, "utf8"),
+    log: server.log,
     close: async () => {
-      const ended = new Promise((resolve) => served.once("exit", resolve));
-      served.kill("SIGTERM");
-      await ended;
+      await server.end();
       await provider?.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };
   try {
-    await until(30, "Ward answers", () => get(`${origin}/healthz`).then((answer) => answer.status === 200, () => false));
+    await server.answers(origin);
   } catch (error) {
-    const said = house.log();
     await house.close();
-    throw new Error(`${error.message}\n${said}`, { cause: error });
+    throw error;
   }
   return house;
+}
+
+function startServer(ward, data, folder, env) {
+  const log = join(folder, "log");
+  const served = spawn(ward, ["serve", "--data", data], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const written = createWriteStream(log, { flags: "a" });
+  served.stdout.pipe(written, { end: false });
+  served.stderr.pipe(written, { end: false });
+  const read = () => readFileSync(log, "utf8");
+  return {
+    log: read,
+    answers: async (origin) => {
+      try {
+        await until(30, "Ward answers", () => get(`${origin}/healthz`).then((answer) => answer.status === 200, () => false));
+      } catch (error) {
+        throw new Error(`${error.message}\n${read()}`, { cause: error });
+      }
+    },
+    end: async () => {
+      const ended = new Promise((resolve) => served.once("exit", resolve));
+      if (served.kill("SIGTERM")) await ended;
+      written.end();
+    },
+  };
 }
 
 /** Node's fetch knows no way to trust one root for one call; the browser tests are about the page, not about TLS. */

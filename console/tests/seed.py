@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Certificates for the browser tests: an ordinary house, and the strings that its makers should not have put into names.
 
-  seed.py FOLDER     writes found.csv (places with their certificates) there
+  seed.py FOLDER [TIME]     writes found.csv (places with their certificates) there
 
-Dates count from today, so that the screens have something that ends soon.
+Dates count from that time, or from now, so that the screens have something that ends soon.
 """
 
 import datetime
@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-NOW = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+NOW = datetime.datetime.fromisoformat(sys.argv[2]) if len(sys.argv) > 2 else datetime.datetime.now(datetime.timezone.utc)
+NOW = NOW.replace(microsecond=0)
 DAY = datetime.timedelta(days=1)
 PICK = random.Random(6)
 
