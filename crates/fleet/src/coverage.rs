@@ -192,11 +192,13 @@ impl Fleet {
     ) -> Result<CoverageReport> {
         let named = named.min(MOST_NAMED);
         let all = self.segments().await?;
-        let asked = all
-            .iter()
-            .filter(|stored| only.is_none_or(|name| name == stored.segment.name));
+        let mut each = Vec::new();
+        for stored in &all {
+            if only.is_none_or(|name| name == stored.segment.name) {
+                each.push(self.coverage_of(stored, &all, since, named));
+            }
+        }
         // Side by side: each looks up names, and where no name server answers, each waits for the same seconds.
-        let each = asked.map(|stored| self.coverage_of(stored, &all, since, named));
         let segments = stream::iter(each).buffered(AT_ONCE);
         let segments: Vec<_> = segments.try_collect().await?;
         if let (Some(name), true) = (only, segments.is_empty()) {
