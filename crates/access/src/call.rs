@@ -18,9 +18,8 @@ pub const LARGEST_CALL: usize = 64 * 1024;
 const KEPT_ANSWER: usize = 4096;
 /// A call that was taken so long ago is made by nobody any more: answers of the API take seconds, long work goes as a job.
 const LONGEST_CALL_MS: i64 = 10 * 60_000;
-/// What stands for the answer of a call that nobody saw the end of.
-const CUT_OFF: &str = "The server stopped while it made this call, and nobody knows whether it was done. \
-    The log says: look there for what it was to change, and ask again if it did not.";
+/// The status of a call that nobody saw the end of.
+const CUT_OFF: u16 = 0;
 /// Most comments, and changes of a diff.
 const MOST: usize = 200;
 /// Longest comment, in characters.
@@ -363,9 +362,11 @@ impl Access {
         });
         // The body may hold what should not lie about; what it changed is in the log.
         call.body = String::new();
+        let told_before = request.state;
+        let was_cut_off = told_before != RequestState::Executing;
         request.state = match (good, &call.emergency) {
             // Who has looked at it already has looked at the log as well.
-            (_, Some(_)) if request.state != RequestState::Executing => request.state,
+            (_, Some(_)) if was_cut_off => told_before,
             (_, Some(_)) => RequestState::Review,
             (true, None) => RequestState::Fulfilled,
             (false, None) => RequestState::Failed,
@@ -376,9 +377,17 @@ impl Access {
             "request.fail"
         };
         let actor = request.requester.actor().clone();
-        let event = Event::new(now, actor, verb, object(id))
+        let mut event = Event::new(now, actor, verb, object(id))
             .after(json!({ "status": status, "state": request.state }));
-        let news = (request.state == RequestState::Review).then_some(Moment::Review);
+        if was_cut_off {
+            event = event.before(json!({ "status": CUT_OFF, "state": told_before }));
+        }
+        let news = match (was_cut_off, &call.emergency) {
+            // Who asked has been told that nobody knows.
+            (true, None) => Some(Moment::Decided),
+            (false, Some(_)) => Some(Moment::Review),
+            (true, Some(_)) | (false, None) => None,
+        };
         self.put_request(event, &request, version, news, now)
             .await?;
         Ok(request)
@@ -388,20 +397,23 @@ impl Access {
     /// started. What they did is not known; their askers, or reviewers, are told so.
     pub async fn end_cut_off_calls(&self, all: bool, now: Timestamp) -> Result<usize, AccessError> {
         let mut ended = 0;
-        for mut request in self.requests().await? {
-            let Some(call) = request.call.as_mut() else {
-                continue;
-            };
-            let long_ago = |taken: i64| now.0 - taken >= LONGEST_CALL_MS;
-            let is_cut_off = all || call.taken.is_none_or(long_ago);
-            if request.state != RequestState::Executing || !is_cut_off {
+        for listed in self.requests().await? {
+            if !is_cut_off(&listed, all, now) {
                 continue;
             }
+            // Read anew, with its version: what came of it may have been written down meanwhile.
+            let (mut request, version) = self.stored_request(&listed.id).await?;
+            let still = is_cut_off(&request, all, now);
+            let Some(call) = request.call.as_mut().filter(|_| still) else {
+                continue;
+            };
+            let told = cut_off_text(&request.id);
             call.outcome = Some(Outcome {
-                status: 0,
-                body: CUT_OFF.to_owned(),
+                status: CUT_OFF,
+                body: told.clone(),
                 at: now.0,
             });
+            call.body = String::new();
             let (state, news) = match call.emergency {
                 Some(_) => (RequestState::Review, Moment::Review),
                 None => (RequestState::Failed, Moment::Decided),
@@ -409,9 +421,8 @@ impl Access {
             request.state = state;
             let actor = self.system_principal("approvals").actor().clone();
             let event = Event::new(now, actor, "request.cut-off", object(&request.id))
-                .why(CUT_OFF)
+                .why(told)
                 .after(json!({ "state": state }));
-            let (_, version) = self.stored_request(&request.id).await?;
             self.put_request(event, &request, version, Some(news), now)
                 .await?;
             ended += 1;
@@ -454,6 +465,25 @@ impl Access {
         self.store.commit(write).await?;
         Ok(())
     }
+}
+
+fn is_cut_off(request: &Request, all: bool, now: Timestamp) -> bool {
+    let Some(call) = &request.call else {
+        return false;
+    };
+    // Those of before the instant was kept have none.
+    let long_ago = call
+        .taken
+        .is_none_or(|taken| now.0 - taken >= LONGEST_CALL_MS);
+    request.state == RequestState::Executing && (all || long_ago)
+}
+
+/// What stands for the answer of a call that nobody saw the end of.
+fn cut_off_text(id: &RequestId) -> String {
+    format!(
+        "The server stopped while it made this call, and nobody knows whether it was done. Look in the log for events \
+         with the request id {id}, and at what it was to change; ask again if it was not done."
+    )
 }
 
 fn may_begin(

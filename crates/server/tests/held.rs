@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use access::{Role, Scope};
+use access::{RequestId, Role, Scope};
 use serde_json::{Value, json};
 use support::Ward;
 
@@ -83,8 +83,62 @@ async fn r07_a_mass_revocation_under_a_policy_is_looked_at_freely_and_done_by_tw
     told(&ward, &security, ("POST", &approve), Some(&json!({})), 403).await;
     told(&ward, &approver, ("POST", &approve), Some(&json!({})), 200).await;
     until(&ward, &admin, FOUND, |answer| count(answer, true) == 2).await;
+    // Where to look when nobody knows what a call has done.
+    let made = events(&ward, |event| event["request"] == held["request"]).await;
+    assert!(!made.is_empty(), "{held}");
     // It is decided; a second word does nothing.
     let late = told(&ward, &approver, ("POST", &approve), Some(&json!({})), 403).await;
     assert_eq!(late["rule"], "request.state");
+    ward.stop().await;
+}
+
+async fn events(ward: &Ward, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+    let entries = ward.ca.store().events(0, 10_000).await.unwrap();
+    let parsed = entries
+        .iter()
+        .map(|entry| serde_json::from_slice::<Value>(&entry.body).unwrap());
+    parsed.filter(wanted).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r07_a_call_that_a_stop_cut_off_is_told_as_what_nobody_knows() {
+    const GROUPS: (&str, &str) = ("POST", "/api/v1/groups");
+    let ward = Ward::start().await;
+    let admin = ward.token("ada", &[Role::Admin], Scope::default()).await;
+    let approver = ward.token("ben", &[Role::Approver], Scope::default()).await;
+    let policy = json!({"name": "people", "action": "manage-people", "needed": 1, "hours": 24, "execute": "by-asker"});
+    let policies = ("POST", "/api/v1/approval-policies");
+    told(&ward, &admin, policies, Some(&policy), 201).await;
+    let group = json!({"name": "nurses", "label": "Nurses"});
+    let held = told(&ward, &admin, GROUPS, Some(&group), 202).await;
+    let url = held["url"].as_str().unwrap();
+    let approve = format!("{url}/approve");
+    told(&ward, &approver, ("POST", &approve), Some(&json!({})), 200).await;
+
+    // A server took it, and was gone before it had made it.
+    let id = RequestId::parse(held["request"].as_str().unwrap()).unwrap();
+    let system = ward.access.system_principal("approvals");
+    let taken = ward
+        .access
+        .begin_call(&system, &id, None, server::wall_clock());
+    taken.await.unwrap();
+    let making = told(&ward, &admin, ("GET", url), None, 200).await;
+    assert_eq!(making["state"], "executing");
+    let ward = Ward::serve(ward.stop().await, "", |_| ()).await;
+
+    let over = told(&ward, &admin, ("GET", url), None, 200).await;
+    assert_eq!(over["state"], "failed", "{over}");
+    assert_eq!(over["call"]["outcome"]["status"], 0, "{over}");
+    let said = over["call"]["outcome"]["body"].as_str().unwrap();
+    assert!(
+        said.contains("nobody knows whether it was done") && said.contains(id.as_str()),
+        "{said}"
+    );
+    let ended = events(&ward, |event| event["action"] == "request.cut-off").await;
+    assert_eq!(ended.len(), 1, "{ended:?}");
+    // It is not made again, neither by itself nor by whoever asked.
+    let execute = format!("{url}/execute");
+    let again = told(&ward, &admin, ("POST", &execute), Some(&json!({})), 403).await;
+    assert_eq!(again["rule"], "request.state");
     ward.stop().await;
 }

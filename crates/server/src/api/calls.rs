@@ -21,7 +21,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::Services;
-use crate::api::answer::{Agreed, Exchange, exchange};
+use crate::api::answer::{Agreed, Exchange, REQUEST_ID, exchange};
 use crate::problem::Problem;
 
 /// Most bytes of an answer that are looked at.
@@ -140,7 +140,13 @@ async fn kept(
     if body.len() > LARGEST_CALL {
         return Err(too_large(held));
     }
-    let diff = diff(services, &held.principal, &asked, &body).await;
+    let diff = diff(
+        services,
+        &held.principal,
+        (&asked, &body),
+        &exchange.request_id,
+    )
+    .await;
     let caught = Caught {
         policy: held.policy.clone(),
         method: asked.method.to_string(),
@@ -180,8 +186,8 @@ fn too_large(held: &Held) -> Problem {
 async fn diff(
     services: &Arc<Services>,
     principal: &Arc<Principal>,
-    asked: &Asked,
-    body: &str,
+    (asked, body): (&Asked, &str),
+    request_id: &str,
 ) -> Vec<Change> {
     let sent: Value = serde_json::from_str(body).unwrap_or(Value::Null);
     if !matches!(asked.method, Method::PUT | Method::DELETE) {
@@ -192,7 +198,8 @@ async fn diff(
         principal: Arc::clone(principal),
         action: access::Action::ReadStatus,
     };
-    let (status, there) = dispatch(Arc::clone(services), agreed, "GET", path, "").await;
+    let (status, there) =
+        dispatch(Arc::clone(services), agreed, request_id, ("GET", path, "")).await;
     let there: Value = match status {
         200 => serde_json::from_slice(&there).unwrap_or(Value::Null),
         _ => Value::Null,
@@ -215,11 +222,11 @@ type Answered = Pin<Box<dyn Future<Output = (u16, Bytes)> + Send>>;
 fn dispatch(
     services: Arc<Services>,
     agreed: Agreed,
-    method: &str,
-    path: &str,
-    body: &str,
+    request_id: &str,
+    (method, path, body): (&str, &str, &str),
 ) -> Answered {
     let request = http::Request::builder()
+        .header(REQUEST_ID, request_id)
         .method(method)
         .uri(path)
         .header(CONTENT_TYPE, "application/json")
@@ -240,38 +247,55 @@ fn dispatch(
     })
 }
 
-/// Makes a call that was taken, and writes down what came of it.
+/// Takes a call, makes it, and writes down what came of it. Once taken it goes on to its end, also where whoever asks does
+/// not wait for the answer: a browser that goes away must not cut it off.
 pub(crate) async fn make(
     services: &Arc<Services>,
-    by: &Principal,
+    by: &Arc<Principal>,
     id: &RequestId,
     emergency: Option<&str>,
 ) -> Result<access::Request, AccessError> {
-    let now = services.now();
+    let (services, by, made) = (Arc::clone(services), Arc::clone(by), id.clone());
+    let emergency = emergency.map(str::to_owned);
+    let making = tokio::spawn(async move {
+        let (access, now) = (&services.access, services.now());
+        let taken = access
+            .begin_call(&by, &made, emergency.as_deref(), now)
+            .await?;
+        let Some(call) = &taken.call else {
+            return Ok(taken);
+        };
+        let (status, body) = answered(&services, &taken, call).await;
+        let body = String::from_utf8_lossy(&body);
+        access.end_call(&made, status, &body, services.now()).await
+    });
+    match making.await {
+        Ok(made) => made,
+        Err(error) => Err(AccessError::Record {
+            kind: "request",
+            id: id.to_string(),
+            why: error.to_string(),
+        }),
+    }
+}
+
+/// What the API says to a call now, by the permissions that its asker has now. Events that it makes bear the request's id.
+async fn answered(
+    services: &Arc<Services>,
+    taken: &access::Request,
+    call: &access::Call,
+) -> (u16, Bytes) {
     let access = &services.access;
-    let taken = access.begin_call(by, id, emergency, now).await?;
-    let Some(call) = &taken.call else {
-        return Ok(taken);
+    let principal = match access.principal_now(&taken.requester, services.now()).await {
+        Ok(principal) => principal,
+        Err(error) => return (403, Bytes::from(error.to_string())),
     };
-    let (status, body) = match access.principal_now(&taken.requester, now).await {
-        Ok(principal) => {
-            let agreed = Agreed {
-                principal,
-                action: call.action,
-            };
-            dispatch(
-                Arc::clone(services),
-                agreed,
-                &call.method,
-                &call.path,
-                &call.body,
-            )
-            .await
-        }
-        Err(error) => (403, Bytes::from(error.to_string())),
+    let agreed = Agreed {
+        principal,
+        action: call.action,
     };
-    let body = String::from_utf8_lossy(&body);
-    access.end_call(id, status, &body, services.now()).await
+    let asked = (call.method.as_str(), call.path.as_str(), call.body.as_str());
+    dispatch(Arc::clone(services), agreed, taken.id.as_str(), asked).await
 }
 
 /// Makes the calls that enough people have agreed to; somebody else's server may have taken one meanwhile.
