@@ -38,7 +38,13 @@ const WHAT_TO_DO: Readonly<Record<string, string>> = {
   network: "Check the network, then try again. Nothing is lost: the page keeps what you typed.",
 };
 
+/** The session is too old for somebody's first passkey (docs/sign-in.md). */
+export function isTooOldForPasskey(error: unknown): boolean {
+  return error instanceof ApiProblem && error.problem.rule === "session.fresh";
+}
+
 export function whatToDo(problem: ApiProblem): string {
+  if (isTooOldForPasskey(problem)) return "Sign out, sign in again, and make the passkey at once. What you were doing has not been done.";
   const known = WHAT_TO_DO[problem.kind];
   if (known !== undefined) return known;
   return problem.problem.status >= 500

@@ -4,9 +4,11 @@ import { api } from "~/api/client";
 import type { components } from "~/api/schema.gen";
 import { askPasskeyAt, registerPasskeyAt } from "~/api/passkey";
 import { keepSession } from "~/api/session";
+import { isTooOldForPasskey } from "~/api/problem";
 import type { Session } from "~/api/types";
 import { Icon } from "~/parts/Icon";
 import { ProblemPanel } from "~/parts/ProblemPanel";
+import { useSignOut } from "./PersonMenu";
 import { answerStepUp, useIsStepUpAsked } from "./step-up";
 
 type Passkey = components["schemas"]["PasskeyView"];
@@ -57,12 +59,21 @@ function First({ onClose }: { readonly onClose: () => void }) {
     mutationFn: () => registerPasskeyAt<unknown>("/api/v1/session/passkeys/start", "/api/v1/session/passkeys/finish", "Passkey"),
     onSuccess: () => queries.invalidateQueries({ queryKey: ["passkeys"] }),
   });
+  const signOut = useSignOut();
+  const leave = () => {
+    onClose();
+    signOut.mutate();
+  };
   return (
     <div className="stack">
       <p>What you are about to do weighs much: it needs a passkey, and you have none, since you came in by another way. Make one on this device; then use it.</p>
       {make.error && <ProblemPanel error={make.error} compact />}
       <div className="row">
-        <Button data-autofocus loading={make.isPending} leftSection={<Icon name="key" />} onClick={() => make.mutate()}>Make a passkey</Button>
+        {isTooOldForPasskey(make.error) ? (
+          <Button onClick={leave}>Sign out</Button>
+        ) : (
+          <Button data-autofocus loading={make.isPending} leftSection={<Icon name="key" />} onClick={() => make.mutate()}>Make a passkey</Button>
+        )}
         <Button variant="default" onClick={onClose}>Not now</Button>
       </div>
     </div>

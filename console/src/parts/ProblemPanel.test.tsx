@@ -24,6 +24,23 @@ test("a refusal says what happened, whose rule, what would be accepted and what 
   }
 });
 
+test("whoever comes too late for a first passkey is told to sign in again, and not to ask for a role (R08)", () => {
+  const late = new ApiProblem({
+    type: "urn:ward:problem:refused",
+    title: "A rule refused the request",
+    status: 403,
+    detail: "a first passkey is made soon after signing in",
+    rule: "session.fresh",
+    source: "R08",
+    accepted: "sign out, sign in again, and make the passkey within 5 minutes",
+  });
+  render(<MantineProvider><ProblemPanel error={late} compact /></MantineProvider>);
+  const panel = screen.getAllByRole("alert").at(-1);
+  expect(panel?.textContent).toContain("Sign out, sign in again, and make the passkey at once");
+  expect(panel?.textContent).toContain("within 5 minutes");
+  expect(panel?.textContent).not.toContain("ask somebody whose role");
+});
+
 test("where in a search the mistake is can be told", () => {
   expect(searchColumn(REFUSED)).toBe(16);
 });
