@@ -74,6 +74,8 @@ export interface Ways {
   readonly oidc: readonly { readonly name: string; readonly label: string }[];
   readonly certificate: boolean;
   readonly first_administrator: boolean;
+  /** Whom to ask who cannot come in. */
+  readonly contact?: string | null;
 }
 
 /** One certificate with everything that is known about it (fleet/src/search/show.rs). */

@@ -57,6 +57,7 @@ export function SignIn() {
         </Button>
       )}
       {isLost ? <Recovery onSignedIn={enter} /> : <Button variant="subtle" onClick={() => setLost(true)}>I lost my passkey</Button>}
+      {offered?.contact && <p className="small">Ask: <Name text={offered.contact} most={200} /></p>}
     </Door>
   );
 }

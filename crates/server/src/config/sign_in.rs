@@ -9,6 +9,9 @@ use serde::Deserialize;
 
 use super::origin;
 
+/// Longest text that says whom to ask, in characters.
+const LONGEST_CONTACT: usize = 200;
+
 /// How people sign in, checked.
 #[derive(Clone, Debug)]
 pub struct SignIn {
@@ -16,6 +19,8 @@ pub struct SignIn {
     pub origin: Option<String>,
     /// What authenticators show beside it.
     pub name: String,
+    /// Whom those may ask who cannot come in: a line of text that everybody can read at the door.
+    pub contact: Option<String>,
     pub sessions: SessionRules,
     /// How long a one-time link works.
     pub invitation_ms: i64,
@@ -67,6 +72,7 @@ pub struct Oidc {
 pub(super) struct Raw {
     origin: Option<String>,
     name: String,
+    contact: Option<String>,
     hours: u32,
     idle_minutes: u32,
     sessions: u32,
@@ -110,6 +116,7 @@ impl Default for Raw {
         Self {
             origin: None,
             name: "Ward".into(),
+            contact: None,
             hours: 8,
             idle_minutes: 15,
             sessions: 5,
@@ -154,6 +161,14 @@ pub(super) fn check(data: &Path, raw: Raw) -> Result<SignIn, Fault> {
             "expected https://HOST or https://HOST:PORT without a path",
         ))
     });
+    let contact = raw.contact.map(|text| match is_contact(&text) {
+        true => Ok(text),
+        false => Err((
+            "sign_in.contact",
+            text,
+            "expected one line of 1 to 200 characters without control characters, for example \"IT help desk, extension 4711\"",
+        )),
+    });
     let certificate = raw.certificate.map(|raw| match raw.profiles.is_empty() {
         true => Err((
             "sign_in.certificate.profiles",
@@ -180,6 +195,7 @@ pub(super) fn check(data: &Path, raw: Raw) -> Result<SignIn, Fault> {
     Ok(SignIn {
         origin: origin.transpose()?,
         name: raw.name,
+        contact: contact.transpose()?,
         sessions: SessionRules {
             absolute_ms: hours * 3_600_000,
             idle_ms: idle * 60_000,
@@ -189,6 +205,13 @@ pub(super) fn check(data: &Path, raw: Raw) -> Result<SignIn, Fault> {
         certificate: certificate.transpose()?,
         oidc,
     })
+}
+
+/// A line that is shown as it is; what it holds is never markup.
+fn is_contact(text: &str) -> bool {
+    // The line and paragraph separators of Unicode end a line as well.
+    let is_odd = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
+    !text.trim().is_empty() && text.chars().count() <= LONGEST_CONTACT && !text.chars().any(is_odd)
 }
 
 fn provider(data: &Path, raw: RawOidc) -> Result<Oidc, Fault> {
@@ -249,4 +272,40 @@ pub(crate) fn is_provider_url(text: &str) -> bool {
         _ => false,
     };
     scheme && uri.host().is_some() && !text.contains(['#', '@'])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn contact(text: &str) -> Result<Option<String>, Fault> {
+        let raw = Raw {
+            contact: Some(text.to_owned()),
+            ..Raw::default()
+        };
+        check(Path::new("."), raw).map(|checked| checked.contact)
+    }
+
+    #[test]
+    fn r37_whom_to_ask_is_one_short_line() {
+        let longest = "é".repeat(200);
+        for text in ["IT help desk, extension 4711", "<b>R&D</b>", &longest] {
+            assert_eq!(contact(text).unwrap().as_deref(), Some(text));
+        }
+        for text in [
+            "",
+            "  ",
+            "two\nlines",
+            "a\u{2028}b",
+            "bell\u{7}",
+            &"x".repeat(201),
+        ] {
+            let (key, found, _) = contact(text).unwrap_err();
+            assert_eq!((key, found.as_str()), ("sign_in.contact", text));
+        }
+        let silent = check(Path::new("."), Raw::default()).unwrap();
+        assert_eq!(silent.contact, None);
+    }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Ways {
     certificate: bool,
     /// Nobody can sign in yet: the one-time link on the machine's terminal lets the first administrator in.
     first_administrator: bool,
+    /// Whom to ask who cannot come in: plain text.
+    contact: Option<String>,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -49,6 +51,7 @@ pub(crate) async fn show(State(services): State<Arc<Services>>) -> Result<Json<W
         oidc: oidc.collect(),
         certificate: sign_in.certificate.is_some(),
         first_administrator: services.access.nobody_signs_in().await?,
+        contact: sign_in.contact.clone(),
     }))
 }
 

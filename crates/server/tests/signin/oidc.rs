@@ -336,3 +336,27 @@ async fn r08_a_first_passkey_is_made_soon_after_signing_in_or_not() {
     assert_eq!(refused.body["rule"], "session.step-up", "{refused:?}");
     house.ward.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r37_whoever_is_refused_is_told_whom_to_ask_and_text_is_never_markup() {
+    let provider = Provider::start().await;
+    let hostile = "<script>alert(1)</script> & \"R&D\", 'ext 4711'";
+    let house = House::with(|config| {
+        configured(config, &provider, false, false);
+        config.sign_in.contact = Some(hostile.to_owned());
+    })
+    .await;
+    let ways = house.browser().get("/api/v1/sign-in").await;
+    assert_eq!(ways.body["contact"], hostile);
+    let shown = "<p>Ask: &lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;R&amp;D&quot;, &#39;ext 4711&#39;</p>";
+    // Nobody here is linked to what the provider says; and there is no other provider.
+    let mut stranger = house.browser();
+    let refused = signed_in(&mut stranger, &provider, |_| ()).await;
+    let unknown = stranger.get("/auth/oidc/none/start").await;
+    for (answer, status) in [(refused, 403), (unknown, 404)] {
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.text.contains(shown), "{answer:?}");
+        assert!(!answer.text.contains("<script"), "{answer:?}");
+    }
+    house.ward.stop().await;
+}

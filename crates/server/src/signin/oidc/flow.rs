@@ -17,7 +17,8 @@ use serde::Deserialize;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-use super::{Known, Provider, page, parsed};
+use super::page::Pages;
+use super::{Known, Provider, parsed};
 use crate::Services;
 use crate::signin::{Visitor, cookie, headers};
 
@@ -73,20 +74,21 @@ pub(crate) async fn start(
     Query(query): Query<StartQuery>,
 ) -> Response {
     let sign_in = &services.sign_in;
+    let pages = Pages::of(&services.config.sign_in);
     let Some(provider) = sign_in.oidc.named(&name) else {
-        return page::told(StatusCode::NOT_FOUND, "There is no such provider.");
+        return pages.told(StatusCode::NOT_FOUND, "There is no such provider.");
     };
     let now = services.now();
     let known = match sign_in.oidc.known(&services.ca, provider, false, now).await {
         Ok(known) => known,
-        Err(error) => return unreachable_provider(provider, &error),
+        Err(error) => return unreachable_provider(pages, provider, &error),
     };
     let next = query.next.filter(|next| is_own_path(next));
     let begun = Flow::new(&provider.config.name, next.as_deref().unwrap_or("/"));
     let sealed = begun.and_then(|flow| Ok((sign_in.ceremonies.seal(OIDC, &flow, now)?, flow)));
     let (sealed, flow) = match sealed {
         Ok(sealed) => sealed,
-        Err(error) => return page::failed(&error),
+        Err(error) => return pages.failed(&error),
     };
     let redirect = redirect_uri(&services, provider);
     let url = authorization_url(provider, &known, &flow, &redirect);
@@ -98,7 +100,7 @@ pub(crate) async fn start(
             headers::no_store(response.headers_mut());
             response
         }
-        _ => page::failed(&"the provider's address is none"),
+        _ => pages.failed(&"the provider's address is none"),
     }
 }
 
@@ -115,19 +117,20 @@ pub(crate) async fn callback(
     Query(query): Query<CallbackQuery>,
     parts: Parts,
 ) -> Response {
+    let pages = Pages::of(&services.config.sign_in);
     let Some(provider) = services.sign_in.oidc.named(&name) else {
-        return page::told(StatusCode::NOT_FOUND, "There is no such provider.");
+        return pages.told(StatusCode::NOT_FOUND, "There is no such provider.");
     };
     let visitor = Visitor::of(&parts, &services);
     let mut response = match signed_in(&visitor, provider, &query, &parts).await {
-        Ok((secret, next)) => welcome(&secret, &next),
+        Ok((secret, next)) => welcome(pages, &secret, &next),
         Err(Ended::Provider(error)) => {
             let why = Refusal::new("oidc.provider", "OpenID Connect Core §3.1.3", error.clone());
             let refused = visitor.refused(OIDC, None, why.into()).await;
             tracing::warn!(provider = name, %error, rule = refused.rule_name(), "no sign-in");
-            unreachable_provider(provider, &error)
+            unreachable_provider(pages, provider, &error)
         }
-        Err(Ended::Access(error)) => page::refused(&visitor.refused(OIDC, None, error).await),
+        Err(Ended::Access(error)) => pages.refused(&visitor.refused(OIDC, None, error).await),
     };
     // Whatever came of it, this flow is over.
     response.headers_mut().append(SET_COOKIE, cookie::no_oidc());
@@ -135,7 +138,7 @@ pub(crate) async fn callback(
     response
 }
 
-fn welcome(secret: &str, next: &str) -> Response {
+fn welcome(pages: Pages<'_>, secret: &str, next: &str) -> Response {
     match (cookie::session(secret), HeaderValue::from_str(next)) {
         (Ok(cookie), Ok(next)) => {
             let mut response = StatusCode::SEE_OTHER.into_response();
@@ -143,7 +146,7 @@ fn welcome(secret: &str, next: &str) -> Response {
             response.headers_mut().insert(LOCATION, next);
             response
         }
-        _ => page::failed(&"the page to go to has no address"),
+        _ => pages.failed(&"the page to go to has no address"),
     }
 }
 
@@ -391,13 +394,13 @@ fn encoded(text: &str) -> String {
     out
 }
 
-fn unreachable_provider(provider: &Provider, error: &str) -> Response {
+fn unreachable_provider(pages: Pages<'_>, provider: &Provider, error: &str) -> Response {
     tracing::warn!(
         provider = provider.config.name,
         error,
         "an OpenID provider does not work"
     );
-    page::told(
+    pages.told(
         StatusCode::BAD_GATEWAY,
         "The sign-in service of your organisation does not answer as it should. Try again in a moment; Ward's log has the cause.",
     )
