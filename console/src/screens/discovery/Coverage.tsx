@@ -81,15 +81,22 @@ function Card({ covered, isShown }: { readonly covered: Covered; readonly isShow
 
 const WORDS = { never: "never looked at", looked: "looked at", "left-out": "left out" } as const;
 
+/** On a phone what does not apply is left out. */
+const NONE = <span className="quiet table-none">—</span>;
+
+function told(text: string | undefined, isMono = false) {
+  return text === undefined || text === "" ? NONE : <Name text={text} mono={isMono} line />;
+}
+
 const COLUMNS: readonly Column<Stretch>[] = [
   { id: "range", header: "Addresses", width: 220, grow: 1, lead: true, cell: (row) => <Name text={row.range} mono line />, text: (row) => row.range },
   { id: "count", header: "How many", width: 96, align: "end", cell: (row) => size(row.range)?.toLocaleString("en") ?? "—", text: (row) => String(size(row.range) ?? "") },
   { id: "what", header: "State", width: 150, cell: (row) => <Status tone={row.what === "never" ? "medium" : row.what === "looked" ? "ok" : "none"}>{WORDS[row.what]}</Status>, text: (row) => WORDS[row.what] },
-  { id: "at", header: "When", width: 170, cell: (row) => (row.at === undefined ? <span className="quiet">—</span> : <Time at={row.at} as="minute" />), text: (row) => (row.at === undefined ? "" : minute(row.at)) },
-  { id: "by", header: "By whom", width: 150, grow: 1, cell: (row) => <Name text={row.by} line />, text: (row) => row.by ?? "" },
-  { id: "ports", header: "Ports", width: 120, cell: (row) => <Name text={row.ports} mono line />, text: (row) => row.ports ?? "" },
-  { id: "rule", header: "Whose rule", width: 200, grow: 1, cell: (row) => <Name text={row.rule} line />, text: (row) => row.rule ?? "" },
-  { id: "scan", header: "Scan or file", width: 200, hidden: true, cell: (row) => <Name text={row.scan} line />, text: (row) => row.scan ?? "" },
+  { id: "at", header: "When", width: 170, cell: (row) => (row.at === undefined ? NONE : <Time at={row.at} as="minute" />), text: (row) => (row.at === undefined ? "" : minute(row.at)) },
+  { id: "by", header: "By whom", width: 150, grow: 1, cell: (row) => told(row.by), text: (row) => row.by ?? "" },
+  { id: "ports", header: "Ports", width: 120, cell: (row) => told(row.ports, true), text: (row) => row.ports ?? "" },
+  { id: "rule", header: "Whose rule", width: 200, grow: 1, cell: (row) => told(row.rule), text: (row) => row.rule ?? "" },
+  { id: "scan", header: "Scan or file", width: 200, hidden: true, cell: (row) => told(row.scan), text: (row) => row.scan ?? "" },
 ];
 
 function Detail({ covered, what }: { readonly covered: Covered; readonly what: string }) {

@@ -1,4 +1,5 @@
 import { Button } from "@mantine/core";
+import { Fragment } from "react";
 import { useAct } from "~/api/act";
 import { api } from "~/api/client";
 import { Name } from "~/parts/Name";
@@ -25,7 +26,7 @@ export function SessionTable({ sessions }: { readonly sessions: readonly ListedS
         rows={sessions.map((session) => ({
           key: session.id,
           cells: [
-            <span key="s" className="nowrap"><Name text={session.source} mono most={60} /></span>,
+            <Source key="s" address={session.source} />,
             <span key="c" className="settings-client" title={visibleText(session.client, 200)}><Name text={session.client} line none="unknown" /></span>,
             session.via,
             <Time key="t" at={session.since} as="relative" />,
@@ -35,5 +36,14 @@ export function SessionTable({ sessions }: { readonly sessions: readonly ListedS
         }))}
       />
     </>
+  );
+}
+
+/** An address, which breaks between its groups and not within one. */
+function Source({ address }: { readonly address: string }) {
+  return (
+    <span className="settings-source">
+      {address.slice(0, 60).split(/(?<=:)/).map((group, at) => <Fragment key={at}><Name text={group} mono /><wbr /></Fragment>)}
+    </span>
   );
 }
