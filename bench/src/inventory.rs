@@ -3,7 +3,8 @@
 //! and a hundred seconds of signing would only measure the signer.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use access::{Access, Action, Permit, Target};
@@ -13,6 +14,7 @@ use ca::Ca;
 use fleet::Fleet;
 use fleet::inventory::{Ingested, Source};
 use keys::{Keyring, KeyringConfig};
+use serde_json::{Value, json};
 use store::{Store, Write, params};
 use x509::ext::{AuthorityKeyId, BasicConstraints, ExtensionValue, SubjectAltName, SubjectKeyId};
 use x509::{
@@ -24,6 +26,8 @@ pub const NOW: Timestamp = Timestamp(1_795_348_800_000);
 const DAY: i64 = 86_400;
 /// Distinct issuers.
 const ISSUERS: u64 = 40;
+/// Certificates that are made before they are taken in: 1 to 2 KiB each and place.
+const MADE_AT_ONCE: u64 = 100_000;
 
 /// A well-mixed number of a number (splitmix64's finaliser, by Vigna).
 pub fn mixed(number: u64) -> u64 {
@@ -208,6 +212,8 @@ fn handshake(number: u64) -> TlsSeen {
     }
 }
 
+pub type Failure = Box<dyn std::error::Error>;
+
 /// An empty hospital's database.
 pub struct House {
     pub fleet: Fleet,
@@ -238,8 +244,9 @@ impl House {
         Ok(self.access.decide(&principal, action, &Target::default())?)
     }
 
-    /// Takes in certificates `numbers`, each in `places` places, `batch` of them at a time, by `callers` that do so at once.
-    /// Says what became of them and how long taking in took; making them does not count.
+    /// Takes in certificates `numbers`, each in `places` places, `batch` of them at a time, by `callers` each of whom hands in
+    /// the next batch when its last one was taken in. Says what became of them and how long taking in took; making them,
+    /// [`MADE_AT_ONCE`] at a time, does not count.
     pub async fn fill(
         self: &Arc<Self>,
         numbers: std::ops::Range<u64>,
@@ -250,9 +257,10 @@ impl House {
         let (mut sum, mut spent) = (Ingested::default(), Duration::ZERO);
         let mut from = numbers.start;
         while from < numbers.end {
+            let upto = numbers.end.min(from + MADE_AT_ONCE.max(batch));
             let mut batches = Vec::new();
-            for _ in 0..callers.max(1) {
-                let to = numbers.end.min(from + batch);
+            while from < upto {
+                let to = upto.min(from + batch);
                 let mut seen = Vec::new();
                 for number in from..to {
                     seen.extend(observations(number, places)?);
@@ -260,15 +268,13 @@ impl House {
                 from = to;
                 batches.push(seen);
             }
+            batches.reverse();
+            let waiting = Arc::new(Mutex::new(batches));
             let started = Instant::now();
             let mut calls = tokio::task::JoinSet::new();
-            for seen in batches.into_iter().filter(|seen| !seen.is_empty()) {
-                let (house, permit) = (Arc::clone(self), self.permit(Action::RunDiscovery)?);
-                let source = Source {
-                    name: "generator".to_owned(),
-                    scan: None,
-                };
-                calls.spawn(async move { house.fleet.ingest(&permit, &source, &seen, NOW).await });
+            for _ in 0..callers.max(1) {
+                let permit = self.permit(Action::RunDiscovery)?;
+                calls.spawn(Arc::clone(self).hand_in(permit, Arc::clone(&waiting)));
             }
             while let Some(done) = calls.join_next().await {
                 sum += done??;
@@ -276,6 +282,26 @@ impl House {
             spent += started.elapsed();
         }
         Ok((sum, spent))
+    }
+
+    /// One who hands in batches until none is left.
+    async fn hand_in(
+        self: Arc<Self>,
+        permit: Permit,
+        waiting: Arc<Mutex<Vec<Vec<Observation>>>>,
+    ) -> fleet::Result<Ingested> {
+        let source = Source {
+            name: "generator".to_owned(),
+            scan: None,
+        };
+        let mut sum = Ingested::default();
+        loop {
+            let next = waiting.lock().ok().and_then(|mut waiting| waiting.pop());
+            let Some(seen) = next else {
+                return Ok(sum);
+            };
+            sum += self.fleet.ingest(&permit, &source, &seen, NOW).await?;
+        }
     }
 
     /// Owners, segments, PHI and the rest as a hospital may have them, written straight into the columns: what settling
@@ -311,4 +337,41 @@ impl House {
             .await?;
         Ok(())
     }
+}
+
+/// Somebody who writes something small all the time, and how long the slowest of it took.
+pub async fn beside<T>(
+    house: &Arc<House>,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<(T, Value), Failure> {
+    let over = Arc::new(AtomicBool::new(false));
+    let (writer, ended) = (Arc::clone(house), Arc::clone(&over));
+    let waiting = tokio::spawn(async move {
+        let mut waits = Vec::new();
+        while !ended.load(Relaxed) {
+            let small = Write::derived().run(
+                "UPDATE inventory_head SET again = again WHERE id = 1",
+                vec![],
+            );
+            let begun = Instant::now();
+            if writer.store.commit(small).await.is_ok() {
+                waits.push(begun.elapsed());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        waits.sort();
+        waits
+    });
+    let begun = Instant::now();
+    let done = work.await?;
+    let seconds = begun.elapsed().as_secs_f64();
+    over.store(true, Relaxed);
+    let waits = waiting.await?;
+    let milliseconds = |wait: Option<&Duration>| wait.map(|wait| wait.as_secs_f64() * 1e3);
+    let told = json!({
+        "seconds": seconds,
+        "wait_median_ms": milliseconds(waits.get(waits.len() / 2)),
+        "wait_worst_ms": milliseconds(waits.last()),
+    });
+    Ok((done, told))
 }

@@ -4,18 +4,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, Instant};
 
 use access::Action;
 use agent::observation::{Der, How, Observation, Outcome, Place};
-use bench::inventory::{House, NOW, authority};
+use bench::inventory::{Failure, House, NOW, authority, beside};
 use clap::Parser;
 use fleet::Asset;
 use fleet::flow::{MapCursor, System};
 use fleet::inventory::Source;
-use serde_json::{Value, json};
-use store::Write;
+use serde_json::json;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -28,45 +25,6 @@ struct Arguments {
     /// The directory that the inventory was made with.
     #[arg(long)]
     directory: PathBuf,
-}
-
-type Failure = Box<dyn std::error::Error>;
-
-/// Somebody who writes something small all the time, and how long the slowest of it took.
-async fn beside<T>(
-    house: &Arc<House>,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<(T, Value), Failure> {
-    let over = Arc::new(AtomicBool::new(false));
-    let (writer, ended) = (Arc::clone(house), Arc::clone(&over));
-    let waiting = tokio::spawn(async move {
-        let mut waits = Vec::new();
-        while !ended.load(Relaxed) {
-            let small = Write::derived().run(
-                "UPDATE inventory_head SET again = again WHERE id = 1",
-                vec![],
-            );
-            let begun = Instant::now();
-            if writer.store.commit(small).await.is_ok() {
-                waits.push(begun.elapsed());
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        waits.sort();
-        waits
-    });
-    let begun = Instant::now();
-    let done = work.await?;
-    let seconds = begun.elapsed().as_secs_f64();
-    over.store(true, Relaxed);
-    let waits = waiting.await?;
-    let milliseconds = |wait: Option<&Duration>| wait.map(|wait| wait.as_secs_f64() * 1e3);
-    let told = json!({
-        "seconds": seconds,
-        "wait_median_ms": milliseconds(waits.get(waits.len() / 2)),
-        "wait_worst_ms": milliseconds(waits.last()),
-    });
-    Ok((done, told))
 }
 
 #[tokio::main]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bench::inventory::House;
+use bench::inventory::{House, beside};
 use clap::Parser;
 use fleet::inventory::MOST_OBSERVATIONS;
 
@@ -46,9 +46,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let most = MOST_OBSERVATIONS as u64 / arguments.places.max(1);
     let batch = arguments.batch.clamp(1, most.max(1));
     let numbers = arguments.first..arguments.first + arguments.certificates;
-    let (done, spent) = house
-        .fill(numbers, arguments.places, batch, arguments.callers)
-        .await?;
+    let filled = async {
+        house
+            .fill(numbers, arguments.places, batch, arguments.callers)
+            .await
+    };
+    let ((done, spent), waited) = beside(&house, filled).await?;
     let started = Instant::now();
     if arguments.assign {
         house.assign().await?;
@@ -61,6 +64,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         "seconds": seconds,
         "assigned_seconds": assigned,
         "certificates_per_second": done.certificates_new as f64 / seconds,
+        "wait_worst_ms": waited["wait_worst_ms"],
         "observations_per_second": done.observations as f64 / seconds,
     });
     println!("{told}");

@@ -11,6 +11,7 @@ use audit::{Event, Object, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 use store::{Value, Write, params};
+use tokio::sync::SemaphorePermit;
 use x509::Certificate;
 
 use super::certificate::Described;
@@ -19,6 +20,7 @@ use super::place::{self, Columns, Says};
 use super::spot::{Moment, Spot};
 use super::stored::{self, KnownCertificate};
 use super::text::clean;
+use super::turn::{self, Keys, Turns};
 use super::zone::Zones;
 use crate::{Fleet, Result};
 
@@ -118,6 +120,7 @@ impl Fleet {
         let object = Object::new("inventory", clean(&source.name));
         let allowed = may_ingest(permit).and_then(|()| fits(batch));
         self.checked(permit, action, &object, allowed, now).await?;
+        let reading = self.inventory.turns.read().await;
         let (intake, sha256) = read(batch, now).await;
         let begin = |counts: &Ingested| {
             let after = json!({"scan": source.scan, "counts": counts});
@@ -125,7 +128,7 @@ impl Fleet {
             let event = permit.joined(event.digest(sha256).after(after));
             beside(Write::new(event)?.routine())
         };
-        self.take_in(intake, &begin).await
+        self.take_in(intake, reading, &begin).await
     }
 
     /// What taking in a batch would do, as things are now.
@@ -143,6 +146,7 @@ impl Fleet {
     pub(crate) async fn take_in(
         &self,
         intake: Intake<'_>,
+        reading: Option<SemaphorePermit<'_>>,
         begin: &(dyn Fn(&Ingested) -> store::Result<Write> + Send + Sync),
     ) -> Result<Ingested> {
         let zones = self.zones().await?;
@@ -151,21 +155,61 @@ impl Fleet {
         let before = Head::read(self.store()).await?;
         let mut plan = Plan::new(before, &intake);
         plan.certificates(self, &intake, &mut described).await?;
-        let _turn = self.inventory.writing.lock().await;
+        drop(reading);
+        let turns = &self.inventory.turns;
+        let turn = turns.plan().await;
+        let mut planned = match turn.ahead(intake.keys(turns)) {
+            Some(head) => Some(
+                self.plan_batch(head, &intake, &mut described, &zones, begin)
+                    .await?,
+            ),
+            None => None,
+        };
+        let (mut turn, left) = turn.write().await;
+        planned = planned.filter(|planned| left == Some(planned.before));
         for attempt in 0.. {
-            let before = Head::read(self.store()).await?;
-            let mut plan = Plan::new(before, &intake);
-            plan.certificates(self, &intake, &mut described).await?;
-            plan.places(self, &intake, &zones).await?;
-            let counts = plan.counts;
-            let write = plan.write(&intake, &described, begin(&counts)?);
-            match self.store().commit(write).await {
-                Ok(_) => return Ok(counts),
+            let planned = match planned.take() {
+                Some(planned) => planned,
+                None => {
+                    let before = Head::read(self.store()).await?;
+                    self.plan_batch(before, &intake, &mut described, &zones, begin)
+                        .await?
+                }
+            };
+            turn.begins(planned.head, planned.written);
+            match self.store().commit(planned.write).await {
+                Ok(_) => {
+                    turn.leaves(planned.head);
+                    return Ok(planned.counts);
+                }
                 Err(error) if again(&error, attempt).await => {}
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(intake.counts)
+    }
+
+    /// The write of a batch, against a head: that of now, or that which another batch is about to leave.
+    async fn plan_batch(
+        &self,
+        before: Head,
+        intake: &Intake<'_>,
+        described: &mut HashMap<[u8; 32], Read>,
+        zones: &Zones,
+        begin: &(dyn Fn(&Ingested) -> store::Result<Write> + Send + Sync),
+    ) -> Result<Planned> {
+        let mut plan = Plan::new(before, intake);
+        plan.certificates(self, intake, described).await?;
+        plan.places(self, intake, zones).await?;
+        let (head, counts) = (plan.head, plan.counts);
+        let written = plan.written(intake, &self.inventory.turns);
+        Ok(Planned {
+            before,
+            head,
+            counts,
+            written,
+            write: plan.write(intake, described, begin(&counts)?),
+        })
     }
 }
 
@@ -240,6 +284,14 @@ impl<'a> Intake<'a> {
         });
     }
 
+    /// What it reads before it is written, and when each was seen last.
+    fn keys(&self, turns: &Turns) -> impl Iterator<Item = (u64, i64)> {
+        let certificates = self.certificates.iter();
+        let certificates = certificates.map(|(sha256, wanted)| (turns.key(sha256), wanted.last));
+        let moments = self.moments.iter();
+        certificates.chain(moments.map(|one| (turns.key(one.place().as_bytes()), one.at)))
+    }
+
     pub(crate) fn want(&mut self, sha256: [u8; 32], der: &'a [u8], at: i64, how: &'static str) {
         let wanted = self.certificates.entry(sha256).or_insert_with(|| Wanted {
             der,
@@ -267,6 +319,16 @@ fn how(seen: &Observation) -> &'static str {
 
 /// A certificate that was read: its columns, or why there are none.
 pub(crate) type Read = std::result::Result<Described, String>;
+
+/// A batch that only has to be written.
+struct Planned {
+    before: Head,
+    head: Head,
+    counts: Ingested,
+    /// What others must not have read.
+    written: Keys,
+    write: Write,
+}
 
 /// What is about to be written, against one state of the tables.
 struct Plan {
@@ -401,6 +463,23 @@ impl Plan {
             }
             self.spots.push(*spot);
         }
+    }
+
+    /// What others must not have read before this is written.
+    fn written(&self, intake: &Intake<'_>, turns: &Turns) -> Keys {
+        let known = self.known.iter().filter_map(|(sha256, known)| {
+            let update = known.seen(intake.certificates.get(sha256)?)?;
+            let until = if update.is_more {
+                turn::ALWAYS
+            } else {
+                update.last_seen
+            };
+            Some((turns.key(sha256), until))
+        });
+        let places = self.spots.iter().map(|spot| spot.columns.place.as_bytes());
+        let new = self.new.keys().map(<[u8; 32]>::as_slice).chain(places);
+        let new = new.map(|key| (turns.key(key), turn::ALWAYS));
+        known.chain(new).collect()
     }
 
     fn write(

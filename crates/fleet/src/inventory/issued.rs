@@ -103,7 +103,7 @@ impl Fleet {
             note(&mut intake, row, &authorities)?;
         }
         let begin = |_: &super::Ingested| Ok(Write::derived());
-        self.take_in(intake, &begin).await?;
+        self.take_in(intake, None, &begin).await?;
         Ok(rows.len() as u64)
     }
 }

@@ -19,6 +19,7 @@ mod spot;
 pub(crate) mod step;
 mod stored;
 mod text;
+mod turn;
 pub(crate) mod zone;
 
 pub use desk::{Carried, Desk, Imported};
@@ -31,8 +32,8 @@ pub(crate) use zone::Zones;
 /// What the clones of a fleet share.
 #[derive(Default)]
 pub(crate) struct Shared {
-    /// Whoever writes the inventory in this process waits for its turn; those of other processes meet at its head.
-    pub(crate) writing: tokio::sync::Mutex<()>,
+    /// Whoever writes the inventory in this process waits for its turn.
+    pub(crate) turns: turn::Turns,
     /// The asset register as it was read last.
     register: parking_lot::Mutex<Option<std::sync::Arc<belong::Register>>>,
     /// How the house stands.

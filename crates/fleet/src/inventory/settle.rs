@@ -92,7 +92,7 @@ impl Fleet {
         done: &mut Settled,
         now: Timestamp,
     ) -> Result<bool> {
-        let _turn = self.inventory.writing.lock().await;
+        let _turn = self.inventory.turns.alone().await;
         for attempt in 0.. {
             let before = Head::read(self.store()).await?;
             let params = params![self.inventory.settles.rows()];
@@ -224,7 +224,7 @@ impl Fleet {
     }
 
     async fn touch_rows(&self, rows: usize, add: impl Fn(Write, &mut Head) -> Write) -> Result<()> {
-        let _turn = self.inventory.writing.lock().await;
+        let _turn = self.inventory.turns.alone().await;
         for attempt in 0.. {
             let before = Head::read(self.store()).await?;
             let mut head = before.next();

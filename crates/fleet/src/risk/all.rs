@@ -71,7 +71,7 @@ impl Fleet {
     }
 
     async fn assess_batch(&self, [seconds, soon, after, upto]: [i64; 4]) -> Result<()> {
-        let _turn = self.inventory.writing.lock().await;
+        let _turn = self.inventory.turns.alone().await;
         let mut attempt = 0;
         loop {
             let before = Head::read(self.store()).await?;

@@ -1,7 +1,7 @@
 //! Taking in observations: one row a certificate and a place, history, and nothing that is older or twice does harm.
 
 use access::{Action, Role, Scope};
-use agent::observation::{Outcome, TlsSeen, Version, VersionSeen};
+use agent::observation::{Observation, Outcome, TlsSeen, Version, VersionSeen};
 use fleet::Fleet;
 
 use crate::lab::{Lab, at, said, seen, source};
@@ -17,6 +17,7 @@ on_both!(
     r16_what_a_certificate_gets_wrong_is_recorded_as_it_is,
     r37_who_may_not_is_refused_and_that_is_in_the_log,
     r16_two_processes_that_ingest_at_once_lose_nothing,
+    r19_batches_that_come_at_once_are_as_if_they_had_come_one_by_one,
 );
 
 async fn r16_a_certificate_is_one_record_wherever_it_is_and_a_chain_is_taken_in_whole(
@@ -287,4 +288,54 @@ async fn r16_two_processes_that_ingest_at_once_lose_nothing(postgres: bool) {
         [0, 1, 2].map(|column| head[0].int(column).unwrap()),
         [40, 1, 40]
     );
+}
+
+/// Each batch is too large to be written on its caller's thread, so that the next is planned meanwhile. All have the root,
+/// every third the same leaf; neighbours have places in common, where the one seen later stays.
+async fn r19_batches_that_come_at_once_are_as_if_they_had_come_one_by_one(postgres: bool) {
+    let lab = Lab::new();
+    let root = lab.root("R");
+    let leaf = |number: usize| lab.leaf("R", &format!("leaf-{number}.example.org"), &[]);
+    let leaves: Vec<Vec<u8>> = (0..5).map(leaf).collect();
+    let batch = |number: usize| -> Vec<Observation> {
+        let leaf = &leaves[if number.is_multiple_of(3) {
+            0
+        } else {
+            number % 5
+        }];
+        let places = number * 300..number * 300 + 400;
+        let one = |place: usize| {
+            let address = format!("10.31.{}.{}", place / 250, place % 250);
+            let ago = (12 - number) * 1000 + place % 7;
+            seen(at(&address, 443), &[leaf, &root], ago as i64)
+        };
+        places.map(one).collect()
+    };
+    let (together, apart) = (House::new(postgres).await, House::new(postgres).await);
+    let calls = (0..12).map(|number| {
+        let (fleet, permit) = (
+            together.fleet.clone(),
+            together.permit(Action::RunDiscovery),
+        );
+        let batch = batch(number);
+        tokio::spawn(async move { fleet.ingest(&permit, &source(), &batch, NOW).await })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        call.await.unwrap().unwrap();
+    }
+    for number in 0..12 {
+        apart.ingest(&batch(number)).await;
+    }
+    for sql in [
+        "SELECT sha256, first_seen, last_seen, how FROM inventory ORDER BY sha256",
+        "SELECT p.place, i.sha256, p.first_seen, p.last_seen, p.outcome FROM places p \
+            JOIN inventory i ON i.id = p.certificate ORDER BY p.place",
+        "SELECT certificates, places, touched FROM inventory_head",
+        "SELECT COUNT(*), COUNT(DISTINCT id), MAX(id) FROM places",
+        "SELECT COUNT(*), COUNT(DISTINCT id), MAX(id) FROM inventory",
+    ] {
+        let (one, other) = (together.rows(sql).await, apart.rows(sql).await);
+        assert_eq!(one, other, "{sql}");
+    }
+    assert_eq!(together.events("inventory.ingest").await.len(), 12);
 }
