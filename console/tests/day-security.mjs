@@ -46,7 +46,7 @@ await day("security", async ({ house, page, check, picture, person, api }) => {
     await page.getByRole("checkbox", { name: "Select all that are loaded" }).click();
     await page.getByRole("button", { name: "Revoke…" }).click();
     await page.getByRole("heading", { name: "What stops" }).waitFor();
-    await page.locator(".bulk-figures").getByText(String(COUNT), { exact: true }).first().waitFor();
+    await page.locator(".radius-figures").getByText(String(COUNT), { exact: true }).first().waitFor();
     equal(await page.getByRole("button", { name: `Revoke ${COUNT} certificates` }).isDisabled(), true);
     await picture("blast-radius");
     equal(await revoked(), 0);
@@ -81,10 +81,9 @@ await day("security", async ({ house, page, check, picture, person, api }) => {
     await until(10, "the inventory has followed the log", found);
     await page.goto(`${house.origin}/inventory?q=name+%3D+portal-9.mercy.example`);
     await row(1).locator("a").first().click();
-    await page.getByRole("button", { name: /^Revoke/ }).click();
-    await page.getByRole("checkbox", { name: /I have read what stops/ }).check();
-    await page.getByRole("button", { name: "Revoke", exact: true }).click();
-    await page.getByText("waits", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Revoke…" }).click();
+    await page.getByRole("button", { name: "Revoke for good" }).click();
+    await page.getByText("It waits for approval as").first().waitFor();
     await picture("waits");
     const { certificates } = await api("GET", "/api/v1/inventory?q=name+%3D+portal-9.mercy.example");
     equal(certificates[0].revoked, null);
