@@ -91,8 +91,9 @@ impl Ca {
         along: impl FnOnce(Write) -> store::Result<Write> + Send,
         now: Timestamp,
     ) -> Result<Status, CaError> {
-        permit.require(Action::RevokeCertificate)?;
+        permit.require(self.needed_to_revoke(certificate))?;
         check_scope(&permit, certificate)?;
+        self.check_revocable(certificate)?;
         let current = self.current(certificate).await?;
         check_change(current.status, &revocation, now)?;
         let at = match current.status {
@@ -141,7 +142,7 @@ impl Ca {
         request_id: Option<&str>,
         now: Timestamp,
     ) -> Result<Status, CaError> {
-        permit.require(Action::RevokeCertificate)?;
+        permit.require(self.needed_to_revoke(certificate))?;
         check_scope(&permit, certificate)?;
         let current = self.current(certificate).await?;
         if !matches!(
@@ -243,6 +244,10 @@ impl Ca {
         if let Some(spki) = compromised {
             write = note(write, spki, certificate, now);
         }
+        let write = self
+            .along_with_status(write, certificate, status, now)
+            .await?;
+        let is_authority = self.needed_to_revoke(certificate) == Action::ManageAuthorities;
         let ca = self.clone();
         let (issuer, serial) = (certificate.issuer.clone(), certificate.serial.clone());
         let partition = certificate.partition;
@@ -250,7 +255,10 @@ impl Ca {
             let own = (issuer, serial);
             ca.commit_change(write, &own, compromised).await?;
             ca.status_changed(&own.0, &own.1, partition);
-            Ok(())
+            match is_authority {
+                true => ca.refresh().await,
+                false => Ok(()),
+            }
         })
         .await
     }

@@ -315,3 +315,45 @@ async fn issuers_and_profiles_tell_their_facts() {
     }
     ward.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r11_an_authority_is_revoked_by_who_manages_authorities_and_then_issues_nothing() {
+    let ward = Ward::start().await;
+    let admin = ward.token("ada", &[Role::Admin], Scope::default()).await;
+    let (_, issuers) = ward
+        .curl("GET", "/api/v1/issuers", Some(&admin), None)
+        .await;
+    let of = |id: &str| {
+        let all = issuers.as_array().unwrap();
+        let one = all.iter().find(|one| one["id"] == id).unwrap();
+        format!(
+            "/api/v1/certificates/{}/revoke",
+            one["sha256"].as_str().unwrap()
+        )
+    };
+    let body = json!({ "reason": "cACompromise" });
+    for role in [Role::Issuer, Role::RaOfficer, Role::Security] {
+        let token = ward.token(role.name(), &[role], Scope::default()).await;
+        let (status, said) = ward
+            .curl("POST", &of("devices"), Some(&token), Some(&body))
+            .await;
+        assert_eq!(status, 403, "{role}: {said}");
+    }
+    let revoked = ward
+        .curl("POST", &of("devices"), Some(&admin), Some(&body))
+        .await;
+    assert_eq!(revoked.0, 200, "{revoked:?}");
+    let (_, authority) = ward
+        .curl("GET", "/api/v1/authorities/devices", Some(&admin), None)
+        .await;
+    assert_eq!(authority["state"], "revoked");
+    let (status, said) = ward
+        .curl("POST", &of("root"), Some(&admin), Some(&body))
+        .await;
+    assert_eq!(
+        (status, &said["rule"]),
+        (422, &json!("revocation.root")),
+        "{said}"
+    );
+    ward.stop().await;
+}

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use ::ca::revocation::{Revocation, Status};
 use ::ca::{CertificateFilter, CertificateState, StoredCertificate};
-use access::{Action, Target};
 use serde_json::{Value, json};
 use x509::crl::Reason;
 use x509::{Certificate, Time};
@@ -204,10 +203,8 @@ async fn change(
     why: Option<String>,
     invalid_since: Option<Time>,
 ) -> Done {
-    let permit = context
-        .permit_on(Action::RevokeCertificate, &Target::default())
-        .await?;
     let stored = find(context, id).await?;
+    let permit = context.permit(context.ca.needed_to_revoke(&stored)).await?;
     let revocation = Revocation {
         reason,
         invalid_since,
@@ -230,10 +227,8 @@ async fn change(
 }
 
 async fn release(context: &Context, id: &str, why: Option<&str>) -> Done {
-    let permit = context
-        .permit_on(Action::RevokeCertificate, &Target::default())
-        .await?;
     let stored = find(context, id).await?;
+    let permit = context.permit(context.ca.needed_to_revoke(&stored)).await?;
     let status = context
         .ca
         .release(permit, &stored, why, None, clock::now())

@@ -5,5 +5,7 @@ export const STATES: Readonly<Record<string, readonly [tone: Tone, word: string]
   active: ["ok", "issues"],
   offline: ["low", "offline"],
   retired: ["none", "retired"],
+  held: ["critical", "on hold"],
+  revoked: ["critical", "revoked"],
   superseded: ["none", "superseded"],
 };

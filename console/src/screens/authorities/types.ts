@@ -10,7 +10,7 @@ export interface Authority {
   readonly title: string;
   readonly purpose: string;
   readonly subject: string;
-  readonly state: "active" | "offline" | "retired";
+  readonly state: "active" | "offline" | "retired" | "held" | "revoked";
   readonly parent: string | null;
   /** The generation that issues now. */
   readonly issuer: string;

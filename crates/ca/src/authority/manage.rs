@@ -13,7 +13,7 @@ use super::certify::{self, Parent, Wanted, ca_name, default_title, what_of};
 use super::rows::{put_authority, put_certificate, put_issuer, settle};
 use super::{
     AUTHORITY_RECORDS, Authority, AuthorityState, Constraints, ISSUER_RECORDS, IssuerRecord,
-    IssuerState, authority_of, carried, rootcrl,
+    IssuerState, authority_of, carried, check_standing, rootcrl,
 };
 use crate::init::{AuthorityAnswers, Carry};
 use crate::keyrecords::StoredKey;
@@ -295,6 +295,7 @@ impl Ca {
         if authority.state == AuthorityState::Retired {
             return Err(retired(&authority.name).into());
         }
+        check_standing(&self.state(), &authority)?;
         let issuer = self.issuer(&authority.issuer)?;
         self.signing_by(issuer, key).await
     }

@@ -11,10 +11,12 @@ mod root;
 pub(crate) mod rootcrl;
 mod rotate;
 pub(crate) mod rows;
+mod standing;
 
 pub use constraints::Constraints;
 pub use cross::CrossSign;
 pub use manage::ParentKey;
+pub(crate) use standing::check_standing;
 
 use serde::{Deserialize, Serialize};
 use x509::{Certificate, KeyAlgorithm};
@@ -63,6 +65,10 @@ pub enum AuthorityState {
     Offline,
     /// Issues no more; its status goes on.
     Retired,
+    /// Its certificate is on hold: issues nothing until that is released.
+    Held,
+    /// Its certificate is revoked: issues nothing until it is rotated.
+    Revoked,
 }
 
 /// One generation of an authority.

@@ -9,6 +9,7 @@ use x509::{KeyAlgorithm, Name};
 use super::certify::{ca_name, default_title, what_of};
 use super::manage::{Shape, retired};
 use super::rows::{put_authority, put_certificate, put_issuer};
+use super::standing::state_of;
 use super::{
     Authority, AuthorityState, ISSUER_RECORDS, IssuerRecord, IssuerState, ParentKey, carried,
     rootcrl,
@@ -192,6 +193,12 @@ fn succeed(
     authority.subject = new.certificate.subject().to_string();
     authority.issuer = new.id.clone();
     authority.generations.push(new.id.clone());
+    if matches!(
+        authority.state,
+        AuthorityState::Held | AuthorityState::Revoked
+    ) {
+        authority.state = state_of(new);
+    }
     let action = "authority.rotate";
     put_authority(write, &authority, version, action, None, actor, now)
 }

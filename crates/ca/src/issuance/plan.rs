@@ -13,7 +13,7 @@ use super::names::{self, Names};
 use super::request::{Backdate, IssueRequest, Source};
 use super::subject;
 use super::text::check_text;
-use crate::authority::{Authority, AuthorityState, IssuerState};
+use crate::authority::{Authority, AuthorityState, IssuerState, check_standing};
 use crate::profile::{AttributeSource, Duration, NameKind, Profile, ProfileVersion};
 use crate::state::State;
 use crate::{Issuer, Settings};
@@ -99,6 +99,7 @@ fn issuer(
         )
         .accepted(wanted(profile)));
     }
+    check_standing(state, chosen)?;
     let loaded = state.issuers.get(&chosen.issuer);
     match (chosen.state, loaded) {
         (AuthorityState::Active, Some(issuer)) if issuer.record().state == IssuerState::Active => {

@@ -4,12 +4,14 @@ use std::fs;
 
 use access::Action;
 use audit::Timestamp;
+use ca::revocation::Revocation;
 use ca::{
     AuthorityAnswers, AuthorityState, CaError, Constraints, CrossSign, Issued, IssuerState,
-    KeyState, ParentKey, RootKey,
+    KeyState, ParentKey, RootKey, StoredCertificate,
 };
 use keys::{Backend, Signer};
 use x509::KeyAlgorithm;
+use x509::crl::Reason;
 use x509::ext::{BasicConstraints, KeyUsage, NameConstraints};
 
 use crate::support::{House, NOW, PASSPHRASE, answers, on_both, rule, run, server};
@@ -21,6 +23,9 @@ on_both!(
     r01_a_root_rotates_and_is_cross_signed,
     r01_authorities_are_created_with_the_carried_key_only,
     r01_a_retired_authority_issues_nothing,
+    r11_a_revoked_authority_issues_nothing_until_it_is_rotated,
+    r11_an_authority_on_hold_issues_again_once_it_is_released,
+    r11_to_revoke_an_authority_takes_more_than_to_revoke_a_certificate,
     r02_keys_live_retire_and_end,
     r29_a_constrained_authority_issues_within_its_constraints,
     r29_a_foreign_ca_is_cross_signed_under_constraints,
@@ -330,6 +335,103 @@ async fn r01_a_retired_authority_issues_nothing(postgres: bool) {
         house.ca.issuer("servers").unwrap().signer().is_some(),
         "status goes on"
     );
+}
+
+/// The certificate of an authority, as it is stored.
+async fn own_certificate(house: &House, authority: &str) -> StoredCertificate {
+    let issuer = house.ca.issuer(authority).unwrap();
+    let fingerprint = issuer.certificate().fingerprint();
+    house.ca.certificate(&fingerprint).await.unwrap().unwrap()
+}
+
+async fn taken_away(house: &House, authority: &str, reason: Reason) {
+    let permit = house.admin(Action::ManageAuthorities);
+    let certificate = own_certificate(house, authority).await;
+    let revocation = revocation(reason);
+    let revoked = house.ca.revoke(permit, &certificate, revocation, LATER);
+    revoked.await.unwrap();
+}
+
+fn revocation(reason: Reason) -> Revocation {
+    Revocation {
+        reason,
+        invalid_since: None,
+        why: None,
+        request_id: None,
+    }
+}
+
+async fn r11_a_revoked_authority_issues_nothing_until_it_is_rotated(postgres: bool) {
+    let house = House::new(postgres).await;
+    house.issue(server("a.example.org")).await.unwrap();
+    let other = house.again(NOW).await;
+    taken_away(&house, "servers", Reason::CaCompromise).await;
+    let state = |ca: &ca::Ca| ca.authority("servers").unwrap().state;
+    assert_eq!(state(&house.ca), AuthorityState::Revoked);
+    // Another process learns it as it learns of every change.
+    assert!(other.refresh_if_changed().await.unwrap());
+    assert_eq!(state(&other), AuthorityState::Revoked);
+    let mut named = server("a.example.org");
+    named.authority = Some("servers".to_owned());
+    assert_eq!(rule(house.issue(named).await), "authority.revoked");
+    assert_eq!(
+        rule(house.issue(server("a.example.org")).await),
+        "authority.none"
+    );
+    assert!(
+        house.ca.issuer("servers").unwrap().signer().is_some(),
+        "status goes on"
+    );
+
+    let key = ParentKey::Carried(house.carry());
+    let permit = house.admin(Action::ManageAuthorities);
+    let rotated = house
+        .ca
+        .rotate_authority(permit, "servers", key, None, None, LATER);
+    rotated.await.unwrap();
+    assert_eq!(state(&house.ca), AuthorityState::Active);
+    let issued = house.issue(server("a.example.org")).await.unwrap();
+    assert_eq!(issued.issuer, "servers-g2");
+}
+
+async fn r11_an_authority_on_hold_issues_again_once_it_is_released(postgres: bool) {
+    let house = House::new(postgres).await;
+    taken_away(&house, "servers", Reason::CertificateHold).await;
+    let mut named = server("a.example.org");
+    named.authority = Some("servers".to_owned());
+    assert_eq!(rule(house.issue(named).await), "authority.revoked");
+    let certificate = own_certificate(&house, "servers").await;
+    let permit = house.admin(Action::ManageAuthorities);
+    let released = house.ca.release(permit, &certificate, None, None, LATER);
+    released.await.unwrap();
+    house.issue(server("a.example.org")).await.unwrap();
+}
+
+async fn r11_to_revoke_an_authority_takes_more_than_to_revoke_a_certificate(postgres: bool) {
+    let house = House::new(postgres).await;
+    let refused = |result: Result<_, CaError>| match result {
+        Err(CaError::Refused(refusal)) => refusal.rule.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let certificate = own_certificate(&house, "devices").await;
+    for reason in [Reason::CaCompromise, Reason::CertificateHold] {
+        let permit = house.admin(Action::RevokeCertificate);
+        let revoked = house
+            .ca
+            .revoke(permit, &certificate, revocation(reason), LATER);
+        assert_eq!(refused(revoked.await), "permit.action");
+    }
+    assert_eq!(
+        house.ca.authority("devices").unwrap().state,
+        AuthorityState::Active
+    );
+    // No list can revoke a root (RFC 5280 §6.1.1 (d): a trust anchor is an input).
+    let root = own_certificate(&house, "root").await;
+    let permit = house.admin(Action::ManageAuthorities);
+    let revoked = house
+        .ca
+        .revoke(permit, &root, revocation(Reason::CaCompromise), LATER);
+    assert_eq!(refused(revoked.await), "revocation.root");
 }
 
 async fn r02_keys_live_retire_and_end(postgres: bool) {

@@ -82,8 +82,7 @@ pub(crate) async fn hold(
     let Some(exchange) = exchange() else {
         return Ok(());
     };
-    let agreed = exchange.agreed.as_ref();
-    if agreed.is_some_and(|agreed| agreed.action == permit.action()) {
+    if agreed_to(permit.action()) {
         return Ok(());
     }
     let Some(policy) = services.access.caught(permit, target, now).await? else {
@@ -101,6 +100,15 @@ pub(crate) async fn hold(
     };
     exchange.held.set(held).ok();
     Err(Problem::held())
+}
+
+/// Whether this is a call that others have agreed to, and for this action.
+pub(crate) fn agreed_to(action: access::Action) -> bool {
+    let exchange = exchange();
+    let agreed = exchange
+        .as_ref()
+        .and_then(|exchange| exchange.agreed.as_ref());
+    agreed.is_some_and(|agreed| agreed.action == action)
 }
 
 /// Keeps what a policy has caught, and says so.

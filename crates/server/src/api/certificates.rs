@@ -1,6 +1,6 @@
 //! Certificates: issue, find, revoke, hold, release.
 
-use access::{Action, Evidence, Target};
+use access::{Action, Evidence, Permit, Target};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use ca::revocation::Revocation;
@@ -14,6 +14,7 @@ use x509::crl::Reason;
 use x509::{CertificationRequest, GeneralName, KeyAlgorithm, Name, Time};
 
 use crate::api::caller::{Asked, At, Caller, Sent};
+use crate::api::calls;
 use crate::problem::Problem;
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -371,10 +372,7 @@ pub(crate) async fn release(
     At(id): At<String>,
     Sent(wanted): Sent<Why>,
 ) -> Result<Json<serde_json::Value>, Problem> {
-    let permit = caller
-        .permit(Action::RevokeCertificate, &Target::default())
-        .await?;
-    let stored = find(&caller, &id).await?;
+    let (permit, stored) = revocable(&caller, &id).await?;
     let request_id = Some(caller.request_id.as_str());
     let status = caller
         .services
@@ -397,10 +395,7 @@ async fn change(
     invalid_since: Option<Time>,
     why: Option<String>,
 ) -> Result<Json<serde_json::Value>, Problem> {
-    let permit = caller
-        .permit(Action::RevokeCertificate, &Target::default())
-        .await?;
-    let stored = find(&caller, id).await?;
+    let (permit, stored) = revocable(&caller, id).await?;
     let revocation = Revocation {
         reason,
         invalid_since,
@@ -415,6 +410,23 @@ async fn change(
             .await?
             .to_json(),
     ))
+}
+
+/// A certificate, and the permit to revoke it. An authority's takes more than to revoke a certificate.
+async fn revocable(caller: &Caller, id: &str) -> Result<(Permit, StoredCertificate), Problem> {
+    let target = Target::default();
+    let permit = caller.permit_unheld(Action::RevokeCertificate, &target);
+    let permit = permit.await?;
+    let stored = find(caller, id).await?;
+    let needed = caller.services.ca.needed_to_revoke(&stored);
+    // Policies for either catch it, one after the other.
+    if !calls::agreed_to(needed) {
+        caller.hold(&permit, &target).await?;
+    }
+    match needed {
+        Action::RevokeCertificate => Ok((permit, stored)),
+        needed => Ok((caller.permit(needed, &target).await?, stored)),
+    }
 }
 
 /// An id that fits several certificates is refused without an event, since it may only have been looked up.
