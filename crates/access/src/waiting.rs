@@ -145,13 +145,15 @@ impl Access {
     pub async fn expire_requests(&self, now: Timestamp) -> Result<usize, AccessError> {
         let principal = self.system_principal("requests");
         let mut expired = 0;
-        for mut request in self.requests().await? {
-            let lapsed = request.state == RequestState::Pending
-                && request.state_at(now) == RequestState::Expired;
-            if !lapsed {
+        let lapsed = |request: &Request| {
+            request.state == RequestState::Pending && request.state_at(now) == RequestState::Expired
+        };
+        for seen in self.requests().await?.iter().filter(|one| lapsed(one)) {
+            // As it is by now: somebody may have said something since.
+            let (mut request, version) = self.stored_request(&seen.id).await?;
+            if !lapsed(&request) {
                 continue;
             }
-            let (_, version) = self.stored_request(&request.id).await?;
             request.state = RequestState::Expired;
             let event = Event::new(
                 now,

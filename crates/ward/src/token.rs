@@ -137,14 +137,18 @@ fn state(token: &Held) -> &'static str {
 }
 
 fn scope(token: &Held) -> String {
-    let mut parts: Vec<&str> = token
-        .scope
-        .profiles
-        .iter()
-        .chain(&token.scope.authorities)
-        .map(String::as_str)
-        .collect();
-    parts.extend(token.scope.names.iter().map(NamePattern::as_str));
+    let scope = &token.scope;
+    let mut parts: Vec<&str> = scope.names.iter().map(NamePattern::as_str).collect();
+    for limit in [
+        &scope.profiles,
+        &scope.authorities,
+        &scope.sites,
+        &scope.segments,
+        &scope.departments,
+        &scope.owners,
+    ] {
+        parts.extend(limit.iter().map(String::as_str));
+    }
     if parts.is_empty() {
         "any".into()
     } else {

@@ -73,11 +73,13 @@ function PolicyDialog({ policy, onClose }: { readonly policy: Policy | undefined
     hours: policy?.hours ?? 24,
     approvers: policy?.approvers?.join(", ") ?? "",
     emergency: policy?.emergency ?? false,
+    execute: policy?.execute ?? "at-approval",
   });
   const set = (change: Partial<typeof form>) => setForm({ ...form, ...change });
   const names = roles.data?.map((role) => role.name) ?? [];
-  // The administrator may do everything, so its actions are all there are; what only reads cannot be held back.
-  const actions = (roles.data?.find((role) => role.name === "admin")?.actions ?? []).filter((action) => !action.startsWith("read-"));
+  // The administrator may do everything, so its actions are all there are; what only reads, or decides, cannot be held back.
+  const holds = (action: string) => !action.startsWith("read-") && action !== "review-access" && action !== "approve-requests";
+  const actions = (roles.data?.find((role) => role.name === "admin")?.actions ?? []).filter(holds);
   const some = (name: "asker" | "profile" | "segment") => (form[name].trim() === "" ? {} : { [name]: form[name].trim() });
   const body = () => ({
     name: form.name,
@@ -90,7 +92,7 @@ function PolicyDialog({ policy, onClose }: { readonly policy: Policy | undefined
     ...some("asker"),
     ...some("profile"),
     ...some("segment"),
-    ...(policy?.execute ? { execute: policy.execute } : {}),
+    execute: form.execute,
   });
   const save = useAct({
     call: () =>
@@ -111,10 +113,11 @@ function PolicyDialog({ policy, onClose }: { readonly policy: Policy | undefined
           <Select label="Asked for by" data={[{ value: "", label: "whoever" }, ...names]} value={form.asker} onChange={(asker) => set({ asker: asker ?? "" })} />
           <TextInput label="Only profile" placeholder="server-*" maxLength={100} value={form.profile} onChange={(event) => set({ profile: event.currentTarget.value })} />
           <TextInput label="Only segment" placeholder="icu-*" maxLength={100} value={form.segment} onChange={(event) => set({ segment: event.currentTarget.value })} />
-          <NumberInput hideControls label="Others who have to agree" min={1} max={20} value={form.needed} onChange={(value) => set({ needed: Number(value) || 1 })} />
-          <NumberInput hideControls label="Hours until it expires" min={1} max={8760} value={form.hours} onChange={(value) => set({ hours: Number(value) || 24 })} />
+          <NumberInput hideControls label="Others who have to agree" min={1} max={8} value={form.needed} onChange={(value) => set({ needed: Number(value) || 1 })} />
+          <NumberInput hideControls label="Hours until it expires" min={1} max={744} value={form.hours} onChange={(value) => set({ hours: Number(value) || 24 })} />
         </div>
         <TextInput label="Who may agree" description={`Roles with commas between: ${names.join(", ")}. Empty: whoever may approve`} maxLength={300} value={form.approvers} onChange={(event) => set({ approvers: event.currentTarget.value })} />
+        <Select label="Once they agree" data={[{ value: "at-approval", label: "the server makes the call at once" }, { value: "by-asker", label: "whoever asked makes it, when they want" }]} value={form.execute} onChange={(execute) => set({ execute: execute ?? form.execute })} />
         <Checkbox label="In an emergency the asker may go ahead; others review it afterwards" checked={form.emergency} onChange={(event) => set({ emergency: event.currentTarget.checked })} />
         {save.error && <ProblemPanel error={save.error} compact />}
         <div className="row">

@@ -405,7 +405,7 @@ pub static AXES: &[Axis] = &[
                 (2.0, "assets"),
                 "R24",
                 ("critical devices renewed by hand without a spare", || {
-                    Link::to("/assets").with("tab", "spares")
+                    Link::by_hand()
                 }),
                 |c| Share::so_many(c.with_spare, c.by_hand),
             ),

@@ -179,6 +179,6 @@ pub static LEVERS: &[Lever] = &[
         effects: &[on("clinical.spares", |c| {
             c.by_hand.saturating_sub(c.with_spare)
         })],
-        link: || Link::to("/assets").with("tab", "spares"),
+        link: Link::by_hand,
     },
 ];

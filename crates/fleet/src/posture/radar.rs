@@ -123,6 +123,11 @@ impl Link {
         Link::to("/inventory").with("q", query)
     }
 
+    /// What critical devices hold that a person renews: each wants a spare.
+    pub fn by_hand() -> Link {
+        Link::inventory("asset and not automated and criticality >= high")
+    }
+
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Link {
         self.search.insert(name.to_owned(), value.into());

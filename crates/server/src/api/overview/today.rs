@@ -38,16 +38,12 @@ pub(super) fn needs(caller: &Caller, figures: &Figures, since: Timestamp) -> Vec
 fn requests(caller: &Caller, figures: &Figures) -> Vec<Need> {
     let waiting = &figures.house.waiting;
     let own = |request: &&Request| caller.principal.is_same_holder(request.requester.actor());
-    let decided = |request: &&Request| {
-        let mut said = request.decisions.iter();
-        said.any(|one| caller.principal.is_same_holder(&one.by))
-    };
-    let for_me: Vec<&Request> = match caller.may_read(Action::ApproveRequests).is_ok() {
-        true => waiting
+    let for_me: Vec<&Request> = match caller.may_list(Action::ApproveRequests) {
+        Ok(permit) => waiting
             .iter()
-            .filter(|one| !own(one) && !decided(one))
+            .filter(|one| one.awaits(&permit, caller.now))
             .collect(),
-        false => Vec::new(),
+        Err(_) => Vec::new(),
     };
     let mine = waiting.iter().filter(own).count() as u64;
     let oldest = for_me.first().map_or(0, |one| {
@@ -162,7 +158,7 @@ fn house(figures: &Figures, may: &dyn Fn(Action) -> bool) -> Vec<Need> {
                 "{} renewed by hand without a spare.",
                 some(missing, "critical device is", "critical devices are")
             ),
-            link: Link::to("/assets").with("tab", "spares"),
+            link: Link::by_hand(),
             mine: may(Action::ManageAssets),
         },
         Need {
