@@ -15,9 +15,14 @@ use crate::Services;
 use crate::api::caller::{Asked, At, Caller, Sent};
 use crate::problem::Problem;
 
+/// Where many are revoked.
+pub(crate) const REVOKE: &str = "/api/v1/bulk/revoke";
+/// What that is called where it has to be confirmed.
+pub(crate) const MASS_REVOCATION: &str = "mass revocation";
+
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()
-        .route("/api/v1/bulk/revoke", post(revoke))
+        .route(REVOKE, post(revoke))
         .route("/api/v1/bulk/owner", post(owner))
         .route("/api/v1/bulk/tag", post(tag))
         .route("/api/v1/bulk/waive", post(waive))
@@ -102,7 +107,7 @@ async fn go(caller: Caller, action: BulkAction, bulk: Bulk) -> Result<Response, 
         return Ok(Json(fleet.plan(&meant, caller.now).await?).into_response());
     };
     if action == BulkAction::Revoke {
-        caller.check_step_up("mass revocation")?;
+        caller.check_step_up(MASS_REVOCATION)?;
     }
     caller.hold(&permit, &target).await?;
     let job = fleet.start_job(&permit, meant, &digest, caller.now).await?;

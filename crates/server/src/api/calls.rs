@@ -22,6 +22,7 @@ use tower::ServiceExt;
 
 use crate::Services;
 use crate::api::answer::{Agreed, Exchange, REQUEST_ID, exchange};
+use crate::api::bulk;
 use crate::problem::Problem;
 
 /// Most bytes of an answer that are looked at.
@@ -109,6 +110,15 @@ pub(crate) fn agreed_to(action: access::Action) -> bool {
         .as_ref()
         .and_then(|exchange| exchange.agreed.as_ref());
     agreed.is_some_and(|agreed| agreed.action == action)
+}
+
+/// What is high-risk in a call: whoever agrees to it does it as much as whoever asked, and nobody is asked when it is made.
+pub(crate) fn high_risk(call: &access::Call) -> Option<&'static str> {
+    let path = call.path.split('?').next();
+    if path == Some(bulk::REVOKE) {
+        return Some(bulk::MASS_REVOCATION);
+    }
+    access::needs_step_up(call.action).then_some(call.action.name())
 }
 
 /// Keeps what a policy has caught, and says so.

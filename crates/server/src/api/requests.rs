@@ -221,7 +221,7 @@ pub(crate) async fn show(
 }
 
 /// Approves, or closes the review of what was done in an emergency. The last approval that is needed issues, or makes the
-/// call; nobody approves what they asked for.
+/// call; nobody approves what they asked for. What takes a step-up to do takes one to agree to.
 #[utoipa::path(post, path = "/api/v1/requests/{id}/approve", tag = "requests", params(("id" = String, Path)),
     request_body = Comment,
     responses((status = 200, body = RequestShape), (status = 201, body = Object), (status = 202, body = Object), (status = 403, body = Problem)))]
@@ -234,7 +234,10 @@ pub(crate) async fn approve(
     let id = parse(&id)?;
     let comment = said.comment.as_deref();
     let waiting = caller.services.access.request(&id).await?;
-    if waiting.call.is_some() {
+    if let Some(call) = &waiting.call {
+        if let Some(what) = calls::high_risk(call) {
+            caller.check_step_up(&format!("agree to {what}"))?;
+        }
         return approve_call(&caller, permit, &id, comment).await;
     }
     if fleet::is_release(&waiting) {

@@ -250,6 +250,55 @@ async fn r37_high_risk_waits_for_a_step_up_and_the_cookie_is_bound() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn r07_to_agree_to_what_is_high_risk_takes_a_step_up() {
+    let house = House::start().await;
+    let (mut asker, _) = house.at_work("jo", &[Role::Admin]).await;
+    let (mut fresh, mut authenticator) = house.at_work("ben", &[Role::Approver]).await;
+    for action in ["manage-people", "revoke-certificate", "manage-inventory"] {
+        let policy = json!({"name": action, "action": action, "needed": 1, "hours": 24});
+        let made = asker.post("/api/v1/approval-policies", &policy).await;
+        assert_eq!(made.status, 201, "{made:?}");
+    }
+    let (one, digest) = ("ab".repeat(32), "cd".repeat(32));
+    let group = json!({"name": "nurses", "label": "Nurses"});
+    let revoke = json!({"ids": [one], "reason": "superseded", "why": "INC-4711", "digest": digest});
+    let tag = json!({"ids": [one], "tags": ["ward-3"], "digest": digest});
+    let mut approve = Vec::new();
+    for (path, body) in [
+        ("/api/v1/groups", group),
+        ("/api/v1/bulk/revoke", revoke),
+        ("/api/v1/bulk/tag", tag),
+    ] {
+        let held = asker.post(path, &body).await;
+        assert_eq!(held.status, 202, "{held:?}");
+        approve.push(format!("{}/approve", held.body["url"].as_str().unwrap()));
+    }
+    // As if the sign-in were of this morning.
+    let codes = fresh
+        .post("/api/v1/session/recovery-codes", &json!({}))
+        .await;
+    let mut approver = house.browser();
+    let back = json!({ "person": "ben", "code": codes.body["codes"][0] });
+    let back = approver.post("/api/v1/sign-in/recovery", &back).await;
+    assert_eq!(back.status, 200, "{back:?}");
+
+    for high in &approve[..2] {
+        let answer = approver.post(high, &json!({})).await;
+        assert_eq!(answer.status, 403, "{answer:?}");
+        assert_eq!(answer.body["type"], "urn:ward:problem:step-up-required");
+        let url = high.trim_end_matches("/approve");
+        assert_eq!(approver.get(url).await.body["state"], "pending");
+    }
+    assert_eq!(approver.post(&approve[2], &json!({})).await.status, 200);
+    assert_eq!(approver.step_up(&mut authenticator).await.status, 200);
+    for high in &approve[..2] {
+        let answer = approver.post(high, &json!({})).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    house.ward.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r37_answers_tell_browsers_to_be_strict() {
     let house = House::start().await;
     let mut browser = house.browser();
