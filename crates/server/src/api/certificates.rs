@@ -419,14 +419,17 @@ async fn revocable(caller: &Caller, id: &str) -> Result<(Permit, StoredCertifica
     let permit = permit.await?;
     let stored = find(caller, id).await?;
     let needed = caller.services.ca.needed_to_revoke(&stored);
-    // Policies for either catch it, one after the other.
+    if needed == Action::RevokeCertificate {
+        caller.hold(&permit, &target).await?;
+        return Ok((permit, stored));
+    }
+    // With its step-up before anything is kept. Policies for either catch it, one after the other.
+    let to_manage = caller.permit_unheld(needed, &target).await?;
     if !calls::agreed_to(needed) {
         caller.hold(&permit, &target).await?;
     }
-    match needed {
-        Action::RevokeCertificate => Ok((permit, stored)),
-        needed => Ok((caller.permit(needed, &target).await?, stored)),
-    }
+    caller.hold(&to_manage, &target).await?;
+    Ok((to_manage, stored))
 }
 
 /// An id that fits several certificates is refused without an event, since it may only have been looked up.
