@@ -194,7 +194,7 @@ fn host_names(asset: &Asset) -> Result<(), Refusal> {
     }
 }
 
-fn is_host_name(name: &str) -> bool {
+pub(crate) fn is_host_name(name: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')

@@ -8,7 +8,7 @@ mod hospital;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use hospital::{openssl, ward};
+use hospital::{Hospital, openssl, ward};
 use serde_json::Value;
 
 fn capture(name: &str) -> PathBuf {
@@ -147,5 +147,33 @@ fn what_cannot_be_read_is_refused_by_name() {
         (&["discover", "files"], 2, "PATH"),
     ] {
         ward(folder.path(), arguments).must(&arguments.join(" "), status, &[said]);
+    }
+}
+
+#[test]
+fn r16_an_import_of_which_nothing_could_be_read_has_failed() {
+    let hospital = Hospital::new();
+    let host = hospital.path("host");
+    std::fs::create_dir(&host).unwrap();
+    let (key, cert, store) = (
+        host.join("key.pem"),
+        host.join("cert.pem"),
+        host.join("store.p12"),
+    );
+    let (key, cert, store) = (text(&key), text(&cert), text(&store));
+    let mut request = vec!["req", "-x509", "-newkey", "rsa:2048", "-nodes"];
+    request.extend(["-keyout", key, "-out", cert, "-subj", "/CN=pacs1.example"]);
+    openssl(&request);
+    let mut export = vec!["pkcs12", "-export", "-in", cert, "-inkey", key];
+    export.extend(["-passout", "pass:secret", "-out", store]);
+    openssl(&export);
+    for (files, status, said) in [
+        ("host/store.p12", 1, "--passwords FILE"),
+        ("host/cert.pem", 0, "1 certificates new"),
+        // What was taken in of several files is taken in; what was not is told.
+        ("host/store.p12 host/cert.pem", 0, "--passwords FILE"),
+    ] {
+        let ran = hospital.ward(&format!("discover import {files}"));
+        ran.must(files, status, &[said]);
     }
 }

@@ -6,9 +6,9 @@ use store::params;
 use super::Severity;
 use crate::{Fleet, FleetError, Result};
 
-/// So many owners have a line of their own; who comes after is counted under `others`, or one bad import would make a
+/// So many owners have a line of their own; who comes after is counted under `other`, or one bad import would make a
 /// metric for each of its rows.
-const OWNERS: usize = 500;
+const OWNERS: usize = 200;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Fleet {
             let line = Open {
                 rule: row.text(0)?.to_owned(),
                 severity: severity.ok_or(FleetError::Damaged("a finding's severity"))?,
-                owner: if known { owner } else { "others" }.to_owned(),
+                owner: if known { owner } else { "other" }.to_owned(),
                 waived: row.int(3)? != 0,
                 count: row.int(4)?,
             };

@@ -25,9 +25,10 @@ use std::str::FromStr;
 use agent::observation::Place;
 use audit::Timestamp;
 use serde::{Deserialize, Serialize};
-use x509::ext::BasicConstraints;
-use x509::{Certificate, Time};
+use x509::ext::{BasicConstraints, KeyUsage, SubjectAltName};
+use x509::{Certificate, GeneralName, Time};
 
+use crate::check::is_host_name;
 use crate::inventory::{Facts, PlaceFacts};
 
 pub use anchors::{Anchors, Origin};
@@ -210,15 +211,30 @@ impl<'a> Look<'a> {
         places.iter().any(is_served)
     }
 
-    /// An end entity's, or one that is used as if it were.
+    /// An end entity's, or one that is used as if it were: shown by a server or a client, or made out to a host by itself,
+    /// as `openssl req -x509` makes them.
     fn is_leaf(&self) -> bool {
-        !self.is_ca || self.is_served()
+        !self.is_ca || self.is_shown() || (self.facts.self_signed && names_host(self.certificate()))
     }
 }
 
 /// A server shows it there.
 fn is_served(place: &PlaceFacts) -> bool {
     matches!(place.place, Place::Network { .. })
+}
+
+/// Whether a certificate that calls itself an authority's is a host's all the same: it names one (RFC 5280 §4.2.1.6), or its
+/// common name is one and it lacks what an authority must have (§4.2.1.3).
+fn names_host(certificate: &Certificate) -> bool {
+    let names = certificate.ext::<SubjectAltName>().ok().flatten();
+    let is_host = |name: &GeneralName| matches!(name, GeneralName::Dns(_) | GeneralName::Ip(_));
+    if names.is_some_and(|names| names.0.iter().any(is_host)) {
+        return true;
+    }
+    let usage = certificate.ext::<KeyUsage>().ok().flatten();
+    let signs = usage.is_some_and(|usage| usage.contains(KeyUsage::KEY_CERT_SIGN));
+    let name = certificate.subject().common_name();
+    !signs && name.is_some_and(|name| name.contains('.') && is_host_name(&name))
 }
 
 fn is_authority(certificate: &Certificate) -> bool {

@@ -299,6 +299,39 @@ fn r16_roots_in_stores_are_no_findings() {
     assert_eq!(broken(&root, young(&root)), BTreeSet::new());
 }
 
+/// `openssl req -x509` says CA:TRUE unless it is told otherwise: in a file, it is still what a host was given.
+#[test]
+fn r16_a_host_s_own_certificate_in_a_file_is_judged_although_it_says_that_it_is_an_authority() {
+    for name in ["own", "own-named"] {
+        let mut own = facts(name);
+        (own.self_signed, own.assigned.owner) = (true, None);
+        own.issuers.clear();
+        own.places[0].place = Place::File {
+            host: "pacs1".to_owned(),
+            path: "/etc/nginx/tls/w.pem".to_owned(),
+            alias: None,
+        };
+        (own.places[0].tls, own.places[0].chain) = (None, vec![certificate(name)]);
+        let found = broken(&own, before_end(&own, 10));
+        for rule in ["self-signed", "owner.none", "expiring.30"] {
+            assert!(found.contains(rule), "{name}: {found:?}");
+        }
+    }
+}
+
+/// The same shown by a client, whatever it is called.
+#[test]
+fn r16_what_a_client_shows_is_judged_although_it_says_that_it_is_an_authority() {
+    let mut root = facts("stranger");
+    root.self_signed = true;
+    root.places[0].place = Place::Client {
+        address: [10, 10, 0, 9].into(),
+        server: [10, 10, 0, 7].into(),
+        port: 443,
+    };
+    assert!(broken(&root, young(&root)).contains("self-signed"));
+}
+
 /// What a certificate calls itself reaches no terminal as it is.
 #[test]
 fn r19_findings_are_safe_to_print() {

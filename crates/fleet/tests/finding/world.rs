@@ -18,6 +18,7 @@ const CLIENT: &str = "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digi
     subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid";
 const AUTHORITY: &str = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n\
     authorityKeyIdentifier=keyid";
+const UNTHINKING: &str = "basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash";
 const NAME: &str = "subjectAltName=DNS:icu.example,DNS:*.ward.example,IP:10.10.0.7";
 const P256: &[&str] = &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
 const RSA: &[&str] = &["RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
@@ -66,6 +67,17 @@ fn make() -> HashMap<&'static str, Arc<Certificate>> {
     shop.make("issuing", ca("/CN=Issuing", Some("root"), 1825));
     shop.make("brief", ca("/CN=Brief", Some("root"), 5));
     shop.make("stranger", ca("/CN=Stranger", None, 3650));
+    // As `openssl req -x509` makes them for a host.
+    let own = |subject, extensions| Wish {
+        key: P256,
+        subject,
+        extensions,
+        issuer: None,
+        days: 365,
+        more: &[],
+    };
+    shop.make("own", own("/CN=pacs1.example", &[UNTHINKING]));
+    shop.make("own-named", own("/CN=PACS", &[AUTHORITY, NAME]));
     let leaf = || Wish {
         key: P256,
         subject: "/CN=icu.example",

@@ -206,6 +206,10 @@ async fn report(fleet: &Fleet, sum: Sum, dry_run: bool) -> Done {
     for line in &sum.imported.bad_lines {
         text += &format!("\n  {line}");
     }
+    // A script must not take a key store that stayed closed for one that was taken in.
+    if counts.observations == 0 && sum.imported.bad > 0 {
+        return Err(Failure::Failed(text));
+    }
     let json = json!({ "dry_run": dry_run, "sum": sum, "settled": settled });
     Ok(Report::new(json, text))
 }
