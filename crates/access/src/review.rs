@@ -34,13 +34,13 @@ pub struct ReviewedGrant {
 pub struct Reviewed {
     /// The holder's name in actors' ids.
     pub holder: String,
-    /// "person" or "machine".
+    /// "person", "machine" or "local": somebody at the machine's own command line, who may do everything there.
     pub kind: &'static str,
     /// What people call them, where they are written down.
     pub name: Option<String>,
     /// active, suspended or left; `None` where only tokens are known.
     pub state: Option<PersonState>,
-    /// What they were granted.
+    /// What they were granted on the date; nothing where that began later or had ended, or for who is at the command line.
     pub grants: Vec<ReviewedGrant>,
     /// What those allowed, somewhere.
     pub actions: Vec<Action>,
@@ -78,6 +78,9 @@ struct Use {
     last_sign_in: Option<i64>,
 }
 
+/// By holder and kind.
+type Uses = BTreeMap<(String, &'static str), Use>;
+
 impl Access {
     /// Who could do what at `as_of`, and who did in `since..until`.
     pub async fn review(
@@ -105,25 +108,31 @@ impl Access {
                 .grants
                 .extend(grants.map(|grant| reviewed(grant, &through)));
         }
-        let (uses, complete) = self.uses(since, until).await?;
-        for (name, reviewed) in &mut holders {
-            reviewed.settle(uses.get(name));
+        let (mut uses, complete) = self.uses(since, until).await?;
+        let mut holders: Vec<Reviewed> = holders.into_values().collect();
+        for reviewed in &mut holders {
+            let used =
+                ["person", "machine"].map(|kind| uses.remove(&(reviewed.holder.clone(), kind)));
+            reviewed.settle(used.into_iter().flatten());
         }
+        // Whoever did something is in it, whatever they were granted on the date.
+        for ((holder, kind), used) in uses {
+            let mut reviewed = nobody(&holder, kind);
+            reviewed.settle([used]);
+            holders.push(reviewed);
+        }
+        holders.sort_by(|a, b| (&a.holder, a.kind).cmp(&(&b.holder, b.kind)));
         Ok(Review {
             as_of: as_of.0,
             since: since.0,
             until: until.0,
             complete,
-            holders: holders.into_values().collect(),
+            holders,
         })
     }
 
-    async fn uses(
-        &self,
-        since: Timestamp,
-        until: Timestamp,
-    ) -> Result<(BTreeMap<String, Use>, bool), AccessError> {
-        let mut uses: BTreeMap<String, Use> = BTreeMap::new();
+    async fn uses(&self, since: Timestamp, until: Timestamp) -> Result<(Uses, bool), AccessError> {
+        let mut uses = Uses::new();
         let size = self.store.log_size().await?;
         let first = self.first_since(since, size).await?;
         let mut next = first;
@@ -141,10 +150,15 @@ impl Access {
                 if event.time >= until {
                     return Ok((uses, true));
                 }
-                let counts = matches!(event.actor.kind, ActorKind::Person | ActorKind::Machine);
-                if counts && event.time >= since {
+                let kind = match event.actor.kind {
+                    ActorKind::Person => "person",
+                    ActorKind::Machine => "machine",
+                    ActorKind::Local => "local",
+                    ActorKind::System => continue,
+                };
+                if event.time >= since {
                     let name = holder(&event.actor.id).to_owned();
-                    uses.entry(name).or_default().count(&event);
+                    uses.entry((name, kind)).or_default().count(&event);
                 }
             }
         }
@@ -190,7 +204,7 @@ impl Use {
 }
 
 impl Reviewed {
-    fn settle(&mut self, used: Option<&Use>) {
+    fn settle(&mut self, uses: impl IntoIterator<Item = Use>) {
         let allowed = |action: &Action| {
             self.grants
                 .iter()
@@ -200,13 +214,17 @@ impl Reviewed {
             Some(PersonState::Suspended | PersonState::Left) => Vec::new(),
             _ => Action::ALL.iter().copied().filter(allowed).collect(),
         };
-        let Some(used) = used else { return };
-        for held in &mut self.grants {
-            held.used = used.roles.contains_key(held.grant.role.name());
+        for used in uses {
+            for held in &mut self.grants {
+                held.used |= used.roles.contains_key(held.grant.role.name());
+            }
+            for (action, times) in used.done {
+                *self.done.entry(action).or_default() += times;
+            }
+            self.refused += used.refused;
+            self.last = self.last.max(used.last);
+            self.last_sign_in = self.last_sign_in.max(used.last_sign_in);
         }
-        self.done.clone_from(&used.done);
-        self.refused = used.refused;
-        (self.last, self.last_sign_in) = (used.last, used.last_sign_in);
     }
 }
 

@@ -6,6 +6,7 @@ mod cut_off;
 mod matrix;
 mod notices;
 mod people;
+mod review;
 mod sessions;
 mod support;
 mod tokens;

@@ -46,7 +46,7 @@ pub(crate) struct ReviewedGrantShape {
 #[expect(dead_code, reason = "describes access::Review in the document")]
 pub(crate) struct ReviewedShape {
     holder: String,
-    /// person or machine.
+    /// person, machine or local: somebody at the machine's own command line.
     kind: String,
     name: Option<String>,
     state: Option<String>,
