@@ -57,4 +57,16 @@ await day("network", async ({ house, page, check, picture, person, api }) => {
     await page.locator('[role="treeitem"][aria-level="2"]').first().waitFor();
     await picture("topology");
   });
+  await check("who may see a part of the house is offered the screens that show it, and no other", async () => {
+    await page.context().clearCookies();
+    await person("piet", "Piet Part", "clinical-engineering@segment=icu");
+    await page.goto(`${house.origin}/`);
+    await page.getByRole("heading", { name: "Your part of the house is on other screens" }).waitFor();
+    const links = page.getByRole("navigation", { name: "Screens" }).getByRole("link");
+    equal(await links.allInnerTexts(), ["Requests", "Assets", "Discovery", "Authorities", "Settings"]);
+    await picture("part");
+    await links.filter({ hasText: "Discovery" }).click();
+    await page.locator(".coverage-card", { hasText: "icu" }).waitFor();
+    equal(await page.getByRole("alert").count(), 0);
+  });
 });

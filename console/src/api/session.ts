@@ -26,6 +26,14 @@ export function may(session: Session | undefined, action: string): boolean {
   return session !== undefined && (session.actions.includes(action) || session.actions.includes("*"));
 }
 
+const PLACES = ["sites", "segments", "departments", "owners"] as const;
+
+/** Whether some grant is for the whole house: the others refuse what concerns it (docs/people-and-roles.md). */
+export function mayWhole(session: Session | undefined): boolean {
+  if (session === undefined) return false;
+  return session.grants.length === 0 || session.grants.some((grant) => PLACES.every((place) => (grant.scope?.[place] ?? []).length === 0));
+}
+
 /** Whether to offer something that needs `action`. */
 export function useMay(action: string): boolean {
   return may(useSession(), action);

@@ -53,7 +53,7 @@ export interface InventoryPage {
 /** `GET /api/v1/session`; times in Unix milliseconds. */
 export interface Session {
   readonly person: { readonly id: string; readonly name: string; readonly email: string | null };
-  readonly grants: readonly { readonly role: string; readonly scope?: unknown }[];
+  readonly grants: readonly { readonly role: string; readonly scope?: Readonly<Record<string, readonly unknown[] | undefined>> | null }[];
   /** Names of actions; `*` in development only. */
   readonly actions: readonly string[];
   readonly via: string;

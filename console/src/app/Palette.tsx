@@ -4,11 +4,11 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, useId, useState } from "react";
 import { api } from "~/api/client";
-import { may, useSession } from "~/api/session";
+import { useSession } from "~/api/session";
 import { Icon, type IconName } from "~/parts/Icon";
 import { Name } from "~/parts/Name";
 import { useSetAsOf } from "./as-of";
-import { SCREENS } from "./nav";
+import { isOffered, SCREENS } from "./nav";
 import { useSignOut } from "./PersonMenu";
 import { asSearch } from "./search-text";
 import "./palette.css";
@@ -102,7 +102,7 @@ function useCommands(text: string): readonly Command[] {
     text.trim() === ""
       ? []
       : [{ id: "search", icon: "search", label: `Search the inventory for ${text.trim()}`, run: () => void navigate({ to: "/inventory", search: { q: asSearch(text) } }) }];
-  const screens = SCREENS.filter((screen) => screen.needs === undefined || may(session, screen.needs)).map((screen): Command => ({
+  const screens = SCREENS.filter((screen) => isOffered(screen, session)).map((screen): Command => ({
     id: screen.to,
     icon: screen.icon,
     label: screen.label,

@@ -4,10 +4,10 @@ import { useDisclosure, useHotkeys } from "@mantine/hooks";
 import { Link, Outlet, useLocation } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect } from "react";
 import { useIsLive, useLiveUpdates } from "~/api/live";
-import { may, useSession } from "~/api/session";
+import { useSession } from "~/api/session";
 import { Icon } from "~/parts/Icon";
 import { AsOfControl, PastBand } from "./AsOf";
-import { GROUPS } from "./nav";
+import { GROUPS, isOffered } from "./nav";
 import { PersonMenu } from "./PersonMenu";
 import { useGoKeys } from "./go-keys";
 import { Search } from "./Search";
@@ -75,7 +75,7 @@ function Navigation() {
   return (
     <nav aria-label="Screens" className="nav">
       {GROUPS.map((group) => {
-        const screens = group.screens.filter((screen) => screen.needs === undefined || may(session, screen.needs));
+        const screens = group.screens.filter((screen) => isOffered(screen, session));
         if (screens.length === 0) return null;
         return (
           <div key={group.label}>

@@ -1,4 +1,6 @@
 // The screens that the navigation, the palette and the keyboard know. A screen that is not here is reached by links only.
+import { may, mayWhole } from "~/api/session";
+import type { Session } from "~/api/types";
 import type { IconName } from "~/parts/Icon";
 
 export interface Screen {
@@ -9,6 +11,8 @@ export interface Screen {
   readonly about: string;
   /** The action without which the screen shows nothing (docs/access.md). */
   readonly needs?: string;
+  /** It counts or searches the whole house, and shows nothing to whoever may see a part of it. */
+  readonly whole?: true;
   /** Pressed after `g`. */
   readonly key: string;
 }
@@ -22,18 +26,18 @@ export const GROUPS: readonly Group[] = [
   {
     label: "Now",
     screens: [
-      { to: "/", label: "Overview", icon: "overview", about: "What needs me today", key: "o" },
+      { to: "/", label: "Overview", icon: "overview", about: "What needs me today", whole: true, key: "o" },
       { to: "/requests", label: "Requests", icon: "request", about: "What waits for somebody's approval", needs: "read-requests", key: "r" },
-      { to: "/radar", label: "Health radar", icon: "radar", about: "Posture on eight axes, and what would change it", needs: "read-inventory", key: "h" },
+      { to: "/radar", label: "Health radar", icon: "radar", about: "Posture on eight axes, and what would change it", needs: "read-inventory", whole: true, key: "h" },
     ],
   },
   {
     label: "What there is",
     screens: [
-      { to: "/inventory", label: "Inventory", icon: "inventory", about: "Every certificate in the house, whoever issued it", needs: "read-inventory", key: "i" },
+      { to: "/inventory", label: "Inventory", icon: "inventory", about: "Every certificate in the house, whoever issued it", needs: "read-inventory", whole: true, key: "i" },
       { to: "/assets", label: "Assets", icon: "asset", about: "Devices and servers, and what they hold", needs: "read-assets", key: "a" },
       { to: "/discovery", label: "Discovery", icon: "discovery", about: "Segments, scans, coverage, findings", needs: "read-inventory", key: "d" },
-      { to: "/topology", label: "Topology", icon: "topology", about: "Sites, segments, devices and the flows between them", needs: "read-inventory", key: "t" },
+      { to: "/topology", label: "Topology", icon: "topology", about: "Sites, segments, devices and the flows between them", needs: "read-inventory", whole: true, key: "t" },
     ],
   },
   {
@@ -47,3 +51,9 @@ export const GROUPS: readonly Group[] = [
 ];
 
 export const SCREENS: readonly Screen[] = GROUPS.flatMap((group) => group.screens);
+
+/** Whether the screen shows anything to whoever has this session. */
+export function isOffered(screen: Screen, session: Session | undefined): boolean {
+  const allowed = screen.needs === undefined || may(session, screen.needs);
+  return allowed && (screen.whole !== true || mayWhole(session));
+}
