@@ -39,6 +39,7 @@ export function PersonPage() {
   }
   return (
     <Page title={known?.name ?? id} heading={<Name text={known?.name ?? id} most={80} />} about={<Link to="/settings" search={{ tab: "people" }}>All people</Link>} actions={actions.length > 0 ? actions : undefined}>
+      {isPast && <p className="quiet">This is as it is now: of the past, the access review and the audit log tell.</p>}
       {person.error && <ProblemPanel error={person.error} onRetry={() => void person.refetch()} />}
       {person.isPending && <div className="settings-ghost" role="status" aria-label="Reading the person" />}
       {known && (
