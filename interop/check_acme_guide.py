@@ -17,7 +17,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent / "acme")]
 
-from clients import trust_shim  # noqa: E402
+from clients import trust_shim, whole_chain  # noqa: E402
 from cryptography import x509  # noqa: E402
 from lab import Lab, program  # noqa: E402
 from ward import Ward  # noqa: E402
@@ -116,10 +116,12 @@ class Guide:
         server = subprocess.Popen([program("caddy"), "run", "--adapter", "caddyfile", "--config", str(self.folder / "Caddyfile")],
                                   cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            found = lambda: list((self.folder / "data/certificates").glob(f"*/{self.name}/{self.name}.crt"))  # noqa: E731
-            if not eventually(PATIENCE, lambda: server.poll() is not None or found()) or not found():
+            has_ended = lambda: server.poll() is not None  # noqa: E731
+            chain = eventually(PATIENCE, lambda: has_ended() or whole_chain(self.folder / "data", self.name))
+            if has_ended() or not chain:
                 raise RuntimeError((self.folder / "log").read_text(errors="replace")[-3000:])
-            self.got(found()[0])
+            (self.folder / "chain.pem").write_bytes(chain)
+            self.got(self.folder / "chain.pem")
         finally:
             server.terminate()
             server.wait(20)

@@ -361,14 +361,14 @@ class Caddy(Client):
     def issue(self, names, extra=()):
         self.wanted = names[:1]  # It would get one certificate for each.
         self.serve(self.wanted[0], 1 / 3)
-        return self.wait_for(lambda: bool(self.found()))
+        return self.wait_for(self.chain)
 
     def renew(self):
         """Started again with a window that covers the whole life of its certificate, until there is a new one."""
-        before = self.found()[0].read_bytes()
+        before = self.chain()
         self.close()
         self.serve(self.wanted[0], 1)
-        return self.wait_for(lambda: self.found()[0].read_bytes() not in (b"", before))
+        return self.wait_for(lambda: (chain := self.chain()) != before and chain)
 
     def serve(self, name, window):
         issuer = {"module": "acme", "ca": self.directory, "email": f"admin@{self.domain}", "trusted_roots_pem_files": [str(self.tls_ca)],
@@ -388,13 +388,16 @@ class Caddy(Client):
                                        stdout=log, stderr=log)
         self.lab.processes.append(self.server)
 
-    def found(self):
-        return list((self.folder / "data/certificates").glob(f"*/{self.wanted[0]}/{self.wanted[0]}.crt"))
+    def chain(self):
+        """What it has, or nothing."""
+        return whole_chain(self.folder / "data", self.wanted[0])
 
-    def wait_for(self, condition):
-        if not eventually(PATIENCE, lambda: self.server.poll() is not None or condition()) or self.server.poll() is not None:
+    def wait_for(self, chain):
+        has_ended = lambda: self.server.poll() is not None  # noqa: E731
+        got = eventually(PATIENCE, lambda: has_ended() or chain())
+        if has_ended() or not got:
             raise Failed(f"caddy has no certificate:\n{self.log.read_text(errors='replace')[-3500:]}")
-        return split(self.folder, self.found()[0].read_bytes())
+        return split(self.folder, got)
 
     def close(self):
         if self.server:
@@ -402,6 +405,15 @@ class Caddy(Client):
             self.server.wait(20)
             self.lab.processes.remove(self.server)
             self.server = None
+
+
+def whole_chain(data, name):
+    """A chain that Caddy has in its store, or nothing: it makes the file first and fills it then, so that a file may be there and be empty."""
+    for path in data.glob(f"certificates/*/{name}/{name}.crt"):
+        chain = path.read_bytes()
+        if chain.endswith(b"-----END CERTIFICATE-----\n"):
+            return chain
+    return b""
 
 
 def split(folder, chain):
