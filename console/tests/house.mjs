@@ -1,7 +1,6 @@
 // A Ward of its own for the browser: initialised, filled, served on free ports of loopback, ended by its process id.
 import { execFileSync, spawn } from "node:child_process";
 import { appendFileSync, createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,17 +9,9 @@ import { startProvider } from "./provider.mjs";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
+/** From the book of ports that all checks of this machine share. */
 function freePort() {
-  return new Promise((resolve, reject) => {
-    const attempt = (left) => {
-      // Below the range from which the kernel takes ports for outgoing connections.
-      const port = 20_001 + Math.floor(Math.random() * 11_998);
-      const probe = createServer();
-      probe.once("error", (error) => (left > 0 ? attempt(left - 1) : reject(error)));
-      probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(port)));
-    };
-    attempt(50);
-  });
+  return Number(execFileSync("python3", [fileURLToPath(new URL("../../interop/ports.py", import.meta.url))], { encoding: "utf8" }));
 }
 
 /** Calls Ward as if it were `instant` and time went on from there: the environment of a process that does. */
@@ -41,7 +32,7 @@ export async function openHouse({ people, past } = {}) {
   if (ward === undefined || !existsSync(ward)) throw new Error("WARD_BIN does not name a built ward");
   const folder = mkdtempSync(join(tmpdir(), "ward-console-"));
   const data = join(folder, "ward");
-  const [port, http] = [await freePort(), await freePort()];
+  const [port, http] = [freePort(), freePort()];
   // Passkeys are bound to a name, and an address is none (WebAuthn Level 3 §5.1.2).
   const origin = `https://localhost:${port}`;
   const publish = `http://localhost:${http}`;
@@ -63,7 +54,7 @@ export async function openHouse({ people, past } = {}) {
   const begin = past === undefined ? run : at(past.began).run;
   const made = begin("init", "--organization", "Mercy Hospital", "--publish-url", publish, "--root-out", join(folder, "usb"), "--listen", `127.0.0.1:${port}`, "--http", `127.0.0.1:${http}`);
   appendFileSync(join(data, "ward.toml"), `\n[sign_in]\norigin = "${origin}"\n`);
-  const provider = people === undefined ? undefined : await startProvider({ port: await freePort(), origin, folder, people });
+  const provider = people === undefined ? undefined : await startProvider({ port: freePort(), origin, folder, people });
   if (provider !== undefined) appendFileSync(join(data, "ward.toml"), provider.configuration);
   const python = join(ROOT, ".tmp/venv/bin/python");
   const since = past === undefined ? [] : [past.began];

@@ -226,15 +226,21 @@ fn is_served(place: &PlaceFacts) -> bool {
 /// Whether a certificate that calls itself an authority's is a host's all the same: it names one (RFC 5280 §4.2.1.6), or its
 /// common name is one and it lacks what an authority must have (§4.2.1.3).
 fn names_host(certificate: &Certificate) -> bool {
-    let names = certificate.ext::<SubjectAltName>().ok().flatten();
-    let is_host = |name: &GeneralName| matches!(name, GeneralName::Dns(_) | GeneralName::Ip(_));
-    if names.is_some_and(|names| names.0.iter().any(is_host)) {
+    if !presented(certificate).is_empty() {
         return true;
     }
     let usage = certificate.ext::<KeyUsage>().ok().flatten();
     let signs = usage.is_some_and(|usage| usage.contains(KeyUsage::KEY_CERT_SIGN));
     let name = certificate.subject().common_name();
     !signs && name.is_some_and(|name| name.contains('.') && is_host_name(&name))
+}
+
+/// Hosts and addresses that it presents.
+fn presented(certificate: &Certificate) -> Vec<GeneralName> {
+    let names = certificate.ext::<SubjectAltName>().ok().flatten();
+    let mut names = names.map(|names| names.0).unwrap_or_default();
+    names.retain(|name| matches!(name, GeneralName::Dns(_) | GeneralName::Ip(_)));
+    names
 }
 
 fn is_authority(certificate: &Certificate) -> bool {

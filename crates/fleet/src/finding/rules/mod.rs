@@ -10,7 +10,7 @@ mod usage;
 mod validity;
 mod vendor;
 
-use super::{Check, Look, Rule, Severity, is_served, words};
+use super::{Check, Look, Rule, Severity, is_served, presented, words};
 use crate::inventory::PlaceFacts;
 
 pub use vendor::{Default, vendor_defaults};

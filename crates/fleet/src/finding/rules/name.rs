@@ -3,11 +3,10 @@
 use std::net::IpAddr;
 
 use agent::observation::Place;
-use x509::ext::SubjectAltName;
+use x509::GeneralName;
 use x509::path::ReferenceName;
-use x509::{Certificate, GeneralName};
 
-use super::{Look, Rule, Severity::*, of_certificate, of_place, words};
+use super::{Look, Rule, Severity::*, of_certificate, of_place, presented, words};
 use crate::inventory::PlaceFacts;
 
 pub(super) static RULES: &[Rule] = &[
@@ -58,14 +57,6 @@ fn common_name_only(look: &Look<'_>) -> Option<String> {
         Some(name) => format!("only its common name says what it is for: {name}"),
         None => "nothing in it says what it is for".to_owned(),
     })
-}
-
-/// Hosts and addresses that it presents.
-fn presented(certificate: &Certificate) -> Vec<GeneralName> {
-    let names = certificate.ext::<SubjectAltName>().ok().flatten();
-    let mut names = names.map(|names| names.0).unwrap_or_default();
-    names.retain(|name| matches!(name, GeneralName::Dns(_) | GeneralName::Ip(_)));
-    names
 }
 
 /// Any of these would do: the name that was asked for, else what the register calls the machine or where it was reached.
