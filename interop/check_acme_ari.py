@@ -33,7 +33,7 @@ KINDS = (Certbot, Lego)
 INSIDE = {"renewal.after": 10, "renewal.spread": 0, "renewal.length": 42, "external_account": "off"}
 TRIES = 3
 # A command writes to the database; the server hears of it by the log.
-HEARD_WITHIN = 5
+HEARD_WITHIN = 30
 
 
 class Place(Ward):

@@ -19,6 +19,7 @@ from ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 START_SECONDS = 20
+SOON_SECONDS = 30
 # Debian keeps some servers and zlint's neighbours where an ordinary user's path does not look.
 os.environ["PATH"] += ":/usr/sbin:/sbin"
 
@@ -43,6 +44,13 @@ class Checks:
 
     def equal(self, text, actual, expected):
         return self.that(text, actual == expected, f"expected {expected!r}\ngot      {actual!r}")
+
+    def soon(self, text, condition):
+        """Waits for what is promised within a second, longer than that: a busy machine breaks no promise. The time it took is printed."""
+        began = time.monotonic()
+        value = eventually(SOON_SECONDS, condition)
+        self.that(f"{text} ({time.monotonic() - began:.1f} s)", value)
+        return value
 
     def accepts(self, text, command, says="", **options):
         done = run(command, **options)
