@@ -159,7 +159,7 @@ fn r02_a_token_that_goes_away_comes_back() {
             home.put_back();
             let back = Instant::now();
             while signer.sign(P256, b"is it back").is_err() {
-                assert!(back.elapsed() < Duration::from_secs(5), "round {round}");
+                assert!(back.elapsed() < Duration::from_secs(30), "round {round}");
                 std::thread::sleep(Duration::from_millis(50));
             }
             assert!(try_make(&ring, KeyAlgorithm::EcdsaP256).is_ok());
@@ -227,7 +227,7 @@ fn r02_a_wiped_token_has_no_such_key() {
         loop {
             match signer.sign(P256, b"m").unwrap_err() {
                 KeyError::NoSuchKey { .. } => break,
-                error => assert!(started.elapsed() < Duration::from_secs(5), "{error:?}"),
+                error => assert!(started.elapsed() < Duration::from_secs(30), "{error:?}"),
             }
             std::thread::sleep(Duration::from_millis(50));
         }

@@ -191,7 +191,7 @@ async fn malformed_and_endless_answers_end() {
         let begun = Instant::now();
         let failure = run(dns01(&[&server])).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::Dns, "{what}: {failure}");
-        assert!(begun.elapsed() < Duration::from_secs(2), "{what}");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{what}");
         assert!(
             server.asked().len() <= 14,
             "{what}: {} questions",

@@ -220,7 +220,7 @@ async fn servers_that_do_not_speak_tls_end_soon() {
     let begun = Instant::now();
     let failure = prove(hangs.address, NAME).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Connection, "{failure}");
-    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(begun.elapsed() < Duration::from_secs(10));
     let plain = Server::start(|stream| {
         let _ = stream.read(&mut [0; 4096]);
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
@@ -239,7 +239,7 @@ async fn servers_that_do_not_speak_tls_end_soon() {
         Server::start(|stream| while stream.write_all(&[0x16, 3, 3, 0, 4, 2, 0, 0, 0]).is_ok() {});
     let begun = Instant::now();
     assert!(prove(floods.address, NAME).await.is_err());
-    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(begun.elapsed() < Duration::from_secs(10));
     // Loopback is not allowed here.
     let rules = Rules {
         tls_port: floods.port(),

@@ -55,8 +55,8 @@ async fn r37_signed_out_is_out_wherever_the_cookie_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn r37_sessions_end_idle_and_after_a_day_and_beyond_their_number() {
     let house = House::with(|config| {
-        config.sign_in.sessions.idle_ms = 1_500;
-        config.sign_in.sessions.absolute_ms = 5_000;
+        config.sign_in.sessions.idle_ms = 3_000;
+        config.sign_in.sessions.absolute_ms = 8_000;
         config.sign_in.sessions.most = 2;
     })
     .await;
@@ -73,7 +73,7 @@ async fn r37_sessions_end_idle_and_after_a_day_and_beyond_their_number() {
     second.extra.push("X-Ward-Background: 1".to_owned());
     let begun = std::time::Instant::now();
     let (mut idle, mut absolute) = (None, None);
-    while begun.elapsed() < Duration::from_secs(8) && absolute.is_none() {
+    while begun.elapsed() < Duration::from_secs(30) && absolute.is_none() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         let (one, other) = (
             second.get("/api/v1/session").await,
@@ -88,11 +88,11 @@ async fn r37_sessions_end_idle_and_after_a_day_and_beyond_their_number() {
     }
     let (idle, absolute) = (idle.unwrap(), absolute.unwrap());
     assert!(
-        idle.1.contains("idle") && idle.0 < Duration::from_millis(4_000),
-        "{idle:?}"
+        idle.1.contains("idle") && idle.0 < absolute.0,
+        "{idle:?} {absolute:?}"
     );
     assert!(
-        absolute.1.contains("reached its end") && absolute.0 > Duration::from_millis(3_000),
+        absolute.1.contains("reached its end") && absolute.0 > Duration::from_secs(6),
         "{absolute:?}"
     );
     house.ward.stop().await;

@@ -103,13 +103,13 @@ fn slips_of_the_pen_are_refused() {
 async fn where_no_name_server_answers_many_names_take_no_longer_than_one() {
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let servers = [silent.local_addr().unwrap()];
-    let names: Vec<String> = (0..3 * LOOKUPS)
+    let names: Vec<String> = (0..12 * LOOKUPS)
         .map(|number| format!("pump{number}.icu.example"))
         .collect();
     let begun = std::time::Instant::now();
     let found = resolve_by(&names, &servers, Duration::from_millis(700)).await;
     assert!(
-        begun.elapsed() < Duration::from_millis(2100),
+        begun.elapsed() < Duration::from_secs(5),
         "{:?}",
         begun.elapsed()
     );
