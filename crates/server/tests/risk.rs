@@ -141,8 +141,10 @@ async fn r18_risk_is_counted_explained_and_labelled_with_its_owner() {
     );
     let text = why["text"].as_str().unwrap();
     assert!(text.starts_with("Critical because: PHI by "), "{text}");
+    // Ten days in the second in which it was made.
+    let left = ["9 days left", "10 days left"];
     assert!(
-        text.contains("radiology") && text.contains("9 days left"),
+        text.contains("radiology") && left.iter().any(|left| text.contains(left)),
         "{text}"
     );
 
