@@ -122,18 +122,15 @@ fn der(bytes: &[u8], look: &Look) -> Held {
     }
 }
 
-/// Version 3 and a ContentInfo (RFC 7292 §4).
+/// Version 3 and a ContentInfo (RFC 7292 §4), also where the file ends too early to be read.
 fn begins_as_pkcs12(bytes: &[u8]) -> bool {
-    if pkcs12::outline(bytes).is_ok() {
-        return true;
-    }
-    let mut outer = Reader::new(bytes).tolerant();
-    let version = outer.sequence().and_then(|mut pfx| {
-        let version = pfx.u64()?;
-        pfx.expect(Tag::SEQUENCE)?;
-        Ok(version)
-    });
-    version == Ok(3)
+    let header = match bytes {
+        [0x30, 0x80, ..] => 2,
+        [0x30, more @ 0x81..=0x84, ..] => 2 + usize::from(more & 0x7f),
+        _ => return false,
+    };
+    let mut pfx = Reader::new(bytes.get(header..).unwrap_or_default()).tolerant();
+    pfx.u64() == Ok(3) && pfx.peek() == Some(Tag::SEQUENCE)
 }
 
 fn windows_and_java(bytes: &[u8], look: &Look) -> Held {

@@ -99,6 +99,31 @@ fn binary_forms_are_told_apart_by_what_they_hold() {
     assert_eq!((summary.ended.locked, summary.ended.others), (1, 2));
 }
 
+#[test]
+fn a_store_that_ends_too_early_is_a_damaged_store() {
+    let folder = Folder::new();
+    folder.certificate("pacs");
+    folder.openssl(
+        "pkcs12 -export -in @pacs.crt -inkey @pacs.key -passout pass:s3cret -out @whole.p12",
+    );
+    let whole = folder.read("whole.p12");
+    let lengths = [12, 200, whole.len() - 1];
+    for length in lengths {
+        folder.write(&format!("cut-{length}.p12"), &whole[..length]);
+    }
+    let (found, summary) = folder.look_with(&Look::new("pacs-1", 7).with_passwords("s3cret\n"));
+    for length in lengths {
+        let path = folder.path(&format!("cut-{length}.p12"));
+        let one = found.iter().find(|one| is_at(one, &path)).unwrap();
+        assert_eq!(format(one), FileFormat::Pkcs12, "{length}");
+        assert!(
+            matches!(&one.outcome, Outcome::Garbage { .. }),
+            "{length}: {one:?}"
+        );
+    }
+    assert_eq!(summary.ended.damaged, lengths.len() as u64);
+}
+
 /// A key in the store itself, not in a file beside it.
 fn has_own_key(observation: &agent::observation::Observation, store: &str) -> bool {
     let key = observation.file.as_ref().unwrap().key.as_ref();
