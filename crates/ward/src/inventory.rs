@@ -378,7 +378,7 @@ async fn places(fleet: &Fleet, query: &Query, part: Part) -> Done {
 
 async fn keys(fleet: &Fleet, part: Part) -> Done {
     let after = part.after.as_deref();
-    let page = fleet.shared_keys(after, Some(part.limit)).await?;
+    let page = fleet.shared_keys(after, Some(part.limit), None).await?;
     let rows = page.keys.iter().map(|key| {
         vec![
             key.spki.clone(),

@@ -10,7 +10,7 @@ use audit::Timestamp;
 use store::Value;
 
 use super::field::{About, Field, Kind};
-use super::language::{Condition, How, Operator, Test};
+use super::language::{Condition, How, Operator, Query, Test};
 use super::literal::{Literal, bounds, octets, version_in_json};
 
 /// What rows a statement is about: `i` is a certificate, `p` a place.
@@ -34,13 +34,13 @@ pub(crate) struct Target {
 
 /// Puts conditions into one statement.
 pub(crate) struct Compiler {
-    target: Target,
+    pub(super) target: Target,
     pub(crate) params: Vec<Value>,
 }
 
 /// Neither database takes a bare truth value everywhere.
-const NEVER: &str = "(1 = 0)";
-const ALWAYS: &str = "(1 = 1)";
+pub(super) const NEVER: &str = "(1 = 0)";
+pub(super) const ALWAYS: &str = "(1 = 1)";
 
 impl Target {
     /// Unix seconds of the instant that everything is told from.
@@ -57,9 +57,13 @@ impl Compiler {
         }
     }
 
-    /// A condition, and that the row was there at the instant that is asked for.
-    pub(crate) fn whole(&mut self, condition: Option<&Condition>) -> String {
-        let asked = condition.map_or_else(|| ALWAYS.to_owned(), |one| self.condition(one));
+    /// What is asked for, within what the asker may see, and that the row was there at the instant that is asked for.
+    pub(crate) fn whole(&mut self, query: &Query) -> String {
+        let condition = query.condition.as_ref();
+        let mut asked = condition.map_or_else(|| ALWAYS.to_owned(), |one| self.condition(one));
+        if let Some(reach) = &query.reach {
+            asked = format!("({} AND {asked})", self.within(reach));
+        }
         let seen = match self.target.rows {
             Rows::Certificates => "i.first_seen",
             Rows::Places => "p.first_seen",
@@ -162,7 +166,7 @@ impl Compiler {
     }
 
     /// PostgreSQL plans EXISTS either way; SQLite asks it for each row, which is right for few rows and wrong for a million.
-    fn there_is(&self, from: &str, (own, theirs): (&str, &str), asked: &str) -> String {
+    pub(super) fn there_is(&self, from: &str, (own, theirs): (&str, &str), asked: &str) -> String {
         match self.target.postgres || self.target.each {
             true => format!("EXISTS(SELECT 1 FROM {from} WHERE {theirs} = {own} AND {asked})"),
             false => format!(

@@ -13,6 +13,7 @@ use access::Refusal;
 
 use super::field::{FIELDS, Field, Kind, field};
 use super::literal::{Literal, Moment, moment};
+use super::reach::Reach;
 use super::token::{Token, described, is_keyword, shown, tokens, wrong};
 
 /// Longest search that is read, in bytes: far more than anybody types, and little enough to work through at once.
@@ -30,6 +31,8 @@ pub struct Query {
     pub condition: Option<Condition>,
     /// The inventory as it was then (R52).
     pub as_of: Option<Moment>,
+    /// Within this alone, whatever the condition says; a search as text has none.
+    pub reach: Option<Reach>,
 }
 
 /// What has to be so.
@@ -176,7 +179,11 @@ impl Parser {
             let message = format!("`{}` is known as it is now, not as it was", field.name);
             return wrong(*column, message, kept.join(", "));
         }
-        Ok(Query { condition, as_of })
+        Ok(Query {
+            condition,
+            as_of,
+            reach: None,
+        })
     }
 
     fn instant(&mut self) -> Result<Moment> {

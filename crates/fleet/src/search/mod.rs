@@ -9,6 +9,7 @@ mod language;
 mod literal;
 mod narrow;
 mod page;
+mod reach;
 mod reconcile;
 mod revoked;
 mod show;
@@ -21,6 +22,7 @@ pub use field::{About, FIELDS, Field, Kind, field};
 pub use language::{Condition, How, LONGEST, Operator, Query, SearchError, Test};
 pub use literal::{Literal, Moment};
 pub use page::{Ask, LARGEST_PAGE, Listed, PATIENCE, Page, Sort};
+pub use reach::Reach;
 pub use show::{Issuer, KeyPage, ListedFinding, ListedPlace, PlacePage, SharedKey, Shown, Stay};
 pub use view::{StoredView, VIEW_RECORDS, View};
 
@@ -48,7 +50,7 @@ pub(crate) fn exercise(text: &str) {
             now,
             as_of,
         });
-        let sql = compiler.whole(query.condition.as_ref());
+        let sql = compiler.whole(&query);
         let last = format!("${}", compiler.params.len());
         assert!(compiler.params.is_empty() || sql.contains(&last), "{sql}");
     }

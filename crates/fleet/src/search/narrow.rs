@@ -20,6 +20,8 @@ const FEW: usize = 2000;
 /// How long it may take to find out. Names are a narrow table, which is faster looked through than certificates are.
 const NAMES_PATIENCE: Duration = Duration::from_secs(2);
 const PART_PATIENCE: Duration = Duration::from_millis(40);
+/// Places are looked through for their assets, which have no index there.
+const REACH_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Fleet {
     /// The certificates among which everything is that `query` finds; `None` if they are many, or nobody knows.
@@ -29,9 +31,28 @@ impl Fleet {
         patience: Duration,
         now: Timestamp,
     ) -> Result<Option<Vec<i64>>> {
-        let Some(condition) = &query.condition else {
-            return Ok(None);
+        let found = match &query.condition {
+            Some(condition) => self.few_asked(query, condition, patience, now).await?,
+            None => None,
         };
+        match (&query.reach, found) {
+            (Some(reach), None) => {
+                let mut compiler = Compiler::new(self.target(query, Rows::Certificates, true, now));
+                let sql = compiler.those_within(reach);
+                self.few_of(&sql, compiler, patience.min(REACH_PATIENCE))
+                    .await
+            }
+            (_, found) => Ok(found),
+        }
+    }
+
+    async fn few_asked(
+        &self,
+        query: &Query,
+        condition: &Condition,
+        patience: Duration,
+        now: Timestamp,
+    ) -> Result<Option<Vec<i64>>> {
         for part in parts(condition) {
             if let Condition::Test(test) = part {
                 let mut compiler = Compiler::new(self.target(query, Rows::Certificates, true, now));

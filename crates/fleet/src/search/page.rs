@@ -246,7 +246,7 @@ impl Fleet {
         now: Timestamp,
     ) -> Result<(String, Vec<Value>)> {
         let mut compiler = Compiler::new(self.target(&ask.query, Rows::Certificates, each, now));
-        let condition = compiler.whole(ask.query.condition.as_ref());
+        let condition = compiler.whole(&ask.query);
         let (position, limit) = (ask.sort.position(), limit(ask.limit));
         let after = match &ask.after {
             Some(cursor) => {

@@ -390,7 +390,7 @@ impl Fleet {
             .iter()
             .map(|at| {
                 let one = &kept[*at];
-                let condition = compiler.whole(one.query.condition.as_ref());
+                let condition = compiler.whole(&one.query);
                 let position = one.view.sort.position();
                 format!("CASE WHEN {condition} THEN {position} END")
             })

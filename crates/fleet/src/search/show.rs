@@ -3,11 +3,12 @@
 use access::Refusal;
 use audit::Timestamp;
 use serde::Serialize;
-use store::{Row, params};
+use store::{Row, Value, params};
 
 use super::compile::{Compiler, Rows};
 use super::language::Query;
 use super::page::{COLUMNS, Listed, PATIENCE, limit, listed};
+use super::reach::Reach;
 use crate::{Fleet, FleetError, Result};
 
 /// A place, and what was seen there last.
@@ -104,6 +105,19 @@ pub struct Issuer {
     pub next_expiry: Option<i64>,
 }
 
+impl Shown {
+    /// Without what is known of it besides what it says itself.
+    pub fn unplaced(self) -> Shown {
+        Shown {
+            same_key: Vec::new(),
+            at: Vec::new(),
+            history: Vec::new(),
+            open_findings: Vec::new(),
+            ..self
+        }
+    }
+}
+
 const PLACE: &str = "p.id, p.place, p.kind, p.segment, p.asset, i.sha256, i.subject, i.not_after, p.outcome, p.detail, \
     p.first_seen, p.last_seen, p.changed_at, p.gone, p.seen_by";
 
@@ -126,7 +140,12 @@ const KEYS: &str = "SELECT k.spki, k.held, (SELECT i.key FROM inventory i WHERE 
 impl Fleet {
     /// One certificate, by its SHA-256 in hex or as much of its beginning as is unambiguous.
     pub async fn inventory_certificate(&self, sha256: &str) -> Result<Shown> {
-        let row = self.one_listed(sha256).await?;
+        self.certificate_within(sha256, None).await
+    }
+
+    /// Likewise, among those within `reach`; what is inside is shown whole.
+    pub async fn certificate_within(&self, sha256: &str, reach: Option<&Reach>) -> Result<Shown> {
+        let row = self.one_listed(sha256, reach).await?;
         let mut certificate = listed(&row)?;
         self.tell_revoked(std::slice::from_mut(&mut certificate), None)
             .await?;
@@ -156,17 +175,18 @@ impl Fleet {
         })
     }
 
-    async fn one_listed(&self, sha256: &str) -> Result<Row> {
+    async fn one_listed(&self, sha256: &str, reach: Option<&Reach>) -> Result<Row> {
         let wanted = format!("sha256 = {sha256}");
         // Reading it as a search checks the digits and finds a beginning.
-        let query: Query = wanted.parse().map_err(|_| {
+        let mut query: Query = wanted.parse().map_err(|_| {
             let message = format!("`{}` is no SHA-256", x509::describe::escape(sha256));
             Refusal::new("inventory.sha256", "docs/inventory.md", message)
                 .accepted("1 to 64 hexadecimal digits")
         })?;
+        query.reach = reach.cloned();
         let now = Timestamp(0);
         let mut compiler = Compiler::new(self.target(&query, Rows::Certificates, true, now));
-        let condition = compiler.whole(query.condition.as_ref());
+        let condition = compiler.whole(&query);
         let sql = format!(
             "SELECT {COLUMNS} FROM inventory i WHERE {condition} ORDER BY i.sha256 LIMIT 2"
         );
@@ -192,7 +212,7 @@ impl Fleet {
     ) -> Result<PlacePage> {
         let limit = limit(wanted);
         let mut compiler = Compiler::new(self.target(query, Rows::Places, false, now));
-        let condition = compiler.whole(query.condition.as_ref());
+        let condition = compiler.whole(query);
         let after = after.unwrap_or(0);
         let sql = format!(
             "SELECT {PLACE} FROM places p LEFT JOIN inventory i ON i.id = p.certificate \
@@ -209,14 +229,25 @@ impl Fleet {
     }
 
     /// A page of keys that several certificates have.
-    pub async fn shared_keys(&self, after: Option<&str>, wanted: Option<u32>) -> Result<KeyPage> {
+    ///
+    /// Within a reach: those of which one is inside, and how many have each in the whole house.
+    pub async fn shared_keys(
+        &self,
+        after: Option<&str>,
+        wanted: Option<u32>,
+        reach: Option<&Reach>,
+    ) -> Result<KeyPage> {
         let limit = limit(wanted);
         let after = after.map(hex::decode).transpose().map_err(|_| {
             Refusal::new("search.cursor", "docs/inventory.md", "this is no cursor")
                 .accepted("the `next` of the page before")
         })?;
         let after = after.unwrap_or_default();
-        let rows = self.asked(KEYS, params![after, limit], PATIENCE).await?;
+        let (sql, params) = match reach {
+            None => (KEYS.to_owned(), params![after, limit]),
+            Some(reach) => self.keys_within(reach, &after, limit),
+        };
+        let rows = self.asked(&sql, params, PATIENCE).await?;
         let keys = rows.iter().map(|row| {
             Ok(SharedKey {
                 spki: hex::encode(row.blob(0)?),
@@ -231,6 +262,20 @@ impl Fleet {
         Ok(KeyPage { keys, next })
     }
 
+    fn keys_within(&self, reach: &Reach, after: &[u8], limit: u32) -> (String, Vec<Value>) {
+        let now = Timestamp(0);
+        let target = self.target(&Query::default(), Rows::Certificates, false, now);
+        let mut compiler = Compiler::new(target);
+        let those = compiler.those_within(reach);
+        let after = compiler.param(after.to_vec());
+        let sql = format!(
+            "SELECT k.spki, COUNT(*), MIN(k.key), MIN(k.key_bits) FROM inventory k WHERE k.spki > {after} \
+             AND k.spki IN (SELECT s.spki FROM inventory s WHERE s.id IN ({those})) \
+             GROUP BY k.spki HAVING COUNT(*) > 1 ORDER BY k.spki LIMIT {limit}"
+        );
+        (sql, compiler.params)
+    }
+
     /// Who signed the certificates that a search finds, those with the most first.
     pub async fn issuers(
         &self,
@@ -241,7 +286,7 @@ impl Fleet {
         let limit = limit(wanted);
         let target = self.target(query, Rows::Certificates, false, now);
         let mut compiler = Compiler::new(target);
-        let condition = compiler.whole(query.condition.as_ref());
+        let condition = compiler.whole(query);
         let seconds = now.0.div_euclid(1000);
         let sql = format!(
             "SELECT i.issuer, COUNT(*), SUM(CASE WHEN i.not_after < {seconds} THEN 1 ELSE 0 END), \

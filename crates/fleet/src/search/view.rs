@@ -133,6 +133,11 @@ const MEMBERS: &str = concat!(
 );
 
 impl View {
+    /// The segment, of a view that comes with one.
+    pub fn segment(&self) -> Option<&str> {
+        self.name.strip_prefix(OF_SEGMENT)
+    }
+
     pub(super) fn parsed(&self) -> Result<Query, Refusal> {
         Ok(self.query.parse::<Query>()?)
     }

@@ -379,7 +379,7 @@ async fn r16_one_certificate_with_everything(postgres: bool) {
 
 async fn keys_and_issuers(postgres: bool) {
     let house = small(postgres).await;
-    let keys = house.fleet.shared_keys(None, None).await.unwrap();
+    let keys = house.fleet.shared_keys(None, None, None).await.unwrap();
     assert_eq!(keys.keys.len(), 1);
     assert_eq!(
         (keys.keys[0].certificates, keys.keys[0].spki.as_str()),

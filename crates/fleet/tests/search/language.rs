@@ -218,7 +218,7 @@ proptest! {
 
     #[test]
     fn what_is_printed_reads_back_as_the_same(condition in condition()) {
-        let query = Query { condition: Some(condition), as_of: None };
+        let query = Query { condition: Some(condition), as_of: None, reach: None };
         let text = query.to_string();
         if text.len() <= fleet::search::LONGEST {
             prop_assert_eq!(text.parse::<Query>(), Ok(query), "{}", text);

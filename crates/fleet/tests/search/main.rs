@@ -12,6 +12,7 @@ mod exports;
 mod found;
 mod language;
 mod posture;
+mod reach;
 #[path = "../register/support.rs"]
 #[allow(dead_code, reason = "shared with the tests of the register")]
 mod support;

@@ -356,10 +356,11 @@ pub(crate) async fn explain(
     caller: Caller,
     At(sha256): At<String>,
 ) -> Result<Json<Explained>, Problem> {
-    caller.may_read(Action::ReadInventory)?;
+    caller.may_list(Action::ReadInventory)?;
     let mut digest = [0; 32];
     hex::decode_to_slice(&sha256, &mut digest)
         .map_err(|_| Problem::malformed("certificates are named by 64 hexadecimal digits"))?;
+    caller.check_certificate(&sha256).await?;
     let explained = caller.services.fleet.explain_risk(&digest, caller.now);
     Ok(Json(explained.await?))
 }

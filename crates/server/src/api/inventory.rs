@@ -1,20 +1,107 @@
 //! The inventory over REST, for reading: searches, saved views, one certificate, places, keys, issuers, exports (R16).
 
-use access::{Action, Target};
+use access::{Action, Refusal, Target};
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use fleet::search::{
-    self, Ask, Export, Format, Issuer, KeyPage, Page, PlacePage, Query, Shown, Sort, StoredView,
-    View,
+    self, Ask, Export, Format, Issuer, KeyPage, Page, PlacePage, Query, Reach, Shown, Sort, Source,
+    StoredView, View,
 };
 use futures_util::stream::try_unfold;
 use hyper::StatusCode;
 use serde::Deserialize;
 
-use crate::api::caller::{Asked, At, Caller, Sent};
+use crate::api::caller::{Asked, At, Caller, Sent, in_segment};
 use crate::problem::Problem;
+
+impl Caller {
+    /// How far the caller sees of the inventory; `None` is everything.
+    async fn reach(&self) -> Result<Option<Reach>, Problem> {
+        let permit = self.may_list(Action::ReadInventory)?;
+        Ok(self.services.fleet.reach(&permit).await?)
+    }
+
+    /// What `text` asks for, as far as the caller sees.
+    async fn asks(&self, text: Option<&str>) -> Result<Query, Problem> {
+        let reach = self.reach().await?;
+        let query = text.unwrap_or_default().parse::<Query>();
+        let query = query.map_err(|error| Problem::from(fleet::FleetError::from(error)))?;
+        Ok(Query { reach, ..query })
+    }
+
+    /// The search or the view as far as the caller sees. What a view shows is kept for those who see everything; for
+    /// others it is searched for.
+    async fn narrowed(&self, source: Source) -> Result<Source, Problem> {
+        let reach = self.reach().await?;
+        if reach.is_none() {
+            return Ok(source);
+        }
+        let (query, sort) = match source {
+            Source::Search(query, sort) => (query, sort),
+            Source::View(name) => {
+                let view = self.sees_view(&name).await?.view;
+                let query = view.query.parse::<Query>();
+                (query.map_err(fleet::FleetError::from)?, view.sort)
+            }
+        };
+        Ok(Source::Search(Query { reach, ..query }, sort))
+    }
+
+    async fn sees_view(&self, name: &str) -> Result<StoredView, Problem> {
+        let permit = self.may_list(Action::ReadInventory)?;
+        let stored = self.services.fleet.view(name).await?;
+        if let Some(segment) = stored.view.segment() {
+            let place = Target::at(in_segment(segment));
+            let seen = permit.covers(&place);
+            seen.map_err(|refusal| Problem::refused(StatusCode::FORBIDDEN, &refusal))?;
+        }
+        Ok(match permit.places() {
+            None => stored,
+            Some(_) => uncounted(stored),
+        })
+    }
+
+    /// A certificate as far as the caller sees: what is inside whole; of an authority that is outside, which everybody
+    /// needs for a chain, what the certificate itself says.
+    async fn sees_certificate(&self, sha256: &str) -> Result<Shown, Problem> {
+        let fleet = &self.services.fleet;
+        let reach = self.reach().await?;
+        match fleet.certificate_within(sha256, reach.as_ref()).await {
+            Err(fleet::FleetError::NotFound { .. }) if reach.is_some() => {}
+            done => return Ok(done?),
+        }
+        let shown = fleet.inventory_certificate(sha256).await?;
+        match shown.certificate.ca {
+            true => Ok(shown.unplaced()),
+            false => Err(Problem::refused(StatusCode::FORBIDDEN, &outside())),
+        }
+    }
+
+    /// Refuses what is said of a certificate that the caller does not see.
+    pub(super) async fn check_certificate(&self, sha256: &str) -> Result<(), Problem> {
+        match self.reach().await? {
+            None => Ok(()),
+            Some(_) => self.sees_certificate(sha256).await.map(drop),
+        }
+    }
+}
+
+fn outside() -> Refusal {
+    let text = "the certificate is outside the part of the house that the grant is limited to";
+    Refusal::new("scope.place", "scope", text)
+        .accepted("a certificate of which the owner, the asset or a place lies in that part")
+}
+
+/// How much a view shows is counted in the whole house.
+fn uncounted(stored: StoredView) -> StoredView {
+    StoredView {
+        members: None,
+        looked_at: None,
+        ..stored
+    }
+}
 
 /// What is searched for: `q` in the search language, or a saved view.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -66,11 +153,6 @@ pub(crate) struct Listing {
     limit: Option<u32>,
 }
 
-fn parsed(text: Option<&str>) -> Result<Query, Problem> {
-    let query = text.unwrap_or_default().parse::<Query>();
-    query.map_err(|error| Problem::from(fleet::FleetError::from(error)))
-}
-
 /// A page of certificates of any issuer, found by a search or shown by a saved view.
 #[utoipa::path(get, path = "/api/v1/inventory", tag = "inventory", params(Search),
     responses((status = 200, body = Object), (status = 404, body = Problem), (status = 422, body = Problem)))]
@@ -78,17 +160,17 @@ pub(crate) async fn list(
     caller: Caller,
     Asked(search): Asked<Search>,
 ) -> Result<Json<Page>, Problem> {
-    caller.may_read(Action::ReadInventory)?;
+    caller.may_list(Action::ReadInventory)?;
     let fleet = &caller.services.fleet;
     let source = search::source(search.q.as_deref(), search.view.as_deref(), search.sort)?;
     let (after, limit) = (search.after, search.limit);
-    Ok(Json(match source {
-        search::Source::View(name) => {
+    Ok(Json(match caller.narrowed(source).await? {
+        Source::View(name) => {
             fleet
                 .view_page(&name, after.as_deref(), limit, caller.now)
                 .await?
         }
-        search::Source::Search(query, sort) => {
+        Source::Search(query, sort) => {
             let ask = Ask {
                 query,
                 sort,
@@ -104,9 +186,7 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/api/v1/inventory/{sha256}", tag = "inventory", params(("sha256" = String, Path)),
     responses((status = 200, body = Object), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub(crate) async fn show(caller: Caller, At(sha256): At<String>) -> Result<Json<Shown>, Problem> {
-    caller.may_read(Action::ReadInventory)?;
-    let shown = caller.services.fleet.inventory_certificate(&sha256).await?;
-    Ok(Json(shown))
+    Ok(Json(caller.sees_certificate(&sha256).await?))
 }
 
 /// A page of places. Tests of places are about each place itself, the others about the certificate there.
@@ -116,10 +196,9 @@ pub(crate) async fn places(
     caller: Caller,
     Asked(listing): Asked<Listing>,
 ) -> Result<Json<PlacePage>, Problem> {
-    caller.may_read(Action::ReadInventory)?;
+    let query = caller.asks(listing.q.as_deref()).await?;
     let after = listing.after.as_deref().map(str::parse).transpose();
     let after = after.map_err(|_| Problem::malformed("after: send the `next` of a page"))?;
-    let query = parsed(listing.q.as_deref())?;
     let fleet = &caller.services.fleet;
     let page = fleet
         .search_places(&query, after, listing.limit, caller.now)
@@ -134,10 +213,10 @@ pub(crate) async fn keys(
     caller: Caller,
     Asked(listing): Asked<Listing>,
 ) -> Result<Json<KeyPage>, Problem> {
-    caller.may_read(Action::ReadInventory)?;
+    let reach = caller.reach().await?;
     let fleet = &caller.services.fleet;
     let page = fleet
-        .shared_keys(listing.after.as_deref(), listing.limit)
+        .shared_keys(listing.after.as_deref(), listing.limit, reach.as_ref())
         .await?;
     Ok(Json(page))
 }
@@ -149,8 +228,7 @@ pub(crate) async fn issuers(
     caller: Caller,
     Asked(listing): Asked<Listing>,
 ) -> Result<Json<Vec<Issuer>>, Problem> {
-    caller.may_read(Action::ReadInventory)?;
-    let query = parsed(listing.q.as_deref())?;
+    let query = caller.asks(listing.q.as_deref()).await?;
     let fleet = &caller.services.fleet;
     Ok(Json(
         fleet.issuers(&query, listing.limit, caller.now).await?,
@@ -160,8 +238,17 @@ pub(crate) async fn issuers(
 /// Saved views: built in, of segments, people's.
 #[utoipa::path(get, path = "/api/v1/inventory/views", tag = "inventory", responses((status = 200, body = [Object])))]
 pub(crate) async fn views(caller: Caller) -> Result<Json<Vec<StoredView>>, Problem> {
-    caller.may_read(Action::ReadInventory)?;
-    Ok(Json(caller.services.fleet.views().await?))
+    let permit = caller.may_list(Action::ReadInventory)?;
+    let views = caller.services.fleet.views().await?;
+    if permit.places().is_none() {
+        return Ok(Json(views));
+    }
+    let is_seen = |stored: &StoredView| {
+        let segment = stored.view.segment();
+        segment.is_none_or(|name| permit.covers(&Target::at(in_segment(name))).is_ok())
+    };
+    let seen = views.into_iter().filter(is_seen).map(uncounted);
+    Ok(Json(seen.collect()))
 }
 
 /// One saved view.
@@ -171,8 +258,7 @@ pub(crate) async fn view(
     caller: Caller,
     At(name): At<String>,
 ) -> Result<Json<StoredView>, Problem> {
-    caller.may_read(Action::ReadInventory)?;
-    Ok(Json(caller.services.fleet.view(&name).await?))
+    Ok(Json(caller.sees_view(&name).await?))
 }
 
 /// Saves a view (`name`, `query`, and perhaps `sort` and `note`), new or in the place of the one with this name.
@@ -211,8 +297,9 @@ pub(crate) async fn export(
     caller: Caller,
     Asked(wanted): Asked<Exported>,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.may_read(Action::ReadInventory)?;
+    caller.may_list(Action::ReadInventory)?;
     let source = search::source(wanted.q.as_deref(), wanted.view.as_deref(), wanted.sort)?;
+    let source = caller.narrowed(source).await?;
     let fleet = &caller.services.fleet;
     let mut export = fleet
         .export_inventory(source, wanted.format, caller.now)

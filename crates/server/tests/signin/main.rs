@@ -15,6 +15,7 @@ mod browser;
 mod oidc;
 mod passkeys;
 mod provider;
+mod reach;
 mod sessions;
 #[path = "../support/mod.rs"]
 mod support;
