@@ -117,6 +117,22 @@ await day("auditor", async ({ house, page, check, picture, person, api }) => {
     await page.locator(".strip").getByText(/^revoked 2\d days ago$/).waitFor();
     await goTo(END_OF_MARCH);
   });
+  await check("what was done to it: issued by then, revoked since, each a line of the log (R36)", async () => {
+    const back = page.url();
+    await page.goto(back.replace(/\?.*/, ""));
+    const done = page.getByRole("region", { name: "What was done to it" }).getByRole("listitem");
+    const issued = done.filter({ hasText: "certificate.issue" }).filter({ hasText: "profile " });
+    await issued.waitFor();
+    const revoked = done.filter({ hasText: "certificate.revoke" });
+    equal([(await revoked.innerText()).includes(`${year}-05-09`), /reason \w+/.test(await revoked.innerText())], [true, true]);
+    await picture("done-to-it");
+    await page.goto(back);
+    await issued.waitFor();
+    equal(await revoked.count(), 0);
+    await issued.getByRole("link").click();
+    await page.getByRole("heading", { name: /certificate\.issue/ }).waitFor();
+    await page.goBack();
+  });
   await check("the overview of then is the count of then; what is not kept of then says that it is of now", async () => {
     await screen("Overview");
     await page.getByText("What ends in the next eighteen months").waitFor();

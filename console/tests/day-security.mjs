@@ -81,6 +81,7 @@ await day("security", async ({ house, page, check, picture, person, api }) => {
     await until(10, "the inventory has followed the log", found);
     await page.goto(`${house.origin}/inventory?q=name+%3D+portal-9.mercy.example`);
     await row(1).locator("a").first().click();
+    await page.getByText("Reading it takes read-audit, which your roles do not have.").waitFor();
     await page.getByRole("button", { name: "Revoke…" }).click();
     await page.getByRole("button", { name: "Revoke for good" }).click();
     await page.getByText("It waits for approval as").first().waitFor();

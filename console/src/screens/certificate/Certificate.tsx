@@ -17,6 +17,7 @@ import { Time } from "~/parts/Time";
 import { day, daysLeft, relative } from "~/text/time";
 import { shortSubject } from "../inventory/subject";
 import { Chain } from "./Chain";
+import { Doings } from "./Doings";
 import { Findings, History, Places, Protects } from "./Lists";
 import { RenewDialog } from "./RenewDialog";
 import { canRevoke, revokedBy } from "./revocation";
@@ -39,6 +40,7 @@ export function Certificate() {
 
 function Known({ certificate }: { readonly certificate: Shown }) {
   const asOf = useAsOf();
+  const mayReadLog = useMay("read-audit");
   const explained = useQuery({
     queryKey: ["certificate", certificate.sha256, "risk"],
     queryFn: () => api.get<Explained>("/api/v1/inventory/{sha256}/risk", { path: { sha256: certificate.sha256 } }),
@@ -68,6 +70,9 @@ function Known({ certificate }: { readonly certificate: Shown }) {
           <Panel title="Who depends on it"><Protects certificate={certificate} explained={explained.data} /></Panel>
         </div>
       </div>
+      <Panel title="What was done to it" flush>
+        {mayReadLog ? <Doings certificate={certificate} asOf={asOf} /> : <p className="certificate-none">The log tells. Reading it takes <code>read-audit</code>, which your roles do not have.</p>}
+      </Panel>
       <Panel title="Where it lives" note={`${certificate.at.length}${certificate.at.length === 200 ? " and perhaps more" : ""}`} flush><Places places={certificate.at} /></Panel>
       <Panel title="Where it was" flush><History history={certificate.history} asOf={asOf === undefined ? undefined : Date.parse(asOf)} /></Panel>
     </Page>
