@@ -2,7 +2,8 @@
 //! what was decided. Whoever asked cannot decide, whichever of their tokens they use.
 //!
 //! States: pending → approved → fulfilled, or pending → denied | expired. An approved request can
-//! be fulfilled again after a failure, because issuance marks it in the same write as the certificate.
+//! be fulfilled again after a failure, because issuance marks it in the same write as the certificate;
+//! an approved call that nobody makes in time expires.
 
 use std::fmt;
 
@@ -87,7 +88,7 @@ pub enum RequestState {
     Approved,
     /// Somebody said no.
     Denied,
-    /// Nobody decided in time.
+    /// Nobody decided in time, or made the call in time.
     Expired,
     /// What was asked for is done: the certificate exists, the call was made.
     Fulfilled,
@@ -180,14 +181,28 @@ pub struct Request {
 }
 
 impl Request {
-    /// The state at `now`: a pending request whose time has passed is expired even if no loop has
-    /// said so yet.
+    /// The state at `now`: a request whose time has passed is expired even if no loop has said so yet.
     pub fn state_at(&self, now: Timestamp) -> RequestState {
-        if self.state == RequestState::Pending && self.expires <= now.0 {
+        if self.lapses() && self.expires <= now.0 {
             RequestState::Expired
         } else {
             self.state
         }
+    }
+
+    /// Whether time ends it: what waits for people, and a call that nobody has made. A certificate that was agreed to can
+    /// still be issued.
+    fn lapses(&self) -> bool {
+        match self.state {
+            RequestState::Pending => true,
+            RequestState::Approved => self.call.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Whether it waits for people, before it is done or after an emergency.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        [RequestState::Pending, RequestState::Review].contains(&self.state_at(now))
     }
 
     /// What deciding about it concerns. Where a request does not say its place, who is limited to some decides

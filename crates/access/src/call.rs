@@ -8,7 +8,7 @@ use store::Write;
 use crate::notice::{self, Moment};
 use crate::waiting::{check_decider, object, wrong_state};
 use crate::{
-    Access, AccessError, Action, ApprovalPolicy, Evidence, Execute, Permit, PersonState, Principal,
+    Access, AccessError, Action, ApprovalPolicy, Evidence, Execute, Permit, Principal,
     REQUEST_RECORDS, Refusal, Request, RequestId, RequestState, Role, random,
 };
 
@@ -22,6 +22,8 @@ const LONGEST_CALL_MS: i64 = 10 * 60_000;
 const CUT_OFF: u16 = 0;
 /// Most comments, and changes of a diff.
 const MOST: usize = 200;
+/// Most people that a refusal names.
+const MOST_NAMED: usize = 10;
 /// Longest comment, in characters.
 const LONGEST_COMMENT: usize = 4000;
 
@@ -231,7 +233,7 @@ impl Access {
         let (mut request, version) = self.stored_request(id).await?;
         let checked = check_decider(permit, &request, now);
         let checked = match checked {
-            Ok(()) => self.check_delegate(permit, &request, to).await?,
+            Ok(()) => self.check_delegate(permit, &request, to, now).await?,
             no => no,
         };
         if let Err(refusal) = checked {
@@ -259,47 +261,38 @@ impl Access {
         permit: &Permit,
         request: &Request,
         to: &str,
+        now: Timestamp,
     ) -> Result<Result<(), Refusal>, AccessError> {
-        let no = |text: String| {
-            Ok(Err(Refusal::new(
-                "request.delegate",
-                "R07: each approval is another person's",
-                text,
-            )
-            .accepted(
-                "an active person who may decide about requests, has not asked and has not decided",
-            )))
+        let found = match self.person_if_any(to).await? {
+            None => format!("there is no person {to}"),
+            Some(_) if permit.principal().holder() == to => {
+                format!("{to} would hand it on to themselves")
+            }
+            Some(person) => match self.decider(&person, request, now).await? {
+                Ok(()) => return Ok(Ok(())),
+                Err(why) => format!("{to} cannot decide about this request: {}", why.message),
+            },
         };
-        let Some(person) = self.person_if_any(to).await? else {
-            return no(format!("there is no person {to}"));
-        };
-        let asked = crate::holder(&request.requester.actor().id) == to;
-        let decided = request
-            .decisions
-            .iter()
-            .any(|said| crate::holder(&said.by.id) == to);
-        if person.state != PersonState::Active
-            || permit.principal().holder() == to
-            || asked
-            || decided
-        {
-            return no(format!("{to} cannot decide about this request"));
+        let others = self.other_deciders(permit, request, now).await?;
+        let refusal = Refusal::new("request.delegate", "R07: approvals", found);
+        Ok(Err(refusal.accepted(told(&others))))
+    }
+
+    /// The ids of the people who may decide about a request, but for whoever has it.
+    async fn other_deciders(
+        &self,
+        permit: &Permit,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Vec<String>, AccessError> {
+        let mut others = Vec::new();
+        for person in self.people().await? {
+            let is_other = permit.principal().holder() != person.id;
+            if is_other && self.decider(&person, request, now).await?.is_ok() {
+                others.push(person.id);
+            }
         }
-        let approvers = request
-            .call
-            .as_ref()
-            .map_or(&[][..], |call| &call.approvers);
-        let grants = self.grants(&person).await?;
-        let eligible = grants.iter().any(|grant| {
-            grant.role.allows(Action::ApproveRequests)
-                && (approvers.is_empty() || approvers.contains(&grant.role))
-        });
-        match eligible {
-            true => Ok(Ok(())),
-            false => no(format!(
-                "{to} has no role that may decide about this request"
-            )),
-        }
+        Ok(others)
     }
 
     /// Takes an approved call to be made, once: whoever comes second finds it taken. `emergency` is why the asker does
@@ -433,8 +426,7 @@ impl Access {
     /// Calls that enough people have agreed to and that the server makes.
     pub async fn calls_due(&self, now: Timestamp) -> Result<Vec<RequestId>, AccessError> {
         let due = |request: &Request| {
-            request.state == RequestState::Approved
-                && request.expires > now.0
+            request.state_at(now) == RequestState::Approved
                 && request
                     .call
                     .as_ref()
@@ -464,6 +456,18 @@ impl Access {
         }
         self.store.commit(write).await?;
         Ok(())
+    }
+}
+
+/// Who could take a request over.
+fn told(others: &[String]) -> String {
+    let (named, more) = others.split_at(others.len().min(MOST_NAMED));
+    match (named, more.len()) {
+        ([], _) => {
+            "your own decision: nobody else of the people here may decide about it".to_owned()
+        }
+        (_, 0) => format!("one of {}", named.join(", ")),
+        (_, more) => format!("one of {} and {more} others", named.join(", ")),
     }
 }
 
@@ -506,7 +510,7 @@ fn may_begin(
     }
     let state = request.state_at(now);
     match emergency {
-        None if state == RequestState::Approved && request.expires > now.0 => Ok(()),
+        None if state == RequestState::Approved => Ok(()),
         Some(why) if state == RequestState::Pending && call.emergency_allowed => {
             match (10..=LONGEST_COMMENT).contains(&why.trim().chars().count()) {
                 true => Ok(()),

@@ -2,16 +2,12 @@
 //! of, so that neither a crash nor a relay that is away loses one; who gets it is decided when it is sent, by what people
 //! may then.
 
-use std::sync::Arc;
-
 use audit::Timestamp;
 use store::{Row, Write, params};
 
-use crate::permit::{decide, holder};
-use crate::waiting::check_decider;
+use crate::permit::holder;
 use crate::{
-    Access, AccessError, Action, Person, PersonState, REQUEST_RECORDS, Request, RequestId,
-    RequestState, Target,
+    Access, AccessError, Person, PersonState, REQUEST_RECORDS, Request, RequestId, RequestState,
 };
 
 /// So many that wait are read at a time.
@@ -74,9 +70,8 @@ impl Moment {
     /// Whether it still is so: nobody is asked to decide what is decided.
     fn is_news(self, request: &Request, now: Timestamp) -> bool {
         match self {
-            Moment::Asked | Moment::Handed | Moment::Soon => {
-                request.state_at(now) == RequestState::Pending
-            }
+            Moment::Asked | Moment::Soon => request.state_at(now) == RequestState::Pending,
+            Moment::Handed => request.is_open(now),
             Moment::Review => request.state == RequestState::Review,
             Moment::Decided => true,
         }
@@ -217,7 +212,7 @@ impl Access {
                 }
                 Moment::Soon if is_asker(person, request) => true,
                 Moment::Asked | Moment::Soon | Moment::Review => {
-                    self.may_decide(person, request, now).await?
+                    self.decider(person, request, now).await?.is_ok()
                 }
             };
             if is_for {
@@ -225,17 +220,6 @@ impl Access {
             }
         }
         Ok(found)
-    }
-
-    async fn may_decide(
-        &self,
-        person: &Person,
-        request: &Request,
-        now: Timestamp,
-    ) -> Result<bool, AccessError> {
-        let principal: Arc<_> = self.principal_for(person, "notice", None).await?;
-        let permit = decide(&principal, Action::ApproveRequests, &Target::later());
-        Ok(permit.is_ok_and(|permit| check_decider(&permit, request, now).is_ok()))
     }
 }
 

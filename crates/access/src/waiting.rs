@@ -7,8 +7,8 @@ use store::{StoreError, Write};
 use crate::notice::{self, Moment};
 use crate::permit::{decide, holder};
 use crate::{
-    Access, AccessError, Action, Decision, NewRequest, Permit, Principal, REQUEST_RECORDS, Refusal,
-    Request, RequestId, RequestState, Target, Where, random,
+    Access, AccessError, Action, Call, Decision, NewRequest, Permit, Person, Principal,
+    REQUEST_RECORDS, Refusal, Request, RequestId, RequestState, Target, Where, random,
 };
 
 /// How often a decision is tried again when others decide at the same moment.
@@ -146,7 +146,8 @@ impl Access {
         let principal = self.system_principal("requests");
         let mut expired = 0;
         let lapsed = |request: &Request| {
-            request.state == RequestState::Pending && request.state_at(now) == RequestState::Expired
+            let state = request.state_at(now);
+            state == RequestState::Expired && state != request.state
         };
         for seen in self.requests().await?.iter().filter(|one| lapsed(one)) {
             // As it is by now: somebody may have said something since.
@@ -297,6 +298,22 @@ impl Access {
         Ok(decide(&principal, Action::IssueCertificate, &target)?)
     }
 
+    /// Whether somebody may decide about a request, as of now.
+    pub(crate) async fn decider(
+        &self,
+        person: &Person,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Result<(), Refusal>, AccessError> {
+        let principal = match self.principal_for(person, "request", None).await {
+            Ok(principal) => principal,
+            Err(AccessError::Unauthenticated(refusal)) => return Ok(Err(refusal)),
+            Err(error) => return Err(error),
+        };
+        let permit = decide(&principal, Action::ApproveRequests, &Target::later());
+        Ok(permit.and_then(|permit| check_decider(&permit, request, now)))
+    }
+
     pub(crate) async fn stored_request(
         &self,
         id: &RequestId,
@@ -318,16 +335,16 @@ pub(crate) fn check_decider(
     request: &Request,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    let open = [RequestState::Pending, RequestState::Review];
-    if !open.contains(&request.state_at(now)) {
+    if !request.is_open(now) {
         return Err(state_refusal(request, now));
     }
-    permit.covers(&request.target())?;
+    // Roles first: it is a grant of one of those that has to cover what is decided.
     if let Some(call) = &request.call
         && !call.approvers.is_empty()
     {
-        permit.check_roles(&call.approvers, "approval policy")?;
+        check_approvers(permit, call)?;
     }
+    permit.covers(&request.target())?;
     let handed_on =
         |delegation: &crate::Delegation| permit.principal().is_same_holder(&delegation.from);
     if request.delegations.iter().any(handed_on) {
@@ -361,6 +378,20 @@ pub(crate) fn check_decider(
         .accepted("the decision of yet another person"));
     }
     Ok(())
+}
+
+fn check_approvers(permit: &Permit, call: &Call) -> Result<(), Refusal> {
+    let source = format!("approval policy {}", call.policy);
+    permit
+        .check_roles(&call.approvers, &source)
+        .map_err(|no| Refusal {
+            rule: "request.approvers".into(),
+            message: format!(
+                "{} has none of the roles that the policy asks for",
+                permit.actor().id
+            ),
+            ..no
+        })
 }
 
 pub(crate) fn state_refusal(request: &Request, now: Timestamp) -> Refusal {

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cut_off;
+mod deciders;
+mod kept_calls;
 mod matrix;
 mod notices;
 mod people;

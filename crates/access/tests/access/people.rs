@@ -51,13 +51,13 @@ fn of_segment(role: Role, segment: &str) -> Grant {
     Grant { role, scope }
 }
 
-async fn signed_in(door: &Door, id: &str) -> Arc<Principal> {
+pub(crate) async fn signed_in(door: &Door, id: &str) -> Arc<Principal> {
     let person = door.access.person(id).await.unwrap();
     let principal = door.access.principal_for(&person, "passkey", Some("s1"));
     principal.await.unwrap()
 }
 
-fn rule(error: AccessError) -> String {
+pub(crate) fn rule(error: AccessError) -> String {
     match error {
         AccessError::Refused(refusal) => refusal.rule.into_owned(),
         other => panic!("{other}"),
