@@ -142,7 +142,7 @@ async fn two_who_agree_at_once_are_both_heard_and_the_call_is_taken_once(postgre
         (RequestState::Approved, 2)
     );
     let due = door.access.calls_due(NOW).await.unwrap();
-    assert_eq!(due, [request.id.clone()]);
+    assert_eq!(due, std::slice::from_ref(&request.id));
 
     // Each server that saw it due wants to make it.
     let system = door.access.system_principal("approvals");
