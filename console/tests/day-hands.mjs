@@ -88,6 +88,22 @@ await day("hands", async ({ house, page, check, picture, person, api }) => {
     await page.getByRole("link", { name: "Open it" }).waitFor();
     equal(await page.getByText("The private key is shown this once.").count(), 0);
   });
+  await check("where the profile asks for evidence, so does the page, and the new certificate has it", async () => {
+    const mail = { profile: "smime", subject: "CN=Ada Sommer", names: ["email:ada.sommer@mercy.example"], evidence: [{ kind: "ticket", text: "CHG-7" }], generate: "ecdsa-p256" };
+    const { sha256 } = await api("POST", "/api/v1/certificates", mail);
+    await until(10, "the inventory has followed the log", async () => (await api("GET", `/api/v1/inventory?q=sha256+%3D+${sha256}`)).certificates.length === 1);
+    await page.goto(`${origin}/inventory/${sha256}`);
+    await page.getByRole("button", { name: "Renew…" }).click();
+    await until(10, "the evidence has the focus", () => page.getByLabel("What speaks for it").evaluate((element) => element === document.activeElement));
+    equal(await page.getByRole("button", { name: "Renew", exact: true }).isDisabled(), true);
+    await page.keyboard.type("CHG-8, seen at the front desk");
+    await picture("renew-evidence");
+    await page.getByRole("button", { name: "Renew", exact: true }).click();
+    await page.getByRole("link", { name: "Open it" }).waitFor();
+    const { events } = await api("GET", "/api/v1/audit/events?action=certificate.issue&actor=rolf&outcome=done&limit=1");
+    equal(events[0].after.evidence, [{ kind: "note", text: "CHG-8, seen at the front desk" }]);
+    await page.getByRole("link", { name: "Open it" }).click();
+  });
   const spares = async () => (await api("GET", "/api/v1/spares"))[0];
   await check("he asks for the pump's spare, and cannot take it out by himself", async () => {
     const spare = await spares();

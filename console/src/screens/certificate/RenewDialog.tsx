@@ -1,6 +1,6 @@
 // Renewing: the same names from the same profile, with a new key. What will happen and what depends on it stand there at once,
 // and one press is left. Where Ward may make no key, it says why and takes the request of whoever holds it.
-import { Button, CopyButton, Modal, Textarea } from "@mantine/core";
+import { Button, CopyButton, Modal, TextInput, Textarea } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
@@ -65,11 +65,16 @@ interface OfferProps extends RenewDialogProps {
 
 /** What will happen, and the one thing to press. */
 function Offer({ certificate, old, profile, onIssued, onClose }: OfferProps) {
-  const { key, because, usual } = wayOf(profile, certificate);
+  const { key, because, usual, needsEvidence } = wayOf(profile, certificate);
   const [takesRequest, setTakesRequest] = useState(key === undefined);
   const [csr, setCsr] = useState("");
+  const [evidence, setEvidence] = useState("");
+  const lacks = (takesRequest && csr.trim() === "") || (needsEvidence && evidence.trim() === "");
   const issue = useAct<undefined, Issued>({
-    call: () => api.post<Issued>("/api/v1/certificates", { body: { profile: profile.name, subject: old.subject, names: old.names, ...(takesRequest ? { csr } : { generate: key }) } }),
+    call: () => {
+      const support = needsEvidence ? { evidence: [{ kind: "note", text: evidence.trim() }] } : {};
+      return api.post<Issued>("/api/v1/certificates", { body: { profile: profile.name, subject: old.subject, names: old.names, ...support, ...(takesRequest ? { csr } : { generate: key }) } });
+    },
     done: () => "The new certificate is issued",
     then: onIssued,
   });
@@ -85,10 +90,11 @@ function Offer({ certificate, old, profile, onIssued, onClose }: OfferProps) {
       />
       {takesRequest && because !== undefined && <p>{because} The device or program makes one, and a request with it:</p>}
       {takesRequest && <Textarea ref={takeFocus} label="Request (PKCS #10, PEM)" description="Its key is the new one; names and subject are those above" minRows={4} maxRows={12} classNames={{ input: "mono" }} value={csr} onChange={(event) => setCsr(event.currentTarget.value)} placeholder="-----BEGIN CERTIFICATE REQUEST-----" />}
+      {needsEvidence && <TextInput ref={takesRequest ? undefined : takeFocus} label="What speaks for it" description={`Profile ${profile.name} asks for evidence: a ticket, a contract, who was asked. It is kept with the certificate and in the log`} maxLength={500} value={evidence} onChange={(event) => setEvidence(event.currentTarget.value)} />}
       {issue.data?.done === false && <p role="status">It waits for approval as <Link to="/requests/$id" params={{ id: issue.data.request }} onClick={onClose}>request {issue.data.request}</Link>.</p>}
       {issue.error && <ProblemPanel error={issue.error} compact />}
       <div className="row">
-        <Button ref={takesRequest ? undefined : takeFocus} loading={issue.isPending} disabled={takesRequest && csr.trim() === ""} onKeyDown={ignoreHeldKey} onClick={() => issue.mutate(undefined)}>Renew</Button>
+        <Button ref={takesRequest || needsEvidence ? undefined : takeFocus} loading={issue.isPending} disabled={lacks} onKeyDown={ignoreHeldKey} onClick={() => issue.mutate(undefined)}>Renew</Button>
         <Button variant="default" onClick={onClose}>Leave it</Button>
         {because === undefined && <Button variant="subtle" onClick={() => setTakesRequest(!takesRequest)}>{takesRequest ? "Make a key here instead" : "With a request of the device instead"}</Button>}
       </div>

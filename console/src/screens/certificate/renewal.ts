@@ -10,17 +10,19 @@ export interface Way {
   readonly because: string | undefined;
   /** How long the new one is in force: `90d`. */
   readonly usual: string;
+  /** Whether a request has to say what speaks for it. */
+  readonly needsEvidence: boolean;
 }
 
 /** The new key is of the kind of the old one as long as the profile takes that, else of the kind that it prefers. */
 export function wayOf(profile: ProfileView, old: { readonly key: string; readonly bits: number }): Way {
-  const { algorithms, serverKeys, usual } = rulesOf(profile);
+  const { algorithms, serverKeys, usual, needsEvidence } = rulesOf(profile);
   const same = old.key === "rsa" ? `rsa-${old.bits}` : old.key.replace(/^ec-/, "ecdsa-");
   if (profile.approvals > 0) {
-    return { key: undefined, because: `Profile ${profile.name} asks for somebody’s approval, and a key would have to be kept until then: Ward makes none.`, usual };
+    return { key: undefined, because: `Profile ${profile.name} asks for somebody’s approval, and a key would have to be kept until then: Ward makes none.`, usual, needsEvidence };
   }
   if (!serverKeys) {
-    return { key: undefined, because: `Profile ${profile.name} wants keys made where they are used, so that none travels: Ward makes none.`, usual };
+    return { key: undefined, because: `Profile ${profile.name} wants keys made where they are used, so that none travels: Ward makes none.`, usual, needsEvidence };
   }
-  return { key: algorithms.includes(same) ? same : algorithms[0], because: undefined, usual };
+  return { key: algorithms.includes(same) ? same : algorithms[0], because: undefined, usual, needsEvidence };
 }
