@@ -1,6 +1,6 @@
 // The console in a browser, from the first administrator's link to a certificate. Each check says what it looked for; pictures
 // of every screen lie in .tmp/screens.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { axe, openBrowser } from "./browser.mjs";
 import { furnish } from "./furnish.mjs";
@@ -159,6 +159,13 @@ async function work() {
     await page.getByRole("link", { name: "Overview", exact: true }).first().click();
     await page.waitForURL(/as_of=/);
     await page.getByRole("button", { name: "Back to now" }).click();
+  });
+  await check("a short table is exported as it stands, instants exact", async () => {
+    await page.goto(`${house.origin}/authorities`);
+    const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export Revocation lists as CSV" }).click()]);
+    const lines = readFileSync(await file.path(), "utf8").split("\r\n");
+    equal([file.suggestedFilename(), lines[0]], ["revocation-lists.csv", "Issuer,List,Freshness,Until,Revoked,Bytes,Published,Where"]);
+    equal([lines.length > 2, /,\d{4}-\d{2}-\d{2}T[\d:.]+Z,/.test(lines[1])], [true, true]);
   });
   await check("what is asked to be revoked shows first what stops", async () => {
     await page.goto(`${house.origin}/inventory?q=recorded+and+not+ca`);

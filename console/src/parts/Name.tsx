@@ -24,11 +24,14 @@ export function Name({ text, most = 240, mono = false, line = false, none = "—
   const [isWhole, setWhole] = useState(false);
   if (text === null || text === undefined || text === "") return <span className="quiet">{none}</span>;
   const { shown, left } = clip(text, isWhole ? LONGEST : most);
+  const pieces = visible(shown);
+  // Where marks stand in it or it is cut, an export still has it as it is.
+  const isExact = left === 0 && pieces.every((piece) => !piece.mark);
   const className = ["name", mono ? "mono" : "", line ? "name-line" : ""].join(" ").trim();
   return (
     <>
-      <bdi className={className}>
-        {visible(shown).map((piece, index) =>
+      <bdi className={className} data-whole={isExact ? undefined : text}>
+        {pieces.map((piece, index) =>
           piece.mark ? (
             <span key={index} className="name-mark" role="img" aria-label={`${piece.what ?? "hidden character"}, ${piece.text}`} title={piece.what}>
               {piece.text}

@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { Name } from "~/parts/Name";
 import { Status } from "~/parts/Status";
 import { Time } from "~/parts/Time";
+import { TableBox } from "~/parts/table/TableBox";
 import { daysLeft } from "~/text/time";
 import { STATES } from "./states";
 import type { Authority, Issuer, StatusReport } from "./types";
@@ -15,7 +16,7 @@ interface GenerationsProps {
 export function Generations({ authorities, issuers, responders }: GenerationsProps) {
   const titles = new Map(authorities.map((each) => [each.name, each]));
   return (
-    <div className="authorities-scroll" tabIndex={0} role="region" aria-label="Generations">
+    <TableBox className="authorities-scroll" label="Generations">
       <table className="authorities-table">
         <thead>
           <tr>
@@ -45,6 +46,6 @@ export function Generations({ authorities, issuers, responders }: GenerationsPro
           })}
         </tbody>
       </table>
-    </div>
+    </TableBox>
   );
 }

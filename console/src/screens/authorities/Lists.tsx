@@ -7,6 +7,7 @@ import { Name } from "~/parts/Name";
 import { ProblemPanel } from "~/parts/ProblemPanel";
 import { Status } from "~/parts/Status";
 import { Time } from "~/parts/Time";
+import { TableBox } from "~/parts/table/TableBox";
 import { freshness } from "./freshness";
 import type { RevocationList } from "./types";
 
@@ -22,7 +23,7 @@ export function Lists({ lists, isPast }: { readonly lists: readonly RevocationLi
   const issuers = [...new Set(lists.map((list) => list.issuer))];
   return (
     <>
-      <div className="authorities-scroll" tabIndex={0} role="region" aria-label="Revocation lists">
+      <TableBox className="authorities-scroll" label="Revocation lists">
         <table className="authorities-table">
           <thead>
             <tr>
@@ -53,7 +54,7 @@ export function Lists({ lists, isPast }: { readonly lists: readonly RevocationLi
             })}
           </tbody>
         </table>
-      </div>
+      </TableBox>
       {mayPublish && (
         <div className="authorities-publish">
           <span className="quiet small">Lists are published by themselves, at once after a revocation. To publish an issuer's lists now:</span>

@@ -4,6 +4,7 @@ import type { Explained, ListedFinding, ListedPlace, Shown, Stay } from "~/api/t
 import { Name } from "~/parts/Name";
 import { Status, Weight } from "~/parts/Status";
 import { Time } from "~/parts/Time";
+import { TableBox } from "~/parts/table/TableBox";
 
 const WEIGHTS = ["none", "note", "low", "medium", "high", "critical"];
 
@@ -59,7 +60,7 @@ export function Protects({ certificate, explained }: { readonly certificate: Sho
 export function Places({ places }: { readonly places: readonly ListedPlace[] }) {
   if (places.length === 0) return <p className="certificate-none">Nobody has seen it anywhere. A scan, an agent or an import finds places.</p>;
   return (
-    <div className="certificate-scroll" tabIndex={0} role="region" aria-label="Places">
+    <TableBox className="certificate-scroll" label="Places">
       <table className="certificate-table">
         <thead><tr><th scope="col">Place</th><th scope="col">Segment</th><th scope="col">Asset</th><th scope="col">Last look</th><th scope="col">Seen by</th></tr></thead>
         <tbody>
@@ -74,7 +75,7 @@ export function Places({ places }: { readonly places: readonly ListedPlace[] }) 
           ))}
         </tbody>
       </table>
-    </div>
+    </TableBox>
   );
 }
 

@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import type { OverviewView } from "~/api/types";
 import { Empty } from "~/parts/Empty";
 import { Name } from "~/parts/Name";
+import { TableBox } from "~/parts/table/TableBox";
 
 const STEPS = 4;
 
@@ -23,7 +24,7 @@ export function Heat({ heat }: { readonly heat: OverviewView["heat"] }) {
     );
   }
   return (
-    <div className="heat-scroll" tabIndex={0} role="region" aria-label="Ends by segment and week">
+    <TableBox className="heat-scroll" label="Ends by segment and week">
       <table className="heat">
         <thead>
           <tr>
@@ -58,7 +59,7 @@ export function Heat({ heat }: { readonly heat: OverviewView["heat"] }) {
       <p className="heat-note small quiet">
         Underlined: health information is among them.{heat.cut > 0 && ` ${heat.cut} more segments have ends in these weeks.`}
       </p>
-    </div>
+    </TableBox>
   );
 }
 

@@ -1,6 +1,7 @@
 // The radar itself: one spoke an axis, the house as it stands, and as it would stand with the levers. Drawn as SVG by React,
 // so that it follows a drag at once and prints sharp; the same stands behind it as a table.
 import { type Axis, shown, type Values } from "./whatif";
+import { TableBox } from "~/parts/table/TableBox";
 
 const [WIDTH, HEIGHT, RADIUS] = [480, 360, 118];
 const [X, Y] = [WIDTH / 2, HEIGHT / 2 + 2];
@@ -56,6 +57,7 @@ export function Web({ axes, now, then, isMoved }: WebProps) {
       </figcaption>
       <details>
         <summary>As a table</summary>
+        <TableBox className="radar-scroll" label="Axes of the radar">
         <table className="radar-table">
           <thead><tr><th scope="col">Axis</th><th scope="col" className="number">Now</th><th scope="col" className="number">With the levers</th><th scope="col" className="number">Weight</th></tr></thead>
           <tbody>
@@ -65,6 +67,7 @@ export function Web({ axes, now, then, isMoved }: WebProps) {
             <tr><th scope="row">Score</th><td className="number">{shown(now.score)}</td><td className="number">{shown(then.score)}</td><td /></tr>
           </tbody>
         </table>
+        </TableBox>
       </details>
     </figure>
   );

@@ -3,6 +3,7 @@ import type { components } from "~/api/schema.gen";
 import { Name } from "~/parts/Name";
 import { Status } from "~/parts/Status";
 import { Time } from "~/parts/Time";
+import { TableBox } from "~/parts/table/TableBox";
 import { valueText } from "./value";
 
 type Call = components["schemas"]["CallShape"];
@@ -17,7 +18,7 @@ export function Diff({ call }: { readonly call: Call }) {
     <>
       {call.diff.length === 0 && <p className="requests-none">The call changes no value that Ward keeps as a record; what it does is its address and its action, <code>{call.action}</code>.</p>}
       {call.diff.length > 0 && (
-        <div className="requests-scroll" tabIndex={0} role="region" aria-label="What will change">
+        <TableBox className="requests-scroll" label="What will change">
           <table className="requests-diff">
             <thead><tr><th scope="col">Where</th><th scope="col">As it is</th><th scope="col">As it would be</th></tr></thead>
             <tbody>
@@ -30,7 +31,7 @@ export function Diff({ call }: { readonly call: Call }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </TableBox>
       )}
       {call.outcome && (
         <p className="requests-outcome">

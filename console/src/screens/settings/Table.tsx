@@ -1,5 +1,6 @@
 // A short list with things to do in its lines. Long ones are <DataTable>.
 import type { ReactNode } from "react";
+import { TableBox } from "~/parts/table/TableBox";
 
 interface TableProps {
   readonly label: string;
@@ -9,7 +10,7 @@ interface TableProps {
 
 export function Table({ label, heads, rows }: TableProps) {
   return (
-    <div className="settings-scroll" tabIndex={0} role="region" aria-label={label}>
+    <TableBox className="settings-scroll" label={label}>
       <table className="settings-table">
         <thead><tr>{heads.map((head) => <th key={head} scope="col">{head === "" ? <span className="sr-only">What to do</span> : head}</th>)}</tr></thead>
         <tbody>
@@ -18,6 +19,6 @@ export function Table({ label, heads, rows }: TableProps) {
           ))}
         </tbody>
       </table>
-    </div>
+    </TableBox>
   );
 }

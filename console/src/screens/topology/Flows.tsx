@@ -3,6 +3,7 @@
 import { Link } from "@tanstack/react-router";
 import { Name } from "~/parts/Name";
 import { Status } from "~/parts/Status";
+import { TableBox } from "~/parts/table/TableBox";
 import { visibleText } from "~/text/visible";
 import { type Edge, state } from "./nodes";
 
@@ -74,7 +75,7 @@ function Line({ edge, from, to, isChosen }: LineProps) {
 
 export function FlowTable({ edges, chosen }: FlowsProps) {
   return (
-    <div className="flows-scroll" tabIndex={0} role="region" aria-label="Flows">
+    <TableBox className="flows-scroll" label="Flows">
       <table className="flows-table">
         <thead><tr><th scope="col">Flow</th><th scope="col">From</th><th scope="col">To</th><th scope="col">Protocol</th><th scope="col">State</th><th scope="col">Certificates, and what is missing</th></tr></thead>
         <tbody>
@@ -96,6 +97,6 @@ export function FlowTable({ edges, chosen }: FlowsProps) {
           ))}
         </tbody>
       </table>
-    </div>
+    </TableBox>
   );
 }
