@@ -31,6 +31,7 @@ try {
   await work();
   await hostile();
   await furnish(house);
+  await onPaper();
   await everyScreen();
   await check("no page wrote an error, nor was anything refused by its policy", () => equal(browser.wrong, []));
   await check("nothing was loaded from outside", () => equal(browser.outside, []));
@@ -199,6 +200,27 @@ async function hostile() {
 
 async function picture(name) {
   await page.screenshot({ path: `${PICTURES}${name}.png` });
+}
+
+/** Upright A4 with these margins is some 690 pixels wide, and the tightest: tables ask for a page that lies. */
+async function onPaper() {
+  await page.evaluate(() => localStorage.setItem("ward.scheme", "dark"));
+  await page.setViewportSize({ width: 690, height: 1000 });
+  for (const name of ["inventory", "certificate", "authorities", "settings-review"]) {
+    const screen = SCREENS.find((each) => each.name === name);
+    await check(`${name} on paper: dark on white from a dark screen, nothing to navigate by, nothing wider than the page`, async () => {
+      await page.goto(house.origin + (typeof screen.path === "function" ? screen.path(house) : screen.path));
+      await page.locator(screen.ready).first().waitFor({ timeout: 15_000 });
+      await page.emulateMedia({ media: "print" });
+      await page.evaluate(() => window.dispatchEvent(new window.Event("beforeprint")));
+      const colours = await page.evaluate(() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector("h1")).color]);
+      equal(colours, ["rgb(255, 255, 255)", "rgb(18, 34, 42)"]);
+      equal(await page.locator(".rail, .bar, .page-actions, .table-bar").filter({ visible: true }).count(), 0);
+      equal(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), true);
+      await picture(`paper-${name}`);
+    });
+  }
+  await page.emulateMedia({ media: null });
 }
 
 async function everyScreen() {

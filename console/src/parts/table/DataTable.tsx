@@ -11,7 +11,7 @@ import { flushSync } from "react-dom";
 import { ProblemPanel } from "../ProblemPanel";
 import { Bar } from "./Bar";
 import { Head, Row } from "./Rows";
-import type { DataTableProps } from "./types";
+import type { Column, DataTableProps } from "./types";
 import { keyed } from "./keys";
 import { selected } from "./select";
 import "./table.css";
@@ -81,8 +81,9 @@ export function DataTable<T>(props: DataTableProps<T>) {
   };
 
   if (props.error !== undefined && props.error !== null && rows.length === 0) return <ProblemPanel error={props.error} onRetry={props.onRetry} />;
-  const template = [selection ? "34px" : "", ...shown.map((column) => `minmax(${column.width}px, ${column.grow ?? 0 ? `${column.grow}fr` : `${column.width}px`})`)].join(" ");
-  // Head and body are as wide as their columns at least, so that both divide the same space.
+  const track = ({ width, grow = 0 }: Column<T>) => (isPrinting ? `minmax(0, ${width}fr)` : `minmax(${width}px, ${grow > 0 ? `${grow}fr` : `${width}px`})`);
+  const template = [selection && !isPrinting ? "34px" : "", ...shown.map(track)].join(" ");
+  // Head and body are as wide as their columns at least, so that both divide the same space; paper has no more than it has.
   const least = shown.reduce((sum, column) => sum + column.width, selection ? 34 : 0);
   const indexes = isPrinting ? rows.slice(0, PRINTED).map((_, index) => index) : items.map((item) => item.index);
   return (
