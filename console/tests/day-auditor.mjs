@@ -14,7 +14,10 @@ const year = now.getUTCMonth() > 4 ? now.getUTCFullYear() : now.getUTCFullYear()
 const END_OF_MARCH = `${year}-03-31`;
 const lived = {};
 
-/** March: two certificates and a device, while Ward runs. May: one is revoked for another. Then Ward is off until now. */
+/**
+ * March: two certificates and a device, while Ward runs; somebody comes, and what they do has to be agreed to. May: one
+ * certificate is revoked for another, they leave, the policy grows stricter, an authority retires. Then Ward is off until now.
+ */
 async function live({ at, folder }) {
   const issue = (run, name) => {
     const file = join(folder, `${name}.pem`);
@@ -24,6 +27,9 @@ async function live({ at, folder }) {
   };
   const known = (run, certificate) => until(20, "the inventory has followed the log", () => run("inventory", "search", `sha256 = ${sha256(certificate)} and not revoked`).includes("Mercy"));
   const march = at(`${year}-03-18T09:00:00Z`);
+  march.run("group", "create", "ra", "--grant", "ra-officer");
+  march.run("person", "create", "mila", "--name", "Mila Novak", "--group", "ra");
+  march.run("policy", "create", "ending", "--action", "revoke-certificate", "--needed", "1", "--hours", "24");
   await march.serve(async () => {
     lived.archive = issue(march.run, "archive");
     lived.mirror = issue(march.run, "mirror");
@@ -31,6 +37,10 @@ async function live({ at, folder }) {
     await known(march.run, lived.mirror);
   });
   const may = at(`${year}-05-09T09:00:00Z`);
+  may.run("person", "leave", "mila", "--why", "end of contract");
+  may.run("group", "remove", "ra");
+  may.run("policy", "change", "ending", "--needed", "2");
+  may.run("ca", "retire", "people", "--why", "merged", "--yes");
   await may.serve(async () => {
     may.run("cert", "revoke", join(folder, "archive.pem"), "--reason", "keyCompromise", "--why", "its host was copied");
     lived.successor = issue(may.run, "archive-2");
@@ -133,13 +143,55 @@ await day("auditor", async ({ house, page, check, picture, person, api }) => {
     await page.getByRole("heading", { name: /certificate\.issue/ }).waitFor();
     await page.goBack();
   });
-  await check("the overview of then is the count of then; what is not kept of then says that it is of now", async () => {
+  await check("the overview of then is the count of then", async () => {
     await screen("Overview");
     await page.getByText("What ends in the next eighteen months").waitFor();
     equal(await page.getByRole("alert").count(), 0);
     await picture("march-overview");
+  });
+  await check("an authority that retired in May issued then; how fresh its lists were is not kept, and said to be so", async () => {
+    const people = () => page.getByRole("region", { name: "Hierarchy" }).getByRole("article").filter({ hasText: /People/ }).locator(".status").first().innerText();
     await screen("Authorities");
-    await page.getByText("are shown as they are now").waitFor();
+    await page.getByText("How fresh lists and OCSP answers were is not kept.").waitFor();
+    equal([await people(), await page.getByText(/lists (fresh|over)/).count()], ["issues", 0]);
+    await page.getByRole("row", { name: /server-tls/ }).first().waitFor();
+    await picture("march-authorities");
+    await goTo(`${year}-05-31`);
+    await until(10, "it has retired", async () => (await people()) === "retired");
+    await goTo(END_OF_MARCH);
+  });
+  await check("who left in May worked here then, with the role that their group gave; nobody of later is there", async () => {
+    await screen("Settings");
+    await page.getByText("Your own way in is shown as of now only").waitFor();
+    await page.getByRole("link", { name: "People", exact: true }).click();
+    const mila = page.getByRole("row", { name: /Mila Novak/ });
+    equal([await mila.locator('[data-label="State"]').innerText(), await mila.locator('[data-label="Roles"]').innerText()], ["active", "ra-officer"]);
+    equal(await page.getByRole("row", { name: /Noor Haddad/ }).count(), 0);
+    await picture("march-people");
+    await mila.getByRole("link").first().click();
+    await page.getByRole("heading", { name: "Mila Novak" }).waitFor();
+    equal([await page.getByText("active", { exact: true }).count(), await page.locator("code").getByText("issue-certificate").count()], [1, 1]);
+    await picture("march-person");
+    await goTo(`${year}-05-31`);
+    await page.getByText("left", { exact: true }).waitFor();
+    await goTo(`${year}-03-15`);
+    await page.getByText("They were not written down then").waitFor();
+    await goTo(END_OF_MARCH);
+  });
+  await check("one other had to agree to what takes two since May", async () => {
+    await screen("Settings");
+    await page.getByRole("link", { name: "Approval policies", exact: true }).click();
+    const needs = () => page.getByRole("row", { name: /ending/ }).locator('[data-label="Needs"]').innerText();
+    equal(await needs(), "1 of whoever may approve");
+    await goTo(`${year}-05-31`);
+    await until(10, "the policy is that of May", async () => (await needs()) === "2 of whoever may approve");
+    await page.getByRole("link", { name: "Groups", exact: true }).click();
+    await page.getByText("There was no group then").waitFor();
+    await goTo(END_OF_MARCH);
+    await page.getByRole("row", { name: /ra-officer/ }).getByText("mila").waitFor();
+    await page.getByRole("link", { name: "Tokens", exact: true }).click();
+    await page.getByText("There was no token then").waitFor();
+    await picture("march-tokens");
   });
   await check("the log of then ends then", async () => {
     await screen("Audit");

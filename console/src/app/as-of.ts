@@ -7,6 +7,11 @@ export function useAsOf(): string | undefined {
   return useSearch({ strict: false, select: (search) => (search as { as_of?: string }).as_of });
 }
 
+/** The instant that a screen looks at, Unix milliseconds: then, or now. */
+export function instantOf(asOf: string | undefined): number {
+  return asOf === undefined ? Date.now() : Date.parse(asOf);
+}
+
 export function useSetAsOf(): (asOf: string | undefined) => void {
   const navigate = useNavigate();
   return (asOf) => {

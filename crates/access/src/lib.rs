@@ -19,6 +19,7 @@ mod role;
 mod scope;
 mod session;
 mod signin;
+mod staff;
 mod token;
 mod tokens;
 mod waiting;
@@ -53,6 +54,7 @@ pub use signin::{
     Attempt, Claims, INVITATION_RECORDS, Invitation, Provider, RECOVERY_RECORDS, RecoveryState,
     Throttle, welcome_url,
 };
+pub use staff::Staff;
 pub use token::{NewToken, Token, TokenId};
 pub use waiting::Decided;
 

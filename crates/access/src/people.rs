@@ -225,12 +225,6 @@ impl Access {
         records.iter().map(person).collect()
     }
 
-    /// Everybody as it was at `at`.
-    pub async fn people_as_of(&self, at: Timestamp) -> Result<Vec<Person>, AccessError> {
-        let records = self.store.records_as_of(PERSON_RECORDS, at).await?;
-        records.iter().map(person).collect()
-    }
-
     /// Whoever is `subject` at `provider`.
     pub async fn person_by_link(
         &self,
@@ -360,18 +354,10 @@ impl Access {
         records.iter().map(group).collect()
     }
 
-    /// Every group as it was at `at`.
-    pub async fn groups_as_of(&self, at: Timestamp) -> Result<Vec<Group>, AccessError> {
-        let records = self.store.records_as_of(GROUP_RECORDS, at).await?;
-        records.iter().map(group).collect()
-    }
-
     /// Whoever is in a group and has not left.
     pub async fn members(&self, group: &str) -> Result<Vec<Person>, AccessError> {
         let mut people = self.people().await?;
-        people.retain(|person| {
-            person.state != PersonState::Left && person.all_groups().any(|name| name == group)
-        });
+        people.retain(|person| person.is_in(group));
         Ok(people)
     }
 
@@ -549,13 +535,13 @@ fn object(id: &str) -> Object {
     Object::new("person", id)
 }
 
-fn person(record: &Record) -> Result<Person, AccessError> {
+pub(crate) fn person(record: &Record) -> Result<Person, AccessError> {
     let mut person: Person = read(record, "person")?;
     person.version = record.version;
     Ok(person)
 }
 
-fn group(record: &Record) -> Result<Group, AccessError> {
+pub(crate) fn group(record: &Record) -> Result<Group, AccessError> {
     let mut group: Group = read(record, "group")?;
     group.version = record.version;
     Ok(group)

@@ -85,6 +85,11 @@ impl Person {
         let new = claimed.filter(|name| !self.groups.contains(name));
         self.groups.iter().chain(new).map(String::as_str)
     }
+
+    /// In a group, and has not left.
+    pub(crate) fn is_in(&self, group: &str) -> bool {
+        self.state != PersonState::Left && self.all_groups().any(|name| name == group)
+    }
 }
 
 /// What a person is written down with, and what of it can be changed.

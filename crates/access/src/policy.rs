@@ -229,6 +229,12 @@ impl Access {
         records.iter().map(policy).collect()
     }
 
+    /// Every policy as it was at `at`, by name.
+    pub async fn policies_as_of(&self, at: Timestamp) -> Result<Vec<ApprovalPolicy>, AccessError> {
+        let records = self.store.records_as_of(POLICY_RECORDS, at).await?;
+        records.iter().map(policy).collect()
+    }
+
     async fn current_policies(
         &self,
         now: Timestamp,

@@ -5,12 +5,8 @@ use std::collections::BTreeMap;
 use audit::{ActorKind, Event, Outcome, Timestamp};
 use serde::Serialize;
 
-use crate::people::read;
 use crate::permit::grants_of;
-use crate::token::StoredToken;
-use crate::{
-    Access, AccessError, Action, Grant, Group, Person, PersonState, TOKEN_RECORDS, holder,
-};
+use crate::{Access, AccessError, Action, Grant, Group, Person, PersonState, holder};
 
 /// Most events that one review reads; a house that writes more reviews shorter spans.
 const MOST_EVENTS: u64 = 2_000_000;
@@ -89,13 +85,12 @@ impl Access {
         since: Timestamp,
         until: Timestamp,
     ) -> Result<Review, AccessError> {
-        let groups = self.groups_as_of(as_of).await?;
+        let staff = self.staff(Some(as_of)).await?;
         let mut holders: BTreeMap<String, Reviewed> = BTreeMap::new();
-        for person in self.people_as_of(as_of).await? {
-            holders.insert(person.id.clone(), of_person(&person, &groups));
+        for person in &staff.people {
+            holders.insert(person.id.clone(), of_person(person, &staff.groups));
         }
-        for record in self.store.records_as_of(TOKEN_RECORDS, as_of).await? {
-            let token = read::<StoredToken>(&record, "token")?.token;
+        for token in self.tokens_as_of(as_of).await? {
             if token.fault(as_of).is_some() {
                 continue;
             }

@@ -9,11 +9,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use parking_lot::Mutex;
 use serde_json::json;
-use store::Write;
+use store::{Record, Write};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::people::absent;
+use crate::people::{absent, read};
 use crate::permit::grants_of;
 use crate::person::check_duties;
 use crate::token::{StoredToken, is_holder_name, split};
@@ -153,13 +153,13 @@ impl Access {
     /// Every token, revoked ones included.
     pub async fn tokens(&self) -> Result<Vec<Token>, AccessError> {
         let records = self.store.records(TOKEN_RECORDS).await?;
-        let read = |record: store::Record| {
-            let stored: Result<StoredToken, _> = serde_json::from_str(&record.body);
-            stored
-                .map(|stored| stored.token)
-                .map_err(|error| bad_record(&record.id, error))
-        };
-        records.into_iter().map(read).collect()
+        records.iter().map(token).collect()
+    }
+
+    /// Every token as it was at `at`: one that was revoked since was not.
+    pub async fn tokens_as_of(&self, at: Timestamp) -> Result<Vec<Token>, AccessError> {
+        let records = self.store.records_as_of(TOKEN_RECORDS, at).await?;
+        records.iter().map(token).collect()
     }
 
     /// Who stands behind a bearer string.
@@ -308,6 +308,11 @@ impl Access {
             .accepted("a current token in `Authorization: Bearer ward_…`"),
         ))
     }
+}
+
+fn token(record: &Record) -> Result<Token, AccessError> {
+    let stored: StoredToken = read(record, "token")?;
+    Ok(stored.token)
 }
 
 impl Cache {

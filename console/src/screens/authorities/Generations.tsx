@@ -11,9 +11,11 @@ interface GenerationsProps {
   readonly authorities: readonly Authority[];
   readonly issuers: readonly Issuer[];
   readonly responders: StatusReport["responders"] | undefined;
+  /** Unix milliseconds. */
+  readonly then: number;
 }
 
-export function Generations({ authorities, issuers, responders }: GenerationsProps) {
+export function Generations({ authorities, issuers, responders, then }: GenerationsProps) {
   const titles = new Map(authorities.map((each) => [each.name, each]));
   return (
     <TableBox className="authorities-scroll" label="Generations">
@@ -27,7 +29,7 @@ export function Generations({ authorities, issuers, responders }: GenerationsPro
           {issuers.map((issuer) => {
             const [tone, word] = STATES[issuer.state] ?? ["none", issuer.state];
             const responder = responders?.find((each) => each.issuer === issuer.id);
-            const left = daysLeft(Date.parse(issuer.not_after));
+            const left = daysLeft(Date.parse(issuer.not_after), then);
             return (
               <tr key={issuer.id}>
                 <th scope="row">

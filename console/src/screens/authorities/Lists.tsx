@@ -11,8 +11,8 @@ import { TableBox } from "~/parts/table/TableBox";
 import { freshness } from "./freshness";
 import type { RevocationList } from "./types";
 
-export function Lists({ lists, isPast }: { readonly lists: readonly RevocationList[] | undefined; readonly isPast: boolean }) {
-  const mayPublish = useMay("publish-status") && !isPast;
+export function Lists({ lists }: { readonly lists: readonly RevocationList[] | undefined }) {
+  const mayPublish = useMay("publish-status");
   const publish = useAct<string, unknown>({
     call: (issuer) => api.post("/api/v1/crls/{issuer}/publish", { path: { issuer } }),
     done: (_, issuer) => `The lists of ${issuer} are published`,

@@ -3,6 +3,7 @@ import { CopyButton, Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { api } from "~/api/client";
+import { useAsOf } from "~/app/as-of";
 import { Empty } from "~/parts/Empty";
 import { Name } from "~/parts/Name";
 import { Page } from "~/parts/Page";
@@ -13,13 +14,15 @@ import { rulesOf } from "./rules";
 import type { ProfileView } from "./types";
 
 export function Profile({ name }: { readonly name: string }) {
-  const profiles = useQuery({ queryKey: ["profiles"], queryFn: () => api.get<readonly ProfileView[]>("/api/v1/profiles") });
-  const text = useQuery({ queryKey: ["profiles", name], queryFn: () => api.get<string>("/api/v1/profiles/{name}", { path: { name } }), retry: false });
+  const asOf = useAsOf();
+  const query = { as_of: asOf };
+  const profiles = useQuery({ queryKey: ["profiles", asOf], queryFn: () => api.get<readonly ProfileView[]>("/api/v1/profiles", { query }) });
+  const text = useQuery({ queryKey: ["profiles", name, asOf], queryFn: () => api.get<string>("/api/v1/profiles/{name}", { path: { name }, query }), retry: false });
   const profile = profiles.data?.find((each) => each.name === name);
   const back = <Link to="/authorities" search={{}}>All authorities and profiles</Link>;
   if (profiles.error) return <Page title={name} about={back}><ProblemPanel error={profiles.error} onRetry={() => void profiles.refetch()} /></Page>;
   if (profiles.data === undefined) return <Page title={name} about={back}><p className="quiet" role="status">Reading…</p></Page>;
-  if (profile === undefined) return <Page title="Profile" about={back}><Empty icon="search" title="No profile of this name is in force">It may be mistyped, or a draft.</Empty></Page>;
+  if (profile === undefined) return <Page title="Profile" about={back}>{asOf === undefined ? <Empty icon="search" title="No profile of this name is in force">It may be mistyped, or a draft.</Empty> : <Empty icon="clock" title="No profile of this name was in force then">Choose a later instant, or go back to now.</Empty>}</Page>;
   return (
     <Page title={profile.title} heading={<Name text={profile.title} most={100} />} about={<><span className="mono">{profile.name}</span>, version {profile.version} · {back}</>}>
       <Fields profile={profile} />

@@ -33,12 +33,13 @@ const COLUMNS: readonly Column<ProfileView>[] = [
 ];
 
 interface ProfilesProps {
+  readonly isPast: boolean;
   readonly profiles: readonly ProfileView[] | undefined;
   readonly error: unknown;
   readonly onRetry: () => void;
 }
 
-export function Profiles({ profiles, error, onRetry }: ProfilesProps) {
+export function Profiles({ isPast, profiles, error, onRetry }: ProfilesProps) {
   const [sort, setSort] = useState<string>("name");
   return (
     <section className="stack" aria-label="Profiles">
@@ -55,7 +56,7 @@ export function Profiles({ profiles, error, onRetry }: ProfilesProps) {
         onRetry={onRetry}
         sort={sort}
         onSort={setSort}
-        empty={<Empty icon="certificate" title="No profile is in force" command="ward profile list">Without a profile nothing is issued.</Empty>}
+        empty={isPast ? <Empty icon="clock" title="No profile was in force then" /> : <Empty icon="certificate" title="No profile is in force" command="ward profile list">Without a profile nothing is issued.</Empty>}
       />
     </section>
   );

@@ -13,7 +13,10 @@ import type { Authority, Issuer, RevocationList } from "./types";
 interface TreeProps {
   readonly branches: readonly Branch[];
   readonly issuers: readonly Issuer[];
-  readonly lists: readonly RevocationList[];
+  /** Nothing where it is not known how fresh they were. */
+  readonly lists: readonly RevocationList[] | undefined;
+  /** Unix milliseconds. */
+  readonly then: number;
 }
 
 export function Tree(props: TreeProps) {
@@ -24,24 +27,22 @@ export function Tree(props: TreeProps) {
   );
 }
 
-function Branches({ branches, issuers, lists }: TreeProps) {
+function Branches({ branches, ...known }: TreeProps) {
   return (
     <ul className="tree">
       {branches.map((branch) => (
         <li key={branch.authority.name}>
-          <Card authority={branch.authority} issuers={issuers} lists={lists} />
-          {branch.below.length > 0 && <Branches branches={branch.below} issuers={issuers} lists={lists} />}
+          <Card authority={branch.authority} {...known} />
+          {branch.below.length > 0 && <Branches branches={branch.below} {...known} />}
         </li>
       ))}
     </ul>
   );
 }
 
-function Card({ authority, issuers, lists }: { readonly authority: Authority; readonly issuers: readonly Issuer[]; readonly lists: readonly RevocationList[] }) {
+function Card({ authority, issuers, lists, then }: Omit<TreeProps, "branches"> & { readonly authority: Authority }) {
   const issuer = issuers.find((each) => each.id === authority.issuer);
   const [tone, word] = STATES[authority.state] ?? ["none", authority.state];
-  const own = lists.filter((list) => authority.generations.includes(list.issuer));
-  const fresh = worst(own.map((list) => freshness(Date.parse(list.this_update), Date.parse(list.next_update))));
   return (
     <article className={authority.parent === null ? "tree-card tree-root" : "tree-card"}>
       <header>
@@ -55,18 +56,25 @@ function Card({ authority, issuers, lists }: { readonly authority: Authority; re
         {issuer && <code className="small">{issuer.algorithm}</code>}
         {authority.generations.length > 1 && <span className="quiet small">generation {authority.generations.length}</span>}
       </p>
-      {issuer && <Life issuer={issuer} />}
-      <p className="small row">
-        {fresh === undefined ? <span className="quiet">publishes no list of its own</span> : <><Status tone={fresh.tone}>lists {fresh.word}</Status> <span className="quiet">{own.reduce((sum, list) => sum + (list.list === "complete" ? list.entries : 0), 0).toLocaleString("en")} revoked</span></>}
-      </p>
+      {issuer && <Life issuer={issuer} then={then} />}
+      {lists && <Freshness own={lists.filter((list) => authority.generations.includes(list.issuer))} />}
     </article>
   );
 }
 
-function Life({ issuer }: { readonly issuer: Issuer }) {
+function Freshness({ own }: { readonly own: readonly RevocationList[] }) {
+  const fresh = worst(own.map((list) => freshness(Date.parse(list.this_update), Date.parse(list.next_update))));
+  return (
+    <p className="small row">
+      {fresh === undefined ? <span className="quiet">publishes no list of its own</span> : <><Status tone={fresh.tone}>lists {fresh.word}</Status> <span className="quiet">{own.reduce((sum, list) => sum + (list.list === "complete" ? list.entries : 0), 0).toLocaleString("en")} revoked</span></>}
+    </p>
+  );
+}
+
+function Life({ issuer, then }: { readonly issuer: Issuer; readonly then: number }) {
   const [from, to] = [Date.parse(issuer.not_before), Date.parse(issuer.not_after)];
-  const left = daysLeft(to);
-  const at = Math.max(0, Math.min(100, ((Date.now() - from) / Math.max(1, to - from)) * 100));
+  const left = daysLeft(to, then);
+  const at = Math.max(0, Math.min(100, ((then - from) / Math.max(1, to - from)) * 100));
   return (
     <div className="tree-life">
       <span className="tree-line" role="img" aria-label={`${Math.round(at)} percent of its life has passed`}><span style={{ width: `${at}%` }} /></span>

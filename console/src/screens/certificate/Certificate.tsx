@@ -6,7 +6,7 @@ import { useState } from "react";
 import { api } from "~/api/client";
 import { useMay } from "~/api/session";
 import type { Explained, Shown } from "~/api/types";
-import { useAsOf } from "~/app/as-of";
+import { instantOf, useAsOf } from "~/app/as-of";
 import { Icon } from "~/parts/Icon";
 import { Name } from "~/parts/Name";
 import { Page } from "~/parts/Page";
@@ -56,7 +56,7 @@ function Known({ certificate }: { readonly certificate: Shown }) {
       {asOf !== undefined && (
         <p className="quiet">Facts of a certificate never change. Its state here and its places in the history below are of then; chain, owner, risk and findings are of now.</p>
       )}
-      <Strip certificate={certificate} then={asOf === undefined ? Date.now() : Date.parse(asOf)} />
+      <Strip certificate={certificate} then={instantOf(asOf)} />
       <div className="certificate-columns">
         <div className="stack">
           <Panel title="What it is"><Identity certificate={certificate} /></Panel>

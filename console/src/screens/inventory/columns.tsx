@@ -1,6 +1,7 @@
 // The columns of the inventory. What is not shown at first is a choice away.
 import { Link } from "@tanstack/react-router";
 import type { Listed } from "~/api/types";
+import { instantOf } from "~/app/as-of";
 import { Name } from "~/parts/Name";
 import { Status, Weight } from "~/parts/Status";
 import { Time } from "~/parts/Time";
@@ -65,7 +66,7 @@ const REST: readonly Column<Listed>[] = [
 
 /** As of an instant of the past (RFC 3339) or of now. */
 export function columnsAsOf(asOf: string | undefined): readonly Column<Listed>[] {
-  const then = () => (asOf === undefined ? Date.now() : Date.parse(asOf));
+  const then = () => instantOf(asOf);
   const state: Column<Listed> = {
     id: "ends",
     header: "State",

@@ -6,6 +6,7 @@ import { useAct } from "~/api/act";
 import { api, certainly } from "~/api/client";
 import { registerPasskeyAt } from "~/api/passkey";
 import { useSession } from "~/api/session";
+import { useAsOf } from "~/app/as-of";
 import { Empty } from "~/parts/Empty";
 import { Icon } from "~/parts/Icon";
 import { Name } from "~/parts/Name";
@@ -21,6 +22,10 @@ import { Table } from "./Table";
 import type { Grant, ListedSession, Passkey } from "./types";
 
 export function Account() {
+  return useAsOf() === undefined ? <Own /> : <Empty icon="clock" title="Your own way in is shown as of now only">Who could come in then, and with which roles, stands under People and in the access review.</Empty>;
+}
+
+function Own() {
   const session = useSession();
   const sessions = useQuery({ queryKey: ["sessions", "own"], queryFn: () => api.get<readonly ListedSession[]>("/api/v1/sessions") });
   const endOthers = useAct({

@@ -15,9 +15,10 @@ import { Table } from "./Table";
 import type { Group } from "./types";
 
 export function Groups() {
-  const groups = useQuery({ queryKey: ["groups"], queryFn: () => api.get<readonly Group[]>("/api/v1/groups") });
+  const asOf = useAsOf();
+  const groups = useQuery({ queryKey: ["groups", asOf], queryFn: () => api.get<readonly Group[]>("/api/v1/groups", { query: { as_of: asOf } }) });
   const mayManage = useMay("manage-people");
-  const canChange = useAsOf() === undefined && mayManage;
+  const canChange = asOf === undefined && mayManage;
   const [open, setOpen] = useState<Group | "new">();
   const remove = useAct({
     call: (group: Group) => api.delete<undefined>("/api/v1/groups/{name}", { path: { name: group.name } }),
@@ -28,7 +29,8 @@ export function Groups() {
     <Panel title="Groups" actions={canChange ? <Button size="compact-sm" onClick={() => setOpen("new")}>Make a group</Button> : undefined} flush>
       {(groups.error ?? remove.error) && <ProblemPanel error={groups.error ?? remove.error} compact onRetry={groups.error ? () => void groups.refetch() : undefined} />}
       {groups.isPending && <div className="settings-ghost" role="status" aria-label="Reading groups" />}
-      {groups.data?.length === 0 && <Empty icon="person" title="There is no group yet" command="ward group create biomed --grant 'clinical-engineering@segment=icu-*'">A group gives its roles to everybody in it. With claims, whoever the provider says is in it comes in with them.</Empty>}
+      {groups.data?.length === 0 && asOf !== undefined && <Empty icon="clock" title="There was no group then" />}
+      {groups.data?.length === 0 && asOf === undefined && <Empty icon="person" title="There is no group yet" command="ward group create biomed --grant 'clinical-engineering@segment=icu-*'">A group gives its roles to everybody in it. With claims, whoever the provider says is in it comes in with them.</Empty>}
       {groups.data && groups.data.length > 0 && (
         <Table
           label="Groups"

@@ -45,9 +45,9 @@ const COLUMNS: readonly Column<Person>[] = [
 ];
 
 export function People() {
-  const people = useQuery({ queryKey: ["people"], queryFn: () => api.get<readonly Person[]>("/api/v1/people") });
+  const asOf = useAsOf();
+  const people = useQuery({ queryKey: ["people", asOf], queryFn: () => api.get<readonly Person[]>("/api/v1/people", { query: { as_of: asOf } }) });
   const mayManage = useMay("manage-people");
-  const isPast = useAsOf() !== undefined;
   const [sort, setSort] = useState("name");
   const [isAdding, setAdding] = useState(false);
   const navigate = useNavigate();
@@ -65,8 +65,8 @@ export function People() {
         onRetry={() => void people.refetch()}
         sort={sort}
         onSort={setSort}
-        tools={mayManage && !isPast ? <Button size="compact-sm" onClick={() => setAdding(true)}>Write somebody down</Button> : undefined}
-        empty={<Empty icon="person" title="Nobody is written down yet" command="ward person create ada --name 'Ada Lovelace' --group biomed">People come in by a one-time link, or by a provider whose groups give roles.</Empty>}
+        tools={mayManage && asOf === undefined ? <Button size="compact-sm" onClick={() => setAdding(true)}>Write somebody down</Button> : undefined}
+        empty={asOf !== undefined ? <Empty icon="clock" title="Nobody was written down then" /> : <Empty icon="person" title="Nobody is written down yet" command="ward person create ada --name 'Ada Lovelace' --group biomed">People come in by a one-time link, or by a provider whose groups give roles.</Empty>}
       />
       {isAdding && <AddPerson onClose={() => setAdding(false)} onDone={(person) => void navigate({ to: "/settings/people/$id", params: { id: person.id } })} />}
     </>

@@ -5,6 +5,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { useAct } from "~/api/act";
 import { api } from "~/api/client";
+import { asProblem } from "~/api/problem";
 import { useMay, useSession } from "~/api/session";
 import { useAsOf } from "~/app/as-of";
 import { Empty } from "~/parts/Empty";
@@ -23,10 +24,12 @@ type Doing = "edit" | "invite" | "suspend" | "resume" | "leave";
 
 export function PersonPage() {
   const { id } = useParams({ from: "/shell/settings/people/$id" });
-  const person = useQuery({ queryKey: ["people", id], queryFn: () => api.get<Person>("/api/v1/people/{id}", { path: { id } }) });
+  const asOf = useAsOf();
+  const person = useQuery({ queryKey: ["people", id, asOf], queryFn: () => api.get<Person>("/api/v1/people/{id}", { path: { id }, query: { as_of: asOf } }) });
   const mayManage = useMay("manage-people");
   const mayRecover = useMay("recover-sign-in");
-  const isPast = useAsOf() !== undefined;
+  const isPast = asOf !== undefined;
+  const isUnknownThen = isPast && person.error !== null && asProblem(person.error).problem.status === 404;
   const isSelf = useSession()?.person.id === id;
   const [doing, setDoing] = useState<Doing>();
   const known = person.data;
@@ -39,8 +42,8 @@ export function PersonPage() {
   }
   return (
     <Page title={known?.name ?? id} heading={<Name text={known?.name ?? id} most={80} />} about={<Link to="/settings" search={{ tab: "people" }}>All people</Link>} actions={actions.length > 0 ? actions : undefined}>
-      {isPast && <p className="quiet">This is as it is now: of the past, the access review and the audit log tell.</p>}
-      {person.error && <ProblemPanel error={person.error} onRetry={() => void person.refetch()} />}
+      {isUnknownThen && <Empty icon="clock" title="They were not written down then">Choose a later instant, or go back to now.</Empty>}
+      {person.error && !isUnknownThen && <ProblemPanel error={person.error} onRetry={() => void person.refetch()} />}
       {person.isPending && <div className="settings-ghost" role="status" aria-label="Reading the person" />}
       {known && (
         <div className="settings-columns">
@@ -59,9 +62,9 @@ export function PersonPage() {
                 ]}
               />
             </Panel>
-            {mayRecover && <Sessions id={id} />}
+            {mayRecover && (isPast ? <Panel title="Signed in"><p className="quiet">Where they were signed in is not kept. The access review says when they last signed in.</p></Panel> : <Sessions id={id} />)}
           </div>
-          <Panel title="What they may do" note={`${known.actions.length} actions`}>
+          <Panel title="What they may do" note={isPast ? `${known.actions.length} actions, by the roles of now` : `${known.actions.length} actions`}>
             {known.actions.length === 0 ? <p className="quiet">Nothing.</p> : <ul className="settings-actions">{known.actions.map((action) => <li key={action}><code>{action}</code></li>)}</ul>}
           </Panel>
         </div>

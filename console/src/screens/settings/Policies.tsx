@@ -17,9 +17,10 @@ import { Table } from "./Table";
 import type { Policy } from "./types";
 
 export function Policies() {
-  const policies = useQuery({ queryKey: ["policies"], queryFn: () => api.get<readonly Policy[]>("/api/v1/approval-policies") });
+  const asOf = useAsOf();
+  const policies = useQuery({ queryKey: ["policies", asOf], queryFn: () => api.get<readonly Policy[]>("/api/v1/approval-policies", { query: { as_of: asOf } }) });
   const mayManage = useMay("manage-policies");
-  const canChange = useAsOf() === undefined && mayManage;
+  const canChange = asOf === undefined && mayManage;
   const [open, setOpen] = useState<Policy | "new">();
   const remove = useAct({
     call: (policy: Policy) => api.delete<undefined>("/api/v1/approval-policies/{name}", { path: { name: policy.name } }),
@@ -30,7 +31,8 @@ export function Policies() {
     <Panel title="Approval policies" actions={canChange ? <Button size="compact-sm" onClick={() => setOpen("new")}>Make a policy</Button> : undefined} flush>
       {(policies.error ?? remove.error) && <ProblemPanel error={policies.error ?? remove.error} compact onRetry={policies.error ? () => void policies.refetch() : undefined} />}
       {policies.isPending && <div className="settings-ghost" role="status" aria-label="Reading policies" />}
-      {policies.data?.length === 0 && <Empty icon="request" title="Nothing has to wait" command="ward policy create revocation --action revoke-certificate --needed 1 --hours 24 --emergency">A policy holds a call back until others have agreed. Nobody agrees to their own, whichever session they use.</Empty>}
+      {policies.data?.length === 0 && asOf !== undefined && <Empty icon="clock" title="Nothing had to wait then" />}
+      {policies.data?.length === 0 && asOf === undefined && <Empty icon="request" title="Nothing has to wait" command="ward policy create revocation --action revoke-certificate --needed 1 --hours 24 --emergency">A policy holds a call back until others have agreed. Nobody agrees to their own, whichever session they use.</Empty>}
       {policies.data && policies.data.length > 0 && (
         <Table
           label="Approval policies"

@@ -2,7 +2,6 @@
 import { Link, useSearch } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { may, useSession } from "~/api/session";
-import { useAsOf } from "~/app/as-of";
 import { Empty } from "~/parts/Empty";
 import { Page } from "~/parts/Page";
 import { Account } from "./Account";
@@ -32,7 +31,6 @@ const TABS: readonly Tab[] = [
 export function Settings() {
   const { tab = "account" } = useSearch({ from: "/shell/settings" });
   const session = useSession();
-  const asOf = useAsOf();
   const shown = TABS.filter((each) => each.needs === undefined || may(session, each.needs));
   const current = shown.find((each) => each.id === tab);
   return (
@@ -44,7 +42,6 @@ export function Settings() {
           </Link>
         ))}
       </nav>
-      {asOf !== undefined && current !== undefined && current.id !== "review" && <p className="quiet">This is as it is now: of the past, the access review and the audit log tell.</p>}
       {current === undefined ? <Empty icon="settings" title="Your role does not show this">Ask somebody who manages people. What you may see is above.</Empty> : current.draw()}
     </Page>
   );

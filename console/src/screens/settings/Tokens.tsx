@@ -5,7 +5,7 @@ import { useState } from "react";
 import { useAct } from "~/api/act";
 import { api } from "~/api/client";
 import { useMay } from "~/api/session";
-import { useAsOf } from "~/app/as-of";
+import { instantOf, useAsOf } from "~/app/as-of";
 import { Empty } from "~/parts/Empty";
 import { Name } from "~/parts/Name";
 import { ProblemPanel } from "~/parts/ProblemPanel";
@@ -18,12 +18,11 @@ import { useRoles } from "./Grants";
 import { limitsText, readLimits } from "./grant-text";
 import type { Token } from "./types";
 
-function standing(token: Token): "revoked" | "expired" | "in force" {
-  if (token.revoked !== null) return "revoked";
-  return token.expires !== null && token.expires < Date.now() ? "expired" : "in force";
-}
-
-function columns(onEnd: ((token: Token) => void) | undefined): readonly Column<Token>[] {
+function columns(asOf: string | undefined, onEnd: ((token: Token) => void) | undefined): readonly Column<Token>[] {
+  const standing = (token: Token) => {
+    if (token.revoked !== null) return "revoked";
+    return token.expires !== null && token.expires < instantOf(asOf) ? "expired" : "in force";
+  };
   return [
     { id: "name", header: "Holder", width: 180, grow: 2, lead: true, cell: (token) => <Name text={token.name} line />, text: (token) => token.name, compare: (a, b) => a.name.localeCompare(b.name, "en") },
     { id: "id", header: "Id", width: 130, cell: (token) => <Name text={token.id} mono line />, text: (token) => token.id },
@@ -41,9 +40,10 @@ function columns(onEnd: ((token: Token) => void) | undefined): readonly Column<T
 }
 
 export function Tokens() {
-  const tokens = useQuery({ queryKey: ["tokens"], queryFn: () => api.get<readonly Token[]>("/api/v1/tokens") });
+  const asOf = useAsOf();
+  const tokens = useQuery({ queryKey: ["tokens", asOf], queryFn: () => api.get<readonly Token[]>("/api/v1/tokens", { query: { as_of: asOf } }) });
   const mayManage = useMay("manage-tokens");
-  const canChange = useAsOf() === undefined && mayManage;
+  const canChange = asOf === undefined && mayManage;
   const [sort, setSort] = useState("state");
   const [isMaking, setMaking] = useState(false);
   const [ending, setEnding] = useState<Token>();
@@ -58,7 +58,7 @@ export function Tokens() {
       <DataTable
         id="tokens"
         label="Tokens"
-        columns={columns(canChange ? (token) => { end.reset(); setEnding(token); } : undefined)}
+        columns={columns(asOf, canChange ? (token) => { end.reset(); setEnding(token); } : undefined)}
         rows={tokens.data ?? []}
         rowKey={(token) => token.id}
         isLoading={tokens.isPending}
@@ -67,7 +67,7 @@ export function Tokens() {
         sort={sort}
         onSort={setSort}
         tools={canChange ? <Button size="compact-sm" onClick={() => setMaking(true)}>Make a token</Button> : undefined}
-        empty={<Empty icon="key" title="There is no token yet" command="ward token create --name pipeline --role issuer --days 90 --out token">Programs use tokens: pipelines, agents, scripts. People use passkeys.</Empty>}
+        empty={asOf !== undefined ? <Empty icon="clock" title="There was no token then" /> : <Empty icon="key" title="There is no token yet" command="ward token create --name pipeline --role issuer --days 90 --out token">Programs use tokens: pipelines, agents, scripts. People use passkeys.</Empty>}
       />
       {isMaking && <MakeToken onClose={() => setMaking(false)} />}
       {ending && (

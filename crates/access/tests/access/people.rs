@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use access::{
-    AccessError, Action, Grant, Group, Link, PersonState, Place, Principal, Profile, Request, Role,
-    Scope, Target,
+    AccessError, Action, ApprovalPolicy, Grant, Group, Link, PersonState, Place, Principal,
+    Profile, Request, Role, Scope, Target,
 };
-use audit::Outcome;
+use audit::{Outcome, Timestamp};
+use serde_json::json;
 use store::Write;
 
 use crate::support::{Door, NOW, on_both, token};
@@ -22,6 +23,7 @@ on_both!(
     grants_of_two_scopes_are_not_mixed,
     a_part_of_the_house_is_not_the_whole,
     records_of_before_there_were_people_are_read,
+    r52_people_groups_tokens_and_policies_are_as_they_were_then,
 );
 
 pub(crate) fn profile(grants: &[Grant], groups: &[&str]) -> Profile {
@@ -593,4 +595,104 @@ async fn records_of_before_there_were_people_are_read(postgres: bool) {
     };
     assert!(permit.check_names(["dns:other.net"]).is_err());
     permit.check_names(["dns:b.example.org"]).unwrap();
+}
+
+/// A day each: ada comes and gets a token, her group is given another role, and she leaves.
+async fn r52_people_groups_tokens_and_policies_are_as_they_were_then(postgres: bool) {
+    let door = Door::new(postgres).await;
+    let access = &door.access;
+    let admin = door.admin(Action::ManagePeople);
+    let rules = door.admin(Action::ManagePolicies);
+    let day = |days: i64| Timestamp(NOW.0 + days * 86_400_000);
+    let officers = |role, version| group("officers", &[Grant::everywhere(role)], version);
+    let policy = |needed, version| {
+        let policy = json!({ "name": "ending", "action": "revoke-certificate", "needed": needed, "hours": 24, "version": version });
+        serde_json::from_value::<ApprovalPolicy>(policy).unwrap()
+    };
+    let made = access.put_group(&admin, officers(Role::Auditor, 0), day(1));
+    made.await.unwrap();
+    let ada = access.create_person(&admin, "ada", profile(&[], &["officers"]), day(1));
+    ada.await.unwrap();
+    let new = token("ada", &[Role::Auditor]);
+    let made = access.create_token(door.admin(Action::ManageTokens), new, day(1));
+    made.await.unwrap();
+    access
+        .put_policy(&rules, policy(1, 0), day(1))
+        .await
+        .unwrap();
+    let changed = access.put_group(&admin, officers(Role::RaOfficer, 1), day(2));
+    changed.await.unwrap();
+    access
+        .put_policy(&rules, policy(2, 1), day(2))
+        .await
+        .unwrap();
+    let left = access.set_person_state(&admin, "ada", PersonState::Left, "moved", day(3));
+    left.await.unwrap();
+    access
+        .remove_policy(&rules, "ending", day(3))
+        .await
+        .unwrap();
+    let emptied = access.change_person(&admin, "ada", 2, profile(&[], &[]), day(4));
+    assert!(emptied.await.is_err(), "who has left stays as they were");
+    access
+        .remove_group(&admin, "officers", day(4))
+        .await
+        .unwrap();
+
+    let roles = |grants: Vec<Grant>| grants.iter().map(|grant| grant.role).collect::<Vec<_>>();
+    let table = [
+        (
+            1,
+            PersonState::Active,
+            vec![Role::Auditor],
+            vec!["ada"],
+            vec![1],
+        ),
+        (
+            2,
+            PersonState::Active,
+            vec![Role::RaOfficer],
+            vec!["ada"],
+            vec![2],
+        ),
+        (3, PersonState::Left, vec![Role::RaOfficer], vec![], vec![]),
+        (4, PersonState::Left, vec![], vec![], vec![]),
+    ];
+    for (days, state, granted, members, needed) in table {
+        let then = access.staff(Some(day(days))).await.unwrap();
+        let ada = then.person("ada").unwrap();
+        assert_eq!(
+            (ada.state, roles(then.grants(ada))),
+            (state, granted),
+            "day {days}"
+        );
+        let found: Vec<&str> = then
+            .members("officers")
+            .map(|one| one.id.as_str())
+            .collect();
+        assert_eq!(
+            (found, then.groups.len()),
+            (members, usize::from(days < 4)),
+            "day {days}"
+        );
+        let tokens = access.tokens_as_of(day(days)).await.unwrap();
+        assert_eq!(
+            (tokens.len(), tokens[0].revoked.is_none()),
+            (1, days < 3),
+            "day {days}"
+        );
+        let policies = access.policies_as_of(day(days)).await.unwrap();
+        let found: Vec<u8> = policies.iter().map(|policy| policy.needed).collect();
+        assert_eq!(found, needed, "day {days}");
+    }
+    let before = access.staff(Some(NOW)).await.unwrap();
+    assert!(before.people.is_empty() && before.groups.is_empty());
+    assert!(matches!(
+        before.person("ada"),
+        Err(AccessError::NotFound { .. })
+    ));
+    assert!(access.tokens_as_of(NOW).await.unwrap().is_empty());
+    assert!(access.policies_as_of(NOW).await.unwrap().is_empty());
+    let now = access.staff(None).await.unwrap();
+    assert_eq!(now.people, access.staff(Some(day(4))).await.unwrap().people);
 }

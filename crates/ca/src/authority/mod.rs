@@ -7,6 +7,7 @@ pub(crate) mod certify;
 mod constraints;
 mod cross;
 mod manage;
+mod past;
 mod root;
 pub(crate) mod rootcrl;
 mod rotate;

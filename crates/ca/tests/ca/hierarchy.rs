@@ -19,6 +19,7 @@ use crate::support::{House, NOW, PASSPHRASE, answers, on_both, rule, run, server
 on_both!(
     r01_init_carries_the_root_away,
     r01_a_rotated_authority_lives_beside_its_past,
+    r52_the_hierarchy_is_as_it_was_then,
     r13_every_generation_has_its_own_responder,
     r01_a_root_rotates_and_is_cross_signed,
     r01_authorities_are_created_with_the_carried_key_only,
@@ -156,6 +157,53 @@ async fn r01_a_rotated_authority_lives_beside_its_past(postgres: bool) {
     // Nothing was signed again.
     let stored = house.ca.certificate(&before.sha256).await.unwrap().unwrap();
     assert_eq!(stored.der, before.der);
+}
+
+async fn r52_the_hierarchy_is_as_it_was_then(postgres: bool) {
+    let house = House::new(postgres).await;
+    let manage = || house.admin(Action::ManageAuthorities);
+    let key = ParentKey::Carried(house.carry());
+    let rotated = house
+        .ca
+        .rotate_authority(manage(), "servers", key, None, None, LATER);
+    rotated.await.unwrap();
+    let retired = house
+        .ca
+        .retire_authority(manage(), "people", "merged", LATER);
+    retired.await.unwrap();
+
+    let then = house.ca.authorities_as_of(NOW).await.unwrap();
+    let of = |name: &str| then.iter().find(|each| each.name == name).unwrap();
+    assert_eq!(of("people").state, AuthorityState::Active);
+    assert_eq!(of("servers").generations, ["servers"]);
+    let issuers = house.ca.issuers_as_of(NOW).await.unwrap();
+    let shown: Vec<_> = issuers
+        .iter()
+        .map(|(issuer, had)| (issuer.id.as_str(), issuer.state, *had))
+        .collect();
+    let expected = [
+        ("devices", IssuerState::Active, true),
+        ("people", IssuerState::Active, true),
+        ("root", IssuerState::Offline, false),
+        ("servers", IssuerState::Active, true),
+    ];
+    assert_eq!(shown, expected);
+    let before = Timestamp(NOW.0 - 1);
+    assert!(house.ca.authorities_as_of(before).await.unwrap().is_empty());
+    assert!(house.ca.issuers_as_of(before).await.unwrap().is_empty());
+    // What was last is what is.
+    let last = house.ca.authorities_as_of(LATER).await.unwrap();
+    assert_eq!(last, house.ca.authorities());
+    let last = house.ca.issuers_as_of(LATER).await.unwrap();
+    let states = last
+        .iter()
+        .map(|(issuer, had)| (issuer.id.clone(), issuer.state, *had));
+    let is = house.ca.issuers();
+    let is = is.iter().map(|issuer| {
+        let record = issuer.record();
+        (record.id.clone(), record.state, issuer.key().is_some())
+    });
+    assert_eq!(states.collect::<Vec<_>>(), is.collect::<Vec<_>>());
 }
 
 /// RFC 6960 §4.2.2.2: a delegated responder is certified by the key it answers for, also after that

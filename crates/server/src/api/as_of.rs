@@ -1,13 +1,19 @@
 //! `as_of=`: what was, asked of what is kept (R52). What is to come nobody knows, and what was not kept is not guessed.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use access::Refusal;
 use audit::Timestamp;
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use serde::Deserialize;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::{Operation, Parameter};
 
+use crate::api::openapi;
 use crate::problem::Problem;
 
 const SOURCE: &str = "docs/api.md (as of)";
@@ -49,20 +55,17 @@ pub(crate) fn past(
     Ok(Some(at))
 }
 
-/// Lists that know what was.
-const KNOWING: [&str; 11] = [
-    "/api/v1/overview",
-    "/api/v1/radar",
-    "/api/v1/topology",
-    "/api/v1/assets",
-    "/api/v1/findings",
-    "/api/v1/segments",
-    "/api/v1/requests",
-    "/api/v1/systems",
-    "/api/v1/flows",
-    "/api/v1/access-review",
-    "/api/v1/audit/events",
-];
+/// Paths whose `GET` takes `as_of`, by the description of the API.
+static KNOWING: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let is_it = |parameter: &RefOr<Parameter>| match parameter {
+        RefOr::T(parameter) => parameter.name == "as_of",
+        RefOr::Ref(_) => false,
+    };
+    let takes = |operation: &Operation| operation.parameters.iter().flatten().any(is_it);
+    let paths = openapi::described().paths.paths.into_iter();
+    let knowing = paths.filter(|(_, item)| item.get.as_ref().is_some_and(takes));
+    knowing.map(|(path, _)| path).collect()
+});
 
 /// Refuses `as_of` where nothing would be made of it: the present is not shown as the past.
 pub(crate) async fn guard(request: Request, next: Next) -> Response {
@@ -70,11 +73,9 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
         let mut parts = query.split('&');
         parts.any(|part| part.starts_with("as_of="))
     });
-    let path = request.uri().path();
-    let knows = KNOWING.contains(&path);
-    // One asset's page has a parameter of its own.
-    let own = path.starts_with("/api/v1/assets/") || !path.starts_with("/api/v1/");
-    match asks && !knows && !own {
+    let path = request.extensions().get::<MatchedPath>();
+    let path = path.map_or("", MatchedPath::as_str);
+    match asks && path.starts_with("/api/v1/") && !KNOWING.contains(path) {
         true => not_kept("this", None).into_response(),
         false => next.run(request).await,
     }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use access::{Action, Permit, Target};
-use audit::Timestamp;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -19,7 +18,7 @@ use fleet::{
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::api::as_of;
+use crate::api::as_of::{self, AsOf};
 use crate::api::caller::{Asked, At, Caller, Sent};
 use crate::problem::Problem;
 
@@ -143,30 +142,18 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, Json(stored)))
 }
 
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct AsOf {
-    /// An instant in RFC 3339: the asset as it was then.
-    as_of: Option<String>,
-}
-
 /// One asset, by id, serial number or its name in the asset system.
 #[utoipa::path(get, path = "/api/v1/assets/{id}", tag = "assets", params(("id" = String, Path), AsOf),
     responses((status = 200, body = Object), (status = 404, body = Problem)))]
 pub(crate) async fn show(
     caller: Caller,
     At(id): At<String>,
-    Asked(AsOf { as_of }): Asked<AsOf>,
+    Asked(asked): Asked<AsOf>,
 ) -> Result<Json<StoredAsset>, Problem> {
     let stored = caller.sees_asset(&id).await?;
-    let Some(text) = as_of else {
+    let Some(at) = asked.at(caller.now)? else {
         return Ok(Json(stored));
     };
-    let time: x509::Time = text
-        .parse()
-        .map_err(|_| Problem::malformed(format!("as_of is `{text}`; send 2026-11-22T12:00:00Z")))?;
-    let at = Timestamp(time.0.saturating_mul(1000));
     let then = caller.fleet().asset_as_of(&stored.asset.id, at).await?;
     Ok(Json(then))
 }

@@ -4,30 +4,40 @@ use access::{Action, Target};
 use axum::Json;
 use serde::Serialize;
 
-use crate::api::caller::{At, Caller};
+use crate::api::as_of::AsOf;
+use crate::api::caller::{Asked, At, Caller};
 use crate::problem::Problem;
 
-/// Authorities with their generations.
-#[utoipa::path(get, path = "/api/v1/authorities", tag = "authorities", responses((status = 200, body = [Object])))]
-pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<ca::Authority>>, Problem> {
+/// Authorities at the instant that is asked for.
+async fn authorities(caller: &Caller, asked: &AsOf) -> Result<Vec<ca::Authority>, Problem> {
     caller.may_read(Action::ReadAuthorities)?;
-    Ok(Json(caller.services.ca.authorities()))
+    let ca = &caller.services.ca;
+    Ok(match asked.at(caller.now)? {
+        Some(at) => ca.authorities_as_of(at).await?,
+        None => ca.authorities(),
+    })
+}
+
+/// Authorities with their generations.
+#[utoipa::path(get, path = "/api/v1/authorities", tag = "authorities", params(AsOf),
+    responses((status = 200, body = [Object])))]
+pub(crate) async fn list(
+    caller: Caller,
+    Asked(asked): Asked<AsOf>,
+) -> Result<Json<Vec<ca::Authority>>, Problem> {
+    Ok(Json(authorities(&caller, &asked).await?))
 }
 
 /// One authority.
-#[utoipa::path(get, path = "/api/v1/authorities/{name}", tag = "authorities", params(("name" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/authorities/{name}", tag = "authorities", params(("name" = String, Path), AsOf),
     responses((status = 200, body = Object), (status = 404, body = Problem)))]
 pub(crate) async fn show(
     caller: Caller,
     At(name): At<String>,
+    Asked(asked): Asked<AsOf>,
 ) -> Result<Json<ca::Authority>, Problem> {
-    caller.may_read(Action::ReadAuthorities)?;
-    let found = caller
-        .services
-        .ca
-        .authorities()
-        .into_iter()
-        .find(|authority| authority.name == name);
+    let mut all = authorities(&caller, &asked).await?.into_iter();
+    let found = all.find(|authority| authority.name == name);
     found
         .map(Json)
         .ok_or_else(|| Problem::not_found(format!("there is no authority `{name}`")))
@@ -52,17 +62,14 @@ pub(crate) struct IssuerView {
     sha256: String,
     /// Other certificates for the same key and name.
     cross_certificates: usize,
-    /// Whether its key is on this machine or on a token that it uses.
+    /// Whether its key is on this machine or on a token that it uses; of the past, whether this Ward had its key.
     key_here: bool,
 }
 
-/// Generations of authorities, with the validity and the kind of key of each.
-#[utoipa::path(get, path = "/api/v1/issuers", tag = "authorities", responses((status = 200, body = [IssuerView])))]
-pub(crate) async fn issuers(caller: Caller) -> Result<Json<Vec<IssuerView>>, Problem> {
-    caller.may_read(Action::ReadAuthorities)?;
-    let view = |issuer: &ca::Issuer| {
-        let (record, certificate) = (issuer.record(), issuer.certificate());
-        IssuerView {
+impl IssuerView {
+    fn new(record: &ca::IssuerRecord, key_here: bool) -> Self {
+        let certificate = &record.certificate;
+        Self {
             id: record.id.clone(),
             authority: record.authority.clone(),
             generation: record.generation,
@@ -74,11 +81,37 @@ pub(crate) async fn issuers(caller: Caller) -> Result<Json<Vec<IssuerView>>, Pro
             not_after: certificate.not_after().to_string(),
             sha256: hex::encode(certificate.fingerprint()),
             cross_certificates: record.cross.len(),
-            key_here: issuer.key().is_some(),
+            key_here,
+        }
+    }
+}
+
+/// Generations of authorities, with the validity and the kind of key of each.
+#[utoipa::path(get, path = "/api/v1/issuers", tag = "authorities", params(AsOf),
+    responses((status = 200, body = [IssuerView])))]
+pub(crate) async fn issuers(
+    caller: Caller,
+    Asked(asked): Asked<AsOf>,
+) -> Result<Json<Vec<IssuerView>>, Problem> {
+    caller.may_read(Action::ReadAuthorities)?;
+    let ca = &caller.services.ca;
+    let shown = match asked.at(caller.now)? {
+        Some(at) => {
+            let then = ca.issuers_as_of(at).await?;
+            let shown = then
+                .iter()
+                .map(|(record, had)| IssuerView::new(record, *had));
+            shown.collect()
+        }
+        None => {
+            let now = ca.issuers();
+            let shown = now
+                .iter()
+                .map(|issuer| IssuerView::new(issuer.record(), issuer.key().is_some()));
+            shown.collect()
         }
     };
-    let issuers = caller.services.ca.issuers();
-    Ok(Json(issuers.iter().map(|issuer| view(issuer)).collect()))
+    Ok(Json(shown))
 }
 
 #[derive(Serialize, utoipa::ToSchema)]

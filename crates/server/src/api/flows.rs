@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use access::{Action, Permit, Target};
-use audit::Timestamp;
 use axum::routing::get;
 use axum::{Json, Router};
 use fleet::flow::{
@@ -14,6 +13,7 @@ use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::Services;
+use crate::api::as_of::AsOf;
 use crate::api::caller::{Asked, At, Caller, Sent};
 use crate::problem::Problem;
 
@@ -41,10 +41,10 @@ impl Caller {
         self.permit(Action::ManageFlows, &Target::default()).await
     }
 
-    async fn map(&self, as_of: Option<String>) -> Result<Map, Problem> {
+    async fn map(&self, asked: &AsOf) -> Result<Map, Problem> {
         self.may_read(Action::ReadInventory)?;
         let fleet = &self.services.fleet;
-        Ok(match instant(as_of)? {
+        Ok(match asked.at(self.now)? {
             None => fleet.flow_map().await?,
             Some(at) => fleet.flow_map_as_of(at).await?,
         })
@@ -100,22 +100,6 @@ impl Caller {
     }
 }
 
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct AsOf {
-    /// An instant in RFC 3339: the map as it was then.
-    as_of: Option<String>,
-}
-
-fn instant(as_of: Option<String>) -> Result<Option<Timestamp>, Problem> {
-    let Some(text) = as_of else { return Ok(None) };
-    let time: x509::Time = text
-        .parse()
-        .map_err(|_| Problem::malformed(format!("as_of is `{text}`; send 2026-11-22T12:00:00Z")))?;
-    Ok(Some(Timestamp(time.0.saturating_mul(1000))))
-}
-
 /// A system or a flow, with what passes along the map to it.
 #[derive(Serialize)]
 pub(crate) struct Known<T> {
@@ -128,9 +112,9 @@ pub(crate) struct Known<T> {
 #[utoipa::path(get, path = "/api/v1/systems", tag = "flows", params(AsOf), responses((status = 200, body = [Object])))]
 pub(crate) async fn systems(
     caller: Caller,
-    Asked(AsOf { as_of }): Asked<AsOf>,
+    Asked(asked): Asked<AsOf>,
 ) -> Result<Json<Vec<Known<System>>>, Problem> {
-    let map = caller.map(as_of).await?;
+    let map = caller.map(&asked).await?;
     let all = map.systems().iter().filter_map(|system| {
         let (is, known) = map.system(&system.name)?;
         Some(Known {
@@ -205,9 +189,9 @@ pub(crate) async fn remove_system(
 #[utoipa::path(get, path = "/api/v1/flows", tag = "flows", params(AsOf), responses((status = 200, body = [Object])))]
 pub(crate) async fn flows(
     caller: Caller,
-    Asked(AsOf { as_of }): Asked<AsOf>,
+    Asked(asked): Asked<AsOf>,
 ) -> Result<Json<Vec<Known<Flow>>>, Problem> {
-    let map = caller.map(as_of).await?;
+    let map = caller.map(&asked).await?;
     let all = map.flows().iter().filter_map(|flow| {
         let (is, known) = map.flow(&flow.name)?;
         Some(Known {
@@ -242,7 +226,7 @@ pub(crate) struct FlowView {
     responses((status = 200, body = Object), (status = 404, body = Problem)))]
 pub(crate) async fn flow(caller: Caller, At(name): At<String>) -> Result<Json<FlowView>, Problem> {
     let stored = caller.record::<Flow>(&name).await?;
-    let map = caller.map(None).await?;
+    let map = caller.map(&AsOf::default()).await?;
     let fleet = &caller.services.fleet;
     Ok(Json(FlowView {
         version: stored.version,
@@ -286,7 +270,7 @@ pub(crate) async fn remove_flow(
 /// What flows lack: gaps, by flow.
 #[utoipa::path(get, path = "/api/v1/flow-gaps", tag = "flows", responses((status = 200, body = [Object])))]
 pub(crate) async fn gaps(caller: Caller) -> Result<Json<Vec<Gap>>, Problem> {
-    let map = caller.map(None).await?;
+    let map = caller.map(&AsOf::default()).await?;
     Ok(Json(
         caller.services.fleet.flow_gaps(&map, caller.now).await?,
     ))
@@ -307,7 +291,7 @@ pub(crate) async fn calls(
     caller: Caller,
     Asked(query): Asked<CallQuery>,
 ) -> Result<Json<Vec<Observed>>, Problem> {
-    let map = caller.map(None).await?;
+    let map = caller.map(&AsOf::default()).await?;
     let calls = caller.services.fleet.observed_calls(&map, query.off_map);
     Ok(Json(calls.await?))
 }

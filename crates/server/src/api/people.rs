@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use access::{Action, Grant, Group, Permit, Person, PersonState, Profile, Role, Target};
+use access::{Action, Grant, Group, Permit, Person, PersonState, Profile, Role, Staff, Target};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::Services;
-use crate::api::caller::{At, Caller, Sent};
+use crate::api::as_of::AsOf;
+use crate::api::caller::{Asked, At, Caller, Sent};
 use crate::api::shapes::{GrantShape, LinkShape};
 use crate::problem::Problem;
 
@@ -48,10 +49,10 @@ pub(crate) struct PersonShape {
     created: i64,
     created_by: String,
     version: u64,
-    /// Own grants and those of all groups, as of now.
+    /// Own grants and those of all groups, at the same instant.
     #[schema(value_type = Vec<GrantShape>)]
     effective: Vec<Grant>,
-    /// What those allow, somewhere.
+    /// What those allow, somewhere, by the roles as they are now.
     #[schema(value_type = Vec<String>)]
     actions: Vec<Action>,
 }
@@ -141,16 +142,11 @@ pub(crate) struct Why {
     reason: String,
 }
 
-impl Caller {
-    async fn manages_people(&self) -> Result<Permit, Problem> {
-        self.permit(Action::ManagePeople, &Target::default()).await
-    }
-
-    async fn shown_person(&self, person: Person) -> Result<PersonShape, Problem> {
-        let effective = self.services.access.grants(&person).await?;
+impl PersonShape {
+    fn new(person: Person, effective: Vec<Grant>) -> Self {
         let allowed = |action: &Action| effective.iter().any(|grant| grant.role.allows(*action));
         let actions = Action::ALL.iter().copied().filter(allowed).collect();
-        Ok(PersonShape {
+        Self {
             id: person.id,
             name: person.name,
             email: person.email,
@@ -164,19 +160,52 @@ impl Caller {
             version: person.version,
             effective,
             actions,
-        })
+        }
     }
 
-    async fn shown_group(&self, group: Group) -> Result<GroupShape, Problem> {
-        let members = self.services.access.members(&group.name).await?;
-        Ok(GroupShape {
-            members: members.into_iter().map(|person| person.id).collect(),
+    fn among(staff: &Staff, person: &Person) -> Self {
+        Self::new(person.clone(), staff.grants(person))
+    }
+}
+
+impl GroupShape {
+    fn new<'a>(group: Group, members: impl IntoIterator<Item = &'a Person>) -> Self {
+        let members = members.into_iter().map(|person| person.id.clone());
+        Self {
+            members: members.collect(),
             name: group.name,
             label: group.label,
             grants: group.grants,
             claims: group.claims,
             version: group.version,
-        })
+        }
+    }
+
+    fn among(staff: &Staff, group: &Group) -> Self {
+        Self::new(group.clone(), staff.members(&group.name))
+    }
+}
+
+impl Caller {
+    async fn manages_people(&self) -> Result<Permit, Problem> {
+        self.permit(Action::ManagePeople, &Target::default()).await
+    }
+
+    /// Everybody and every group at the instant that is asked for.
+    async fn staff(&self, asked: &AsOf) -> Result<Staff, Problem> {
+        self.may_read(Action::ReadPeople)?;
+        let at = asked.at(self.now)?;
+        Ok(self.services.access.staff(at).await?)
+    }
+
+    async fn shown_person(&self, person: Person) -> Result<PersonShape, Problem> {
+        let effective = self.services.access.grants(&person).await?;
+        Ok(PersonShape::new(person, effective))
+    }
+
+    async fn shown_group(&self, group: Group) -> Result<GroupShape, Problem> {
+        let members = self.services.access.members(&group.name).await?;
+        Ok(GroupShape::new(group, &members))
     }
 
     async fn set_state(
@@ -193,14 +222,15 @@ impl Caller {
 }
 
 /// Everybody, who has left too.
-#[utoipa::path(get, path = "/api/v1/people", tag = "people", responses((status = 200, body = [PersonShape]), (status = 403, body = Problem)))]
-pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<PersonShape>>, Problem> {
-    caller.may_read(Action::ReadPeople)?;
-    let mut shown = Vec::new();
-    for person in caller.services.access.people().await? {
-        shown.push(caller.shown_person(person).await?);
-    }
-    Ok(Json(shown))
+#[utoipa::path(get, path = "/api/v1/people", tag = "people", params(AsOf),
+    responses((status = 200, body = [PersonShape]), (status = 403, body = Problem)))]
+pub(crate) async fn list(
+    caller: Caller,
+    Asked(asked): Asked<AsOf>,
+) -> Result<Json<Vec<PersonShape>>, Problem> {
+    let staff = caller.staff(&asked).await?;
+    let shown = |person| PersonShape::among(&staff, person);
+    Ok(Json(staff.people.iter().map(shown).collect()))
 }
 
 /// Writes somebody down. They come in by a one-time link, or by what links them to an identity provider.
@@ -228,12 +258,15 @@ pub(crate) async fn create(
 }
 
 /// One person.
-#[utoipa::path(get, path = "/api/v1/people/{id}", tag = "people", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/people/{id}", tag = "people", params(("id" = String, Path), AsOf),
     responses((status = 200, body = PersonShape), (status = 403, body = Problem), (status = 404, body = Problem)))]
-pub(crate) async fn show(caller: Caller, At(id): At<String>) -> Result<Json<PersonShape>, Problem> {
-    caller.may_read(Action::ReadPeople)?;
-    let person = caller.services.access.person(&id).await?;
-    Ok(Json(caller.shown_person(person).await?))
+pub(crate) async fn show(
+    caller: Caller,
+    At(id): At<String>,
+    Asked(asked): Asked<AsOf>,
+) -> Result<Json<PersonShape>, Problem> {
+    let staff = caller.staff(&asked).await?;
+    Ok(Json(PersonShape::among(&staff, staff.person(&id)?)))
 }
 
 /// Changes name, address, grants and groups in the place of a version that was read. Counts at their next request.
@@ -290,14 +323,15 @@ pub(crate) async fn leave(
 }
 
 /// Every group.
-#[utoipa::path(get, path = "/api/v1/groups", tag = "people", responses((status = 200, body = [GroupShape]), (status = 403, body = Problem)))]
-pub(crate) async fn groups(caller: Caller) -> Result<Json<Vec<GroupShape>>, Problem> {
-    caller.may_read(Action::ReadPeople)?;
-    let mut shown = Vec::new();
-    for group in caller.services.access.groups().await? {
-        shown.push(caller.shown_group(group).await?);
-    }
-    Ok(Json(shown))
+#[utoipa::path(get, path = "/api/v1/groups", tag = "people", params(AsOf),
+    responses((status = 200, body = [GroupShape]), (status = 403, body = Problem)))]
+pub(crate) async fn groups(
+    caller: Caller,
+    Asked(asked): Asked<AsOf>,
+) -> Result<Json<Vec<GroupShape>>, Problem> {
+    let staff = caller.staff(&asked).await?;
+    let shown = |group| GroupShape::among(&staff, group);
+    Ok(Json(staff.groups.iter().map(shown).collect()))
 }
 
 /// Makes a group.
@@ -317,15 +351,15 @@ pub(crate) async fn create_group(
 }
 
 /// One group.
-#[utoipa::path(get, path = "/api/v1/groups/{name}", tag = "people", params(("name" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/groups/{name}", tag = "people", params(("name" = String, Path), AsOf),
     responses((status = 200, body = GroupShape), (status = 403, body = Problem), (status = 404, body = Problem)))]
 pub(crate) async fn group(
     caller: Caller,
     At(name): At<String>,
+    Asked(asked): Asked<AsOf>,
 ) -> Result<Json<GroupShape>, Problem> {
-    caller.may_read(Action::ReadPeople)?;
-    let group = caller.services.access.group(&name).await?;
-    Ok(Json(caller.shown_group(group).await?))
+    let staff = caller.staff(&asked).await?;
+    Ok(Json(GroupShape::among(&staff, staff.group(&name)?)))
 }
 
 /// Changes a group in the place of a version that was read.

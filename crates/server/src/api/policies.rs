@@ -9,7 +9,8 @@ use hyper::StatusCode;
 use serde::Deserialize;
 
 use crate::Services;
-use crate::api::caller::{At, Caller, Sent};
+use crate::api::as_of::AsOf;
+use crate::api::caller::{Asked, At, Caller, Sent};
 use crate::problem::Problem;
 
 pub(super) fn routes() -> Router<Arc<Services>> {
@@ -62,22 +63,39 @@ async fn manages(caller: &Caller) -> Result<Permit, Problem> {
         .await
 }
 
-/// Every approval policy.
-#[utoipa::path(get, path = "/api/v1/approval-policies", tag = "requests", responses((status = 200, body = [PolicyShape])))]
-pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<ApprovalPolicy>>, Problem> {
+/// Policies at the instant that is asked for.
+async fn policies(caller: &Caller, asked: &AsOf) -> Result<Vec<ApprovalPolicy>, Problem> {
     caller.may_read(Action::ReadPolicies)?;
-    Ok(Json(caller.services.access.policies().await?))
+    let access = &caller.services.access;
+    Ok(match asked.at(caller.now)? {
+        Some(at) => access.policies_as_of(at).await?,
+        None => access.policies().await?,
+    })
+}
+
+/// Every approval policy.
+#[utoipa::path(get, path = "/api/v1/approval-policies", tag = "requests", params(AsOf),
+    responses((status = 200, body = [PolicyShape])))]
+pub(crate) async fn list(
+    caller: Caller,
+    Asked(asked): Asked<AsOf>,
+) -> Result<Json<Vec<ApprovalPolicy>>, Problem> {
+    Ok(Json(policies(&caller, &asked).await?))
 }
 
 /// One approval policy.
-#[utoipa::path(get, path = "/api/v1/approval-policies/{name}", tag = "requests", params(("name" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/approval-policies/{name}", tag = "requests", params(("name" = String, Path), AsOf),
     responses((status = 200, body = PolicyShape), (status = 404, body = Problem)))]
 pub(crate) async fn show(
     caller: Caller,
     At(name): At<String>,
+    Asked(asked): Asked<AsOf>,
 ) -> Result<Json<ApprovalPolicy>, Problem> {
-    caller.may_read(Action::ReadPolicies)?;
-    Ok(Json(caller.services.access.policy(&name).await?))
+    let mut all = policies(&caller, &asked).await?.into_iter();
+    let found = all.find(|policy| policy.name == name);
+    found
+        .map(Json)
+        .ok_or_else(|| Problem::not_found(format!("there is no approval policy {name}")))
 }
 
 /// Makes an approval policy. `docs/approvals.md` explains the fields.

@@ -1,10 +1,13 @@
 //! Profiles: what may be issued, to whom, with whose approval.
 
+use std::sync::Arc;
+
 use access::Action;
 use axum::Json;
 use serde::Serialize;
 
-use crate::api::caller::{At, Caller};
+use crate::api::as_of::AsOf;
+use crate::api::caller::{Asked, At, Caller};
 use crate::problem::Problem;
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -19,11 +22,29 @@ pub(crate) struct ProfileView {
     rules: serde_json::Value,
 }
 
-/// Profiles in force.
-#[utoipa::path(get, path = "/api/v1/profiles", tag = "profiles", responses((status = 200, body = [ProfileView])))]
-pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<ProfileView>>, Problem> {
+/// Profiles in force, now or at the instant that is asked for.
+async fn in_force(caller: &Caller, asked: &AsOf) -> Result<Vec<Arc<ca::ProfileVersion>>, Problem> {
     caller.may_read(Action::ReadProfiles)?;
-    let profiles = caller.services.ca.profiles();
+    let ca = &caller.services.ca;
+    Ok(match asked.at(caller.now)? {
+        Some(at) => ca
+            .profiles_as_of(at)
+            .await?
+            .into_iter()
+            .map(Arc::new)
+            .collect(),
+        None => ca.profiles(),
+    })
+}
+
+/// Profiles in force.
+#[utoipa::path(get, path = "/api/v1/profiles", tag = "profiles", params(AsOf),
+    responses((status = 200, body = [ProfileView])))]
+pub(crate) async fn list(
+    caller: Caller,
+    Asked(asked): Asked<AsOf>,
+) -> Result<Json<Vec<ProfileView>>, Problem> {
+    let profiles = in_force(&caller, &asked).await?;
     let view = |version: &ca::ProfileVersion| ProfileView {
         name: version.profile.name().to_owned(),
         version: version.version,
@@ -36,13 +57,21 @@ pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<ProfileView>>, Probl
 }
 
 /// One profile, as the TOML it was written in.
-#[utoipa::path(get, path = "/api/v1/profiles/{name}", tag = "profiles", params(("name" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/profiles/{name}", tag = "profiles", params(("name" = String, Path), AsOf),
     responses((status = 200, content_type = "application/toml", body = String), (status = 404, body = Problem)))]
 pub(crate) async fn show(
     caller: Caller,
     At(name): At<String>,
+    Asked(asked): Asked<AsOf>,
 ) -> Result<([(hyper::header::HeaderName, &'static str); 1], String), Problem> {
-    caller.may_read(Action::ReadProfiles)?;
-    let text = caller.services.ca.profile(&name)?.toml.clone();
-    Ok(([(hyper::header::CONTENT_TYPE, "application/toml")], text))
+    let profiles = in_force(&caller, &asked).await?;
+    let mut named = profiles
+        .iter()
+        .filter(|version| version.profile.name() == name);
+    let found = named.next();
+    let found = found.ok_or_else(|| Problem::not_found(format!("there is no profile {name}")))?;
+    Ok((
+        [(hyper::header::CONTENT_TYPE, "application/toml")],
+        found.toml.clone(),
+    ))
 }

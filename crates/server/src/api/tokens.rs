@@ -5,7 +5,8 @@ use axum::Json;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::api::caller::{At, Caller, Sent};
+use crate::api::as_of::AsOf;
+use crate::api::caller::{Asked, At, Caller, Sent};
 use crate::problem::Problem;
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -66,10 +67,18 @@ pub(crate) async fn create(
 }
 
 /// Tokens without their secrets.
-#[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens", responses((status = 200, body = [Object])))]
-pub(crate) async fn list(caller: Caller) -> Result<Json<Vec<access::Token>>, Problem> {
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens", params(AsOf),
+    responses((status = 200, body = [Object])))]
+pub(crate) async fn list(
+    caller: Caller,
+    Asked(asked): Asked<AsOf>,
+) -> Result<Json<Vec<access::Token>>, Problem> {
     caller.may_read(Action::ReadTokens)?;
-    Ok(Json(caller.services.access.tokens().await?))
+    let access = &caller.services.access;
+    Ok(Json(match asked.at(caller.now)? {
+        Some(at) => access.tokens_as_of(at).await?,
+        None => access.tokens().await?,
+    }))
 }
 
 /// Ends a token; requests that use it are refused within a second on every node.

@@ -12,6 +12,7 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use access::{Access, Action, NewToken, Role, Scope, Target};
+use audit::Timestamp;
 use serde_json::Value;
 use server::Addresses;
 use server::config::Config;
@@ -38,6 +39,13 @@ impl Ward {
         Self::serve(TempDir::new().unwrap(), "", configure).await
     }
 
+    /// A hierarchy that was founded at an instant of the past, served since now.
+    pub async fn founded(at: Timestamp) -> Self {
+        let dir = TempDir::new().unwrap();
+        found(&open(dir.path(), "").await.unwrap().1, dir.path(), at).await;
+        Self::serve(dir, "", |_| ()).await
+    }
+
     /// Serves what is in `dir`, or founds it there; `options` are the database's.
     pub async fn serve(dir: TempDir, options: &str, configure: impl FnOnce(&mut Config)) -> Self {
         let (store, ca) = open(dir.path(), options).await.unwrap();
@@ -46,19 +54,8 @@ impl Ward {
         config.api = "127.0.0.1:0".parse().unwrap();
         config.status = "127.0.0.1:0".parse().unwrap();
         if ca.settings().is_none() {
-            let port = free_port();
+            let port = found(&ca, dir.path(), server::wall_clock()).await;
             config.status = format!("127.0.0.1:{port}").parse().unwrap();
-            let mut answers = ca::Answers::new("Mercy Hospital");
-            answers.base_url = format!("http://127.0.0.1:{port}");
-            let carry = ca::Carry {
-                directory: dir.path().join("usb"),
-                passphrase: "correct horse battery".to_owned().into(),
-            };
-            let permit = permit(&access, Action::ManageAuthorities);
-            let now = server::wall_clock();
-            ca.init(permit, &answers, ca::RootKey::Carry(carry), now)
-                .await
-                .unwrap();
         }
         configure(&mut config);
         let stop = Arc::new(Notify::new());
@@ -239,6 +236,22 @@ pub async fn open(dir: &Path, options: &str) -> Result<(store::Store, ca::Ca), c
     let now = server::wall_clock();
     let ca = ca::Ca::open(store.clone(), keyring, access, now).await?;
     Ok((store, ca))
+}
+
+/// Makes the hierarchy, its root key carried to `dir/usb`. Gives the port that its URLs name.
+async fn found(ca: &ca::Ca, dir: &Path, now: Timestamp) -> u16 {
+    let port = free_port();
+    let mut answers = ca::Answers::new("Mercy Hospital");
+    answers.base_url = format!("http://127.0.0.1:{port}");
+    let carry = ca::Carry {
+        directory: dir.join("usb"),
+        passphrase: "correct horse battery".to_owned().into(),
+    };
+    let permit = permit(ca.access(), Action::ManageAuthorities);
+    ca.init(permit, &answers, ca::RootKey::Carry(carry), now)
+        .await
+        .unwrap();
+    port
 }
 
 pub fn permit(access: &Access, action: Action) -> access::Permit {
