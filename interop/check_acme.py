@@ -40,6 +40,14 @@ def against(authority, trials):
             done.result()
 
 
+def metered(checks, ward, trials):
+    """What was validated where stands in the metrics of the directory."""
+    told = ward.hospital.public("/metrics")[2].decode()
+    for directory, method in sorted({("bound" if trial.eab else "open", trial.method) for trial in trials}):
+        line = f'ward_acme_validations_total{{directory="{directory}",kind="{method}",outcome="valid"}}'
+        checks.that(f"metrics count {method} in directory {directory}", line in told, told)
+
+
 def main():
     chosen = sys.argv[1:]
     checks = Checks("acme")
@@ -53,6 +61,7 @@ def main():
         if "ward" in authorities:
             with Ward(lab) as ward:
                 against(ward, everything)
+                metered(checks, ward, everything)
     return checks.summary()
 
 

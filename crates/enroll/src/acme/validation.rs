@@ -351,11 +351,13 @@ async fn settle(
         }
     }
     let kind = validation.check.kind.as_str();
-    metrics::counter!("ward_acme_validations_total", "kind" => kind, "outcome" => settled.status.as_str())
+    let directory = &validation.directory.name;
+    metrics::counter!("ward_acme_validations_total", "directory" => directory.clone(), "kind" => kind, "outcome" => settled.status.as_str())
         .increment(1);
     if let Ok(proof) = outcome {
         let took = Duration::from_millis(proof.elapsed_ms).as_secs_f64();
-        metrics::histogram!("ward_acme_validation_seconds", "kind" => kind).record(took);
+        metrics::histogram!("ward_acme_validation_seconds", "directory" => directory.clone(), "kind" => kind)
+            .record(took);
     }
     let limits = &acme.inner.limits;
     limits.settled(&validation.directory, &settled.account, 1);
