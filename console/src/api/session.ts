@@ -34,7 +34,19 @@ export function mayWhole(session: Session | undefined): boolean {
   return session.grants.length === 0 || session.grants.some((grant) => PLACES.every((place) => (grant.scope?.[place] ?? []).length === 0));
 }
 
+/** Whether some grant is for whole segments: limits on departments and owners say nothing of them (docs/topology.md). */
+export function maySegments(session: Session | undefined): boolean {
+  if (session === undefined) return false;
+  return session.grants.length === 0 || session.grants.some((grant) => (["departments", "owners"] as const).every((place) => (grant.scope?.[place] ?? []).length === 0));
+}
+
 /** Whether to offer something that needs `action`. */
 export function useMay(action: string): boolean {
   return may(useSession(), action);
+}
+
+/** Whether to offer something that needs `action` in the whole house: the others are refused it wherever it is aimed. */
+export function useMayWhole(action: string): boolean {
+  const session = useSession();
+  return may(session, action) && mayWhole(session);
 }

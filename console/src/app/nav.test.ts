@@ -10,7 +10,14 @@ const part = { role: "clinical-engineering", scope: { segments: ["devices"] } };
 const names = { role: "issuer", scope: { profiles: ["server-*"] } };
 
 test("who may see a part of the house is offered no screen that would refuse it", () => {
-  expect(offered(session(part))).toEqual(["/requests", "/assets", "/discovery", "/authorities", "/audit", "/settings"]);
+  expect(offered(session(part))).toEqual(["/", "/requests", "/inventory", "/assets", "/discovery", "/topology", "/authorities", "/audit", "/settings"]);
+});
+
+test("whose part is no segments is offered no topology, and whose is some is, whatever else they are granted", () => {
+  const owner = { role: "integration", scope: { owners: ["ehr"] } };
+  const both = { role: "clinical-engineering", scope: { segments: ["devices"], departments: ["icu"] } };
+  expect(offered(session(owner, both))).toEqual(["/", "/requests", "/inventory", "/assets", "/discovery", "/authorities", "/audit", "/settings"]);
+  expect(offered(session(owner, part))).toContain("/topology");
 });
 
 test("one grant for the whole house is enough, and limits on profiles are none on places", () => {

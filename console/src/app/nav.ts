@@ -1,5 +1,5 @@
 // The screens that the navigation, the palette and the keyboard know. A screen that is not here is reached by links only.
-import { may, mayWhole } from "~/api/session";
+import { may, maySegments, mayWhole } from "~/api/session";
 import type { Session } from "~/api/types";
 import type { IconName } from "~/parts/Icon";
 
@@ -11,8 +11,8 @@ export interface Screen {
   readonly about: string;
   /** The action without which the screen shows nothing (docs/access.md). */
   readonly needs?: string;
-  /** It counts or searches the whole house, and shows nothing to whoever may see a part of it. */
-  readonly whole?: true;
+  /** It counts the whole house, and shows nothing to whoever may see a part of it; or it shows segments as a whole. */
+  readonly of?: "house" | "segments";
   /** Pressed after `g`. */
   readonly key: string;
 }
@@ -26,18 +26,18 @@ export const GROUPS: readonly Group[] = [
   {
     label: "Now",
     screens: [
-      { to: "/", label: "Overview", icon: "overview", about: "What needs me today", whole: true, key: "o" },
+      { to: "/", label: "Overview", icon: "overview", about: "What needs me today", key: "o" },
       { to: "/requests", label: "Requests", icon: "request", about: "What waits for somebody's approval", needs: "read-requests", key: "r" },
-      { to: "/radar", label: "Health radar", icon: "radar", about: "Posture on eight axes, and what would change it", needs: "read-inventory", whole: true, key: "h" },
+      { to: "/radar", label: "Health radar", icon: "radar", about: "Posture on eight axes, and what would change it", needs: "read-inventory", of: "house", key: "h" },
     ],
   },
   {
     label: "What there is",
     screens: [
-      { to: "/inventory", label: "Inventory", icon: "inventory", about: "Every certificate in the house, whoever issued it", needs: "read-inventory", whole: true, key: "i" },
+      { to: "/inventory", label: "Inventory", icon: "inventory", about: "Every certificate, whoever issued it", needs: "read-inventory", key: "i" },
       { to: "/assets", label: "Assets", icon: "asset", about: "Devices and servers, and what they hold", needs: "read-assets", key: "a" },
       { to: "/discovery", label: "Discovery", icon: "discovery", about: "Segments, scans, coverage, findings", needs: "read-inventory", key: "d" },
-      { to: "/topology", label: "Topology", icon: "topology", about: "Sites, segments, devices and the flows between them", needs: "read-inventory", whole: true, key: "t" },
+      { to: "/topology", label: "Topology", icon: "topology", about: "Sites, segments, devices and the flows between them", needs: "read-inventory", of: "segments", key: "t" },
     ],
   },
   {
@@ -55,5 +55,6 @@ export const SCREENS: readonly Screen[] = GROUPS.flatMap((group) => group.screen
 /** Whether the screen shows anything to whoever has this session. */
 export function isOffered(screen: Screen, session: Session | undefined): boolean {
   const allowed = screen.needs === undefined || may(session, screen.needs);
-  return allowed && (screen.whole !== true || mayWhole(session));
+  if (screen.of === undefined) return allowed;
+  return allowed && (screen.of === "house" ? mayWhole(session) : maySegments(session));
 }

@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { api } from "~/api/client";
-import { useMay } from "~/api/session";
+import { useMayWhole } from "~/api/session";
 import type { Explained, Shown } from "~/api/types";
 import { instantOf, useAsOf } from "~/app/as-of";
 import { Icon } from "~/parts/Icon";
@@ -40,7 +40,7 @@ export function Certificate() {
 
 function Known({ certificate }: { readonly certificate: Shown }) {
   const asOf = useAsOf();
-  const mayReadLog = useMay("read-audit");
+  const mayReadLog = useMayWhole("read-audit");
   const explained = useQuery({
     queryKey: ["certificate", certificate.sha256, "risk"],
     queryFn: () => api.get<Explained>("/api/v1/inventory/{sha256}/risk", { path: { sha256: certificate.sha256 } }),
@@ -80,8 +80,8 @@ function Known({ certificate }: { readonly certificate: Shown }) {
 }
 
 function Actions({ certificate }: { readonly certificate: Shown }) {
-  const mayIssue = useMay("issue-certificate");
-  const mayRevoke = useMay("revoke-certificate");
+  const mayIssue = useMayWhole("issue-certificate");
+  const mayRevoke = useMayWhole("revoke-certificate");
   const [open, setOpen] = useState<"renew" | "revoke">();
   return (
     <>

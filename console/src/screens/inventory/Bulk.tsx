@@ -2,7 +2,7 @@
 // job of the server (docs/bulk.md).
 import { Button } from "@mantine/core";
 import { useState } from "react";
-import { useMay } from "~/api/session";
+import { useMayWhole } from "~/api/session";
 import type { Listed } from "~/api/types";
 import { tell } from "~/parts/Notices";
 import { BulkOwner, BulkRevoke, BulkTag } from "./BulkDialogs";
@@ -20,8 +20,8 @@ interface BulkProps {
 }
 
 export function Bulk({ rows, search, canWiden, isPast, onDone }: BulkProps) {
-  const mayManage = useMay("manage-inventory");
-  const mayRevoke = useMay("revoke-certificate");
+  const mayManage = useMayWhole("manage-inventory");
+  const mayRevoke = useMayWhole("revoke-certificate");
   const [open, setOpen] = useState<"owner" | "revoke" | "tag">();
   const [isAll, setAll] = useState(false);
   const which: Which = isAll && search !== undefined ? { search } : { ids: rows.map((row) => row.sha256) };

@@ -3,6 +3,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { api } from "~/api/client";
+import { mayWhole, useSession } from "~/api/session";
 import { searchColumn, ApiProblem } from "~/api/problem";
 import type { InventoryPage } from "~/api/types";
 import { useAsOf } from "~/app/as-of";
@@ -23,6 +24,7 @@ const PAGE = 200;
 export function Inventory() {
   const { q = "", view, sort } = useSearch({ from: "/shell/inventory" });
   const asOf = useAsOf();
+  const isWhole = mayWhole(useSession());
   const navigate = useNavigate();
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const views = useViews();
@@ -45,7 +47,7 @@ export function Inventory() {
   return (
     <Page
       title={view ? `Inventory: ${view}` : "Inventory"}
-      about={view && first?.looked_at ? <>As the view was worked out <Time at={first.looked_at} as="relative" /></> : "Every certificate in the house, whoever issued it"}
+      about={view && first?.looked_at ? <>As the view was worked out <Time at={first.looked_at} as="relative" /></> : `Every certificate in ${isWhole ? "the house" : "your part of the house"}, whoever issued it`}
       actions={asOf === undefined ? <SaveView q={q} sort={sort} isView={view !== undefined} /> : undefined}
     >
       <Query key={`${q} ${view ?? ""}`} text={q} view={view} mistake={problem === undefined ? undefined : searchColumn(problem)} onSearch={(text) => go(text === "" ? {} : { q: text })} />

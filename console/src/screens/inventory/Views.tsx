@@ -5,7 +5,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { useAct } from "~/api/act";
 import { api } from "~/api/client";
-import { useMay } from "~/api/session";
+import { useMayWhole } from "~/api/session";
 import type { StoredView } from "~/api/types";
 import { Icon } from "~/parts/Icon";
 import { Name } from "~/parts/Name";
@@ -23,7 +23,7 @@ interface ViewsProps {
 
 export function Views({ current, onChoose, onSearch }: ViewsProps) {
   const views = useViews();
-  const mayManage = useMay("manage-inventory");
+  const mayManage = useMayWhole("manage-inventory");
   const shown = views.data?.find((view) => view.name === current);
   const remove = useAct({
     call: (name: string) => api.delete<undefined>("/api/v1/inventory/views/{name}", { path: { name } }),
@@ -65,7 +65,7 @@ export function Views({ current, onChoose, onSearch }: ViewsProps) {
 const SORTS = ["expires", "starts", "first-seen", "last-seen", "risk", "criticality", "findings", "places"];
 
 export function SaveView({ q, sort, isView }: { readonly q: string; readonly sort: string | undefined; readonly isView: boolean }) {
-  const mayManage = useMay("manage-inventory");
+  const mayManage = useMayWhole("manage-inventory");
   const navigate = useNavigate();
   const [isOpen, setOpen] = useState(false);
   const [draft, setDraft] = useState({ name: "", note: "", sort: sort ?? "expires" });

@@ -3,16 +3,15 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { api } from "~/api/client";
 import { mayWhole, useSession } from "~/api/session";
-import type { OverviewView, Session } from "~/api/types";
+import type { OverviewView } from "~/api/types";
 import { useAsOf } from "~/app/as-of";
-import { isOffered, SCREENS } from "~/app/nav";
-import { Empty } from "~/parts/Empty";
 import { Page } from "~/parts/Page";
 import { Panel } from "~/parts/Panel";
 import { ProblemPanel } from "~/parts/ProblemPanel";
 import { Time } from "~/parts/Time";
 import { Heat } from "./Heat";
 import { Horizon } from "./Horizon";
+import { Part } from "./Part";
 import { Posture } from "./Posture";
 import { Today } from "./Today";
 import { lastVisit } from "./visit";
@@ -21,23 +20,6 @@ import "./overview.css";
 export function Overview() {
   const session = useSession();
   return session !== undefined && !mayWhole(session) ? <Part session={session} /> : <Whole />;
-}
-
-/** For whoever may see a part of the house: the figures are of the whole. */
-function Part({ session }: { readonly session: Session }) {
-  const screens = SCREENS.filter((screen) => isOffered(screen, session));
-  return (
-    <Page title="Overview">
-      <Empty icon="overview" title="Your part of the house is on other screens">
-        What you are granted is limited to a part of the house, and the figures here are of all of it.
-        <ul className="overview-part">
-          {screens.map((screen) => (
-            <li key={screen.to}><Link to={screen.to}>{screen.label}</Link> <span className="quiet">{screen.about}</span></li>
-          ))}
-        </ul>
-      </Empty>
-    </Page>
-  );
 }
 
 function Whole() {

@@ -4,7 +4,7 @@
 //! is; or a place where it is now; or the asset there. Each of these has to satisfy all limits of one grant, and one grant
 //! is enough. What is not known is outside every limit on it, and globs are those of scopes: case counts.
 
-use access::{Permit, Scope, glob};
+use access::{Permit, Place, Scope, glob};
 use store::Value;
 
 use super::compile::{ALWAYS, Compiler, NEVER, Rows, escaped};
@@ -22,6 +22,19 @@ struct Limits {
     scope: Scope,
     /// The segments of its sites: a place knows its segment alone.
     at_sites: Vec<String>,
+}
+
+impl Reach {
+    /// A segment as a whole is inside: no limit but on sites and segments lets it be.
+    pub fn holds(&self, site: Option<&str>, segment: Option<&str>) -> bool {
+        let place = Place {
+            site,
+            segment,
+            ..Place::default()
+        };
+        let mut limits = self.limits.iter();
+        limits.any(|limits| limits.scope.check_place(&place).is_ok())
+    }
 }
 
 impl Fleet {

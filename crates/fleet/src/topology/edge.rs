@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::flow::{Map, Side};
 use crate::posture::Link;
 use crate::risk::Level;
+use crate::search::Reach;
 use crate::{Fleet, Result};
 
 /// Edges of one answer.
@@ -64,6 +65,21 @@ pub struct Edges {
     /// The `flows_after` of the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+}
+
+impl Edges {
+    /// Those that begin or end within `reach`. A page may be shorter for it; `next` is where it was.
+    pub fn within(mut self, reach: &Reach) -> Edges {
+        self.edges.retain(|edge| {
+            let ends = [
+                (&edge.from_site, &edge.from_segment),
+                (&edge.to_site, &edge.to_segment),
+            ];
+            let mut ends = ends.into_iter();
+            ends.any(|(site, segment)| reach.holds(site.as_deref(), segment.as_deref()))
+        });
+        self
+    }
 }
 
 impl Fleet {

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use crate::posture::{KeptDay, Link, Tally};
 use crate::risk::Level;
+use crate::search::Reach;
 use crate::{Fleet, FleetError, Result};
 
 pub use edge::{Edge, EdgeGap, EdgeGuard, Edges};
@@ -75,6 +76,8 @@ pub struct Under {
     pub after: Option<String>,
     pub limit: Option<u32>,
     pub as_of: Option<Timestamp>,
+    /// Of sites and segments, those inside alone; what is below a node is whoever's who sees the node.
+    pub reach: Option<Reach>,
 }
 
 impl Under {
@@ -92,8 +95,8 @@ impl Fleet {
         let under = asked.under.as_deref().unwrap_or_default();
         let (kind, name) = under.split_once(':').unwrap_or((under, ""));
         match (kind, asked.as_of) {
-            ("", _) => Ok(sites(&self.counted(asked.as_of, now).await?)),
-            ("site", _) => Ok(segments(&self.counted(asked.as_of, now).await?, name)),
+            ("", _) => Ok(sites(&self.counted(asked, now).await?)),
+            ("site", _) => Ok(segments(&self.counted(asked, now).await?, name)),
             ("segment" | "rest" | "asset", Some(_)) => Err(not_kept()),
             ("segment", None) => self.assets_of_segment(name, asked).await,
             ("rest", None) => self.services_of_segment(name, asked).await,
@@ -103,8 +106,8 @@ impl Fleet {
     }
 
     /// Segments with their sites and counts, now or as the day's count had them.
-    async fn counted(&self, as_of: Option<Timestamp>, now: Timestamp) -> Result<Vec<Counted>> {
-        let (segments, tallies) = match as_of {
+    async fn counted(&self, asked: &Under, now: Timestamp) -> Result<Vec<Counted>> {
+        let (segments, tallies) = match asked.as_of {
             None => {
                 let figures = self.figures(now).await?;
                 (self.segments().await?, figures.segments.clone())
@@ -128,6 +131,9 @@ impl Fleet {
                 .into_iter()
                 .map(|(segment, tally)| (None, segment, tally)),
         );
+        if let Some(reach) = &asked.reach {
+            counted.retain(|(site, segment, _)| reach.holds(site.as_deref(), segment.as_deref()));
+        }
         Ok(counted)
     }
 }

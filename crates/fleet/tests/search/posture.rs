@@ -229,7 +229,7 @@ async fn r16_topology_goes_down_level_by_level(postgres: bool) {
             under: (!under.is_empty()).then(|| under.to_owned()),
             after,
             limit,
-            as_of: None,
+            ..Under::default()
         };
         house.fleet.topology(&asked, NOW).await
     };

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 
 impl Caller {
     /// How far the caller sees of the inventory; `None` is everything.
-    async fn reach(&self) -> Result<Option<Reach>, Problem> {
+    pub(super) async fn reach(&self) -> Result<Option<Reach>, Problem> {
         let permit = self.may_list(Action::ReadInventory)?;
         Ok(self.services.fleet.reach(&permit).await?)
     }

@@ -1,7 +1,9 @@
 //! Where everything stands, level by level, and the flows between systems (R16).
 
-use access::Action;
+use access::{Action, Place};
 use axum::Json;
+use fleet::Asset;
+use fleet::search::Reach;
 use fleet::topology::{Edges, Node, Under};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +41,39 @@ pub(crate) struct Topology {
     flows: Option<Edges>,
 }
 
+impl Caller {
+    /// Refuses what is below a segment or an asset that lies outside. Sites are told with their segments inside.
+    async fn check_node(&self, under: &str, reach: &Reach) -> Result<(), Problem> {
+        let fleet = &self.services.fleet;
+        let (asset, segment) = match under.split_once(':') {
+            Some(("segment" | "rest", name)) => (None, Some(name.to_owned())),
+            Some(("asset", id)) => {
+                let asset = fleet.asset(id).await?.asset;
+                let segment = asset.segment.clone();
+                (Some(asset), segment)
+            }
+            _ => return Ok(()),
+        };
+        let site = match &segment {
+            Some(name) => fleet.segment(name).await.ok(),
+            None => None,
+        };
+        let site = site.and_then(|stored| stored.segment.site);
+        if reach.holds(site.as_deref(), segment.as_deref()) {
+            return Ok(());
+        }
+        let place = asset.as_ref().map_or_else(
+            || Place {
+                site: site.as_deref(),
+                segment: segment.as_deref(),
+                ..Place::default()
+            },
+            Asset::place,
+        );
+        self.may_see(Action::ReadInventory, &place)
+    }
+}
+
 /// One level of site → segment → asset → service → certificate; without `under`, also the flows.
 #[utoipa::path(get, path = "/api/v1/topology", tag = "overview", params(TopologyQuery),
     responses((status = 200, body = Topology), (status = 400, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem)))]
@@ -46,13 +81,20 @@ pub(crate) async fn topology(
     caller: Caller,
     Asked(query): Asked<TopologyQuery>,
 ) -> Result<Json<Topology>, Problem> {
-    caller.may_read(Action::ReadInventory)?;
+    let reach = caller.reach().await?;
+    if let (Some(reach), Some(under)) = (&reach, &query.under) {
+        caller.check_node(under, reach).await?;
+    }
     let as_of = as_of::past("as_of", query.as_of.as_deref(), caller.now)?;
     let fleet = &caller.services.fleet;
     let flows = match query.under {
         None => {
             let after = query.flows_after.as_deref();
-            Some(fleet.topology_flows(after, as_of, caller.now).await?)
+            let flows = fleet.topology_flows(after, as_of, caller.now).await?;
+            Some(match &reach {
+                Some(reach) => flows.within(reach),
+                None => flows,
+            })
         }
         Some(_) => None,
     };
@@ -61,6 +103,7 @@ pub(crate) async fn topology(
         after: query.after,
         limit: query.limit,
         as_of,
+        reach,
     };
     let found = fleet.topology(&asked, caller.now).await?;
     Ok(Json(Topology {

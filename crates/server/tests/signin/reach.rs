@@ -184,6 +184,15 @@ async fn r37_who_is_limited_to_a_part_of_the_house_sees_the_inventory_of_that_pa
     }
     assert_eq!(found(&mut ada, "q=segment%20%3D%20dmz").await, [""; 0]);
     limited_answers(&seen, &mut ada).await;
+    limited_topology(&mut ada).await;
+
+    // A limit on owners says nothing of segments.
+    let owner = Scope {
+        owners: vec!["*".to_owned()],
+        ..Scope::default()
+    };
+    seen.grant(&[(Role::ClinicalEngineering, owner)]).await;
+    assert_eq!(nodes(&mut ada, "").await, [""; 0]);
 
     // Two grants: what either opens; globs as scopes have them.
     seen.grant(&[
@@ -302,4 +311,28 @@ async fn limited_answers(seen: &Seen, ada: &mut Browser<'_>) {
         .curl("GET", "/api/v1/inventory/views", Some(issuer), None)
         .await;
     assert!(all.to_string().contains("segment-dmz"), "{all}");
+}
+
+/// The ids of a level.
+async fn nodes(browser: &mut Browser<'_>, under: &str) -> Vec<String> {
+    let level = get(browser, &format!("/api/v1/topology{under}")).await;
+    let nodes = level["nodes"].as_array().unwrap();
+    let id = |node: &Value| node["id"].as_str().unwrap().to_owned();
+    nodes.iter().map(id).collect()
+}
+
+async fn limited_topology(ada: &mut Browser<'_>) {
+    assert_eq!(nodes(ada, "").await, ["site:North"]);
+    assert_eq!(nodes(ada, "?under=site:North").await, ["segment:icu-1"]);
+    assert_eq!(nodes(ada, "?under=site:Main").await, [""; 0]);
+    assert_eq!(nodes(ada, "?under=segment:icu-1").await, ["rest:icu-1"]);
+    assert_eq!(nodes(ada, "?under=rest:icu-1").await.len(), 1);
+    for under in ["segment:dmz", "rest:dmz", "rest:"] {
+        let answer = ada.get(&format!("/api/v1/topology?under={under}")).await;
+        assert_eq!(
+            (answer.status, answer.rule()),
+            (403, "scope.segment"),
+            "{under}: {answer:?}"
+        );
+    }
 }
