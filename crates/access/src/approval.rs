@@ -120,6 +120,17 @@ impl RequestState {
             RequestState::Objected => "objected",
         }
     }
+
+    /// Whether anything is still to come of it: somebody's word, what was asked for, or time.
+    pub const fn is_open(self) -> bool {
+        matches!(
+            self,
+            RequestState::Pending
+                | RequestState::Approved
+                | RequestState::Executing
+                | RequestState::Review
+        )
+    }
 }
 
 /// One person's word on a request.
@@ -200,8 +211,8 @@ impl Request {
         }
     }
 
-    /// Whether it waits for people, before it is done or after an emergency.
-    pub fn is_open(&self, now: Timestamp) -> bool {
+    /// Whether people are to decide about it, before it is done or after an emergency.
+    pub fn awaits_people(&self, now: Timestamp) -> bool {
         [RequestState::Pending, RequestState::Review].contains(&self.state_at(now))
     }
 

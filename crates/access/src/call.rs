@@ -3,13 +3,12 @@
 use audit::{Actor, Event, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::Write;
 
-use crate::notice::{self, Moment};
+use crate::notice::Moment;
 use crate::waiting::{check_decider, object, wrong_state};
 use crate::{
-    Access, AccessError, Action, ApprovalPolicy, Evidence, Execute, Permit, Principal,
-    REQUEST_RECORDS, Refusal, Request, RequestId, RequestState, Role, random,
+    Access, AccessError, Action, ApprovalPolicy, Evidence, Execute, Permit, Principal, Refusal,
+    Request, RequestId, RequestState, Role, random,
 };
 
 /// Largest body of a call that is kept.
@@ -20,6 +19,8 @@ const KEPT_ANSWER: usize = 4096;
 const LONGEST_CALL_MS: i64 = 10 * 60_000;
 /// The status of a call that nobody saw the end of.
 const CUT_OFF: u16 = 0;
+/// The status of what goes on: as a job, or as a request where another policy asks as well (RFC 9110 §15.3.3).
+const ACCEPTED: u16 = 202;
 /// Most comments, and changes of a diff.
 const MOST: usize = 200;
 /// Most people that a refusal names.
@@ -43,7 +44,7 @@ pub struct Change {
 pub struct Outcome {
     /// The status of HTTP; 0 where the server stopped while it made the call.
     pub status: u16,
-    /// The beginning of the body, where it did not succeed.
+    /// The beginning of the body, where it did not succeed or goes on elsewhere.
     pub body: String,
     /// When, Unix milliseconds.
     pub at: i64,
@@ -184,10 +185,8 @@ impl Access {
                 "expires": request.expires,
                 "diff": request.call.as_ref().map(|call| &call.diff),
             }));
-        let write =
-            Write::new(event)?.put_record(REQUEST_RECORDS, id.as_str(), 0, &request, now)?;
-        let write = notice::along(write, Moment::Asked, &id, now);
-        self.store.commit(write).await?;
+        self.put_request(event, &request, 0, Some(Moment::Asked), now)
+            .await?;
         Ok(request)
     }
 
@@ -346,8 +345,8 @@ impl Access {
             return Err(wrong_state(&request, now));
         };
         call.taken = None;
-        // What a call that succeeds answers may be a secret, and many may read requests.
-        let told = if good { "" } else { body };
+        // What a call that succeeds answers may be a secret, and many may read requests. 202 says where it goes on.
+        let told = if good && status != ACCEPTED { "" } else { body };
         call.outcome = Some(Outcome {
             status,
             body: told[..told.floor_char_boundary(KEPT_ANSWER)].to_owned(),
@@ -390,14 +389,9 @@ impl Access {
     /// started. What they did is not known; their askers, or reviewers, are told so.
     pub async fn end_cut_off_calls(&self, all: bool, now: Timestamp) -> Result<usize, AccessError> {
         let mut ended = 0;
-        for listed in self.requests().await? {
-            if !is_cut_off(&listed, all, now) {
-                continue;
-            }
-            // Read anew, with its version: what came of it may have been written down meanwhile.
-            let (mut request, version) = self.stored_request(&listed.id).await?;
-            let still = is_cut_off(&request, all, now);
-            let Some(call) = request.call.as_mut().filter(|_| still) else {
+        for (mut request, version) in self.stored_open().await? {
+            let is = is_cut_off(&request, all, now);
+            let Some(call) = request.call.as_mut().filter(|_| is) else {
                 continue;
             };
             let told = cut_off_text(&request.id);
@@ -416,9 +410,9 @@ impl Access {
             let event = Event::new(now, actor, "request.cut-off", object(&request.id))
                 .why(told)
                 .after(json!({ "state": state }));
-            self.put_request(event, &request, version, Some(news), now)
-                .await?;
-            ended += 1;
+            // What came of it may have been written down meanwhile.
+            let put = self.put_if_still(event, &request, version, Some(news), now);
+            ended += usize::from(put.await?);
         }
         Ok(ended)
     }
@@ -432,30 +426,12 @@ impl Access {
                     .as_ref()
                     .is_some_and(|call| call.execute == Execute::AtApproval)
         };
-        let requests = self.requests().await?;
-        Ok(requests
+        let open = self.open_requests().await?;
+        Ok(open
             .into_iter()
             .filter(due)
             .map(|request| request.id)
             .collect())
-    }
-
-    async fn put_request(
-        &self,
-        event: Event,
-        request: &Request,
-        version: u64,
-        news: Option<Moment>,
-        now: Timestamp,
-    ) -> Result<(), AccessError> {
-        let id = request.id.as_str();
-        let mut write =
-            Write::new(event)?.put_record(REQUEST_RECORDS, id, version, request, now)?;
-        if let Some(moment) = news {
-            write = notice::along(write, moment, &request.id, now);
-        }
-        self.store.commit(write).await?;
-        Ok(())
     }
 }
 

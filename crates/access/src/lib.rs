@@ -58,7 +58,8 @@ pub use staff::Staff;
 pub use token::{NewToken, Token, TokenId};
 pub use waiting::Decided;
 
-/// Sessions and notices have tables of their own; everything else here lives in the store's kept records.
+/// Sessions and notices have tables of their own, and requests one that finds them; everything else here lives in the store's
+/// kept records.
 pub const MIGRATIONS: &[Migration] = &[
     Migration {
         room: "access",
@@ -71,6 +72,12 @@ pub const MIGRATIONS: &[Migration] = &[
         version: 2,
         sql: include_str!("schema/v2.sql"),
         postgres: None,
+    },
+    Migration {
+        room: "access",
+        version: 3,
+        sql: include_str!("schema/v3.sql"),
+        postgres: Some(include_str!("schema/v3.postgres.sql")),
     },
 ];
 

@@ -71,7 +71,7 @@ impl Moment {
     fn is_news(self, request: &Request, now: Timestamp) -> bool {
         match self {
             Moment::Asked | Moment::Soon => request.state_at(now) == RequestState::Pending,
-            Moment::Handed => request.is_open(now),
+            Moment::Handed => request.awaits_people(now),
             Moment::Review => request.state == RequestState::Review,
             Moment::Decided => true,
         }
@@ -177,7 +177,7 @@ impl Access {
 
     /// Notes which pending requests lapse soon, each once; one caller at a time.
     pub async fn notice_expiry(&self, now: Timestamp) -> Result<(), AccessError> {
-        for request in self.requests().await? {
+        for request in self.open_requests().await? {
             let ahead = ((request.expires - request.created) / 4).min(SOON_MS);
             let left = request.expires - now.0;
             let soon = request.state == RequestState::Pending && left > 0 && left <= ahead;

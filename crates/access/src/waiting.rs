@@ -2,7 +2,7 @@
 
 use audit::{Event, Object, Timestamp};
 use serde_json::json;
-use store::{StoreError, Write};
+use store::{Row, StoreError, Write, params};
 
 use crate::notice::{self, Moment};
 use crate::permit::{decide, holder};
@@ -13,6 +13,16 @@ use crate::{
 
 /// How often a decision is tried again when others decide at the same moment.
 const PARALLEL: usize = 16;
+
+const OPEN: &str = "SELECT records.id, records.body, records.version FROM requests JOIN records ON records.id = requests.id \
+    WHERE requests.open = 1 AND records.kind = $1 AND records.valid_to IS NULL ORDER BY records.id";
+const NEWEST: &str = "SELECT records.id, records.body, records.version FROM requests JOIN records ON records.id = requests.id \
+    WHERE records.kind = $1 AND records.valid_to IS NULL ORDER BY requests.created DESC, requests.id DESC LIMIT $2";
+const OLDER: &str = "SELECT records.id, records.body, records.version FROM requests JOIN records ON records.id = requests.id \
+    WHERE records.kind = $1 AND records.valid_to IS NULL AND (requests.created, requests.id) < ($3, $4) \
+    ORDER BY requests.created DESC, requests.id DESC LIMIT $2";
+const ADD: &str = "INSERT INTO requests(id, created, open) VALUES($1, $2, $3)";
+const MARK: &str = "UPDATE requests SET open = $2 WHERE id = $1";
 
 /// What a decision led to.
 #[derive(Debug)]
@@ -78,8 +88,7 @@ impl Access {
         if let Some(text) = new.request_id {
             event = event.request_id(text);
         }
-        let write =
-            Write::new(event)?.put_record(REQUEST_RECORDS, id.as_str(), 0, &request, now)?;
+        let write = put(Write::new(event)?, &request, 0, now)?;
         let write = notice::along(write, Moment::Asked, &id, now);
         self.store.commit(along(write, &id)).await?;
         Ok(request)
@@ -141,39 +150,90 @@ impl Access {
             .collect()
     }
 
+    /// Those that are open, by id: what was ever asked for is many times as much.
+    pub async fn open_requests(&self) -> Result<Vec<Request>, AccessError> {
+        let found = self.stored_open().await?;
+        Ok(found.into_iter().map(|(request, _)| request).collect())
+    }
+
+    /// Likewise, each with its version.
+    pub(crate) async fn stored_open(&self) -> Result<Vec<(Request, u64)>, AccessError> {
+        let rows = self.store.query(OPEN, params![REQUEST_RECORDS]).await?;
+        rows.iter().map(stored).collect()
+    }
+
+    /// The newest requests, or the newest of those that are older than one.
+    pub async fn newest_requests(
+        &self,
+        older_than: Option<&Request>,
+        most: u32,
+    ) -> Result<Vec<Request>, AccessError> {
+        let most = i64::from(most);
+        let rows = match older_than {
+            None => self.store.query(NEWEST, params![REQUEST_RECORDS, most]),
+            Some(one) => {
+                let key = params![REQUEST_RECORDS, most, one.created, one.id.as_str()];
+                self.store.query(OLDER, key)
+            }
+        };
+        let rows = rows.await?;
+        let read = |row: &Row| Ok(stored(row)?.0);
+        rows.iter().map(read).collect()
+    }
+
     /// Writes down the expiry of requests whose time has passed; says how many.
     pub async fn expire_requests(&self, now: Timestamp) -> Result<usize, AccessError> {
         let principal = self.system_principal("requests");
         let mut expired = 0;
-        let lapsed = |request: &Request| {
+        for (mut request, version) in self.stored_open().await? {
             let state = request.state_at(now);
-            state == RequestState::Expired && state != request.state
-        };
-        for seen in self.requests().await?.iter().filter(|one| lapsed(one)) {
-            // As it is by now: somebody may have said something since.
-            let (mut request, version) = self.stored_request(&seen.id).await?;
-            if !lapsed(&request) {
+            if state != RequestState::Expired {
                 continue;
             }
-            request.state = RequestState::Expired;
-            let event = Event::new(
-                now,
-                principal.actor().clone(),
-                "request.expire",
-                object(&request.id),
+            request.state = state;
+            let at = object(&request.id);
+            let event = Event::new(now, principal.actor().clone(), "request.expire", at);
+            let news = Some(Moment::Decided);
+            expired += usize::from(
+                self.put_if_still(event, &request, version, news, now)
+                    .await?,
             );
-            let write = Write::new(event)?.put_record(
-                REQUEST_RECORDS,
-                request.id.as_str(),
-                version,
-                &request,
-                now,
-            )?;
-            let write = notice::along(write, Moment::Decided, &request.id, now);
-            self.store.commit(write).await?;
-            expired += 1;
         }
         Ok(expired)
+    }
+
+    /// Puts the next version of a request, with what people are to be told of it.
+    pub(crate) async fn put_request(
+        &self,
+        event: Event,
+        request: &Request,
+        version: u64,
+        news: Option<Moment>,
+        now: Timestamp,
+    ) -> Result<(), AccessError> {
+        let mut write = put(Write::new(event)?, request, version, now)?;
+        if let Some(moment) = news {
+            write = notice::along(write, moment, &request.id, now);
+        }
+        self.store.commit(write).await?;
+        Ok(())
+    }
+
+    /// Likewise, and not where somebody has changed the request since it was read; says whether. For loops, which come by
+    /// again.
+    pub(crate) async fn put_if_still(
+        &self,
+        event: Event,
+        request: &Request,
+        version: u64,
+        news: Option<Moment>,
+        now: Timestamp,
+    ) -> Result<bool, AccessError> {
+        match self.put_request(event, request, version, news, now).await {
+            Ok(()) => Ok(true),
+            Err(AccessError::Store(StoreError::Conflict(_))) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Adds to `write` that the request came to `result`: issuance and its request are one commit.
@@ -195,9 +255,7 @@ impl Access {
         request.payload = serde_json::Value::Null;
         let event = Event::new(now, permit.actor().clone(), "request.fulfil", object(id))
             .after(json!({ "result": result }));
-        Ok(write
-            .event(event)?
-            .put_record(REQUEST_RECORDS, id.as_str(), version, &request, now)?)
+        put(write.event(event)?, &request, version, now)
     }
 
     /// Decides; who decided at the same moment does not hurt: the request is read anew.
@@ -270,12 +328,10 @@ impl Access {
         if let Some(why) = why {
             event = event.why(why);
         }
-        let mut write =
-            Write::new(event)?.put_record(REQUEST_RECORDS, id.as_str(), version, &request, now)?;
-        if ![RequestState::Pending, RequestState::Review].contains(&request.state) {
-            write = notice::along(write, Moment::Decided, id, now);
-        }
-        self.store.commit(write).await?;
+        let waits = [RequestState::Pending, RequestState::Review].contains(&request.state);
+        let news = (!waits).then_some(Moment::Decided);
+        self.put_request(event, &request, version, news, now)
+            .await?;
         Ok(match (request.state, next) {
             (RequestState::Approved, Some(next)) => Decided::Approved(Box::new(request), next),
             (RequestState::Denied | RequestState::Objected, _) => Decided::Denied(request),
@@ -330,12 +386,27 @@ impl Access {
     }
 }
 
+/// Adds a version of a request to `write`, and whether it is open.
+pub(crate) fn put(
+    write: Write,
+    request: &Request,
+    version: u64,
+    now: Timestamp,
+) -> Result<Write, AccessError> {
+    let (id, open) = (request.id.as_str(), i64::from(request.state.is_open()));
+    let write = write.put_record(REQUEST_RECORDS, id, version, request, now)?;
+    Ok(match version {
+        0 => write.run(ADD, params![id, request.created, open]),
+        _ => write.run(MARK, params![id, open]),
+    })
+}
+
 pub(crate) fn check_decider(
     permit: &Permit,
     request: &Request,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    if !request.is_open(now) {
+    if !request.awaits_people(now) {
         return Err(state_refusal(request, now));
     }
     // Roles first: it is a grant of one of those that has to cover what is decided.
@@ -409,6 +480,13 @@ pub(crate) fn wrong_state(request: &Request, now: Timestamp) -> AccessError {
 
 pub(crate) fn object(id: &RequestId) -> Object {
     Object::new("request", id.as_str())
+}
+
+/// A row of [`OPEN`], with its version.
+fn stored(row: &Row) -> Result<(Request, u64), AccessError> {
+    let request = serde_json::from_str(row.text(1)?)
+        .map_err(|error| bad_record(row.text(0).unwrap_or_default(), error))?;
+    Ok((request, row.int(2)?.cast_unsigned()))
 }
 
 fn bad_record(id: &str, why: impl std::fmt::Display) -> AccessError {

@@ -54,7 +54,10 @@ pub(crate) async fn run(place: &Place, command: Request) -> Done {
 
 async fn list(context: &Context, only_pending: bool) -> Done {
     let now = clock::now();
-    let mut requests = context.access.requests().await?;
+    let mut requests = match only_pending {
+        true => context.access.open_requests().await?,
+        false => context.access.requests().await?,
+    };
     requests.retain(|request| !only_pending || request.state_at(now) == RequestState::Pending);
     requests.sort_by_key(|request| {
         (
@@ -148,8 +151,9 @@ fn show(request: &Waiting) -> Report {
     if let Some(outcome) = request.call.as_ref().and_then(|call| call.outcome.as_ref()) {
         let at = clock::millis(outcome.at);
         text.push_str(&format!(
-            "\n  made      at {at}, answered {}",
-            outcome.status
+            "\n  made      at {at}, answered {} {}",
+            outcome.status,
+            x509::describe::escape(&outcome.body)
         ));
     }
     if let Some(sha256) = &request.result {

@@ -97,7 +97,7 @@ fn server_state(context: &Context) -> &'static str {
 
 async fn waiting(context: &Context) -> Result<usize, Failure> {
     let now = clock::now();
-    let requests = context.access.requests().await?;
+    let requests = context.access.open_requests().await?;
     Ok(requests
         .iter()
         .filter(|request| request.state_at(now) == RequestState::Pending)

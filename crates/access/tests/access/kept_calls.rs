@@ -1,8 +1,9 @@
 //! What becomes of a call that a policy holds (R07): agreed to, made once, made in an emergency, lapsed, talked about.
 
-use access::{Action, Evidence, Request, RequestState};
+use access::{Access, Action, Evidence, Request, RequestState};
 use audit::Timestamp;
 use serde_json::json;
+use store::{Store, Write, params};
 
 use crate::deciders::{HOUR, approves, held, house, now};
 use crate::people::{rule, signed_in};
@@ -19,6 +20,10 @@ on_both!(
     what_nobody_decides_lapses_for_good,
     what_is_agreed_to_and_not_made_in_time_lapses_too,
     what_people_say_is_kept_and_has_its_limits,
+    where_a_call_goes_on_is_kept_and_what_it_answers_otherwise_is_not,
+    what_is_over_is_read_by_no_loop,
+    the_newest_requests_come_first_and_each_once,
+    requests_of_before_are_found_after_the_upgrade,
 );
 
 const WHY: Option<&str> = Some("two pumps do not connect");
@@ -255,4 +260,91 @@ async fn what_people_say_is_kept_and_has_its_limits(postgres: bool) {
         (known.state, known.decisions.len()),
         (RequestState::Pending, 0)
     );
+}
+
+async fn where_a_call_goes_on_is_kept_and_what_it_answers_otherwise_is_not(postgres: bool) {
+    let door = house(postgres).await;
+    for (status, kept) in [(200, ""), (201, ""), (202, "answer"), (422, "answer")] {
+        let request = held(&door, json!({})).await;
+        approves(&door, &request, "ben").await.unwrap();
+        assert_eq!(takes(&door, &request, "ada", None).await, None);
+        let ended = door.access.end_call(&request.id, status, "answer", NOW);
+        let outcome = ended.await.unwrap().call.unwrap().outcome.unwrap();
+        assert_eq!((outcome.status, outcome.body.as_str()), (status, kept));
+    }
+}
+
+/// The ids of what is open, and of what is due.
+async fn open(door: &Door) -> (Vec<String>, Vec<String>) {
+    let open = door.access.open_requests().await.unwrap();
+    let due = door.access.calls_due(NOW).await.unwrap();
+    (
+        open.iter().map(|one| one.id.to_string()).collect(),
+        due.iter().map(ToString::to_string).collect(),
+    )
+}
+
+async fn what_is_over_is_read_by_no_loop(postgres: bool) {
+    let door = house(postgres).await;
+    let none: (Vec<String>, Vec<String>) = Default::default();
+    let request = held(&door, json!({})).await;
+    let id = vec![request.id.to_string()];
+    assert_eq!(open(&door).await, (id.clone(), vec![]));
+    approves(&door, &request, "ben").await.unwrap();
+    assert_eq!(open(&door).await, (id.clone(), id.clone()));
+    assert_eq!(takes(&door, &request, "ada", None).await, None);
+    assert_eq!(open(&door).await, (id, vec![]));
+    let ended = door.access.end_call(&request.id, 200, "", NOW);
+    ended.await.unwrap();
+    assert_eq!(open(&door).await, none);
+
+    let denied = held(&door, json!({})).await;
+    assert_eq!(denies(&door, &denied, "ben").await, None);
+    assert_eq!(open(&door).await, none);
+    let lapsed = held(&door, json!({"hours": 1})).await;
+    door.access.expire_requests(after(1)).await.unwrap();
+    assert_eq!(now(&door, &lapsed).await.state, RequestState::Expired);
+    let review = in_an_emergency(&door, 1, 200).await;
+    assert_eq!(open(&door).await, (vec![review.id.to_string()], vec![]));
+    approves(&door, &review, "ben").await.unwrap();
+    assert_eq!(open(&door).await, none);
+    assert_eq!(door.access.requests().await.unwrap().len(), 4);
+}
+
+async fn the_newest_requests_come_first_and_each_once(postgres: bool) {
+    let door = house(postgres).await;
+    // All of the same instant: the id decides.
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(held(&door, json!({})).await.id.to_string());
+    }
+    ids.sort();
+    ids.reverse();
+    let (mut found, mut last) = (Vec::new(), None);
+    loop {
+        let page = door.access.newest_requests(last.as_ref(), 2).await.unwrap();
+        found.extend(page.iter().map(|one| one.id.to_string()));
+        match page.last() {
+            Some(one) => last = Some(one.clone()),
+            None => break,
+        }
+    }
+    assert_eq!(found, ids);
+}
+
+async fn requests_of_before_are_found_after_the_upgrade(postgres: bool) {
+    let door = house(postgres).await;
+    let waits = held(&door, json!({})).await;
+    let over = held(&door, json!({})).await;
+    assert_eq!(denies(&door, &over, "ben").await, None);
+    // As a Ward without the table left it.
+    let before = Write::derived().run("DROP TABLE requests", params![]).run(
+        "DELETE FROM schema_migrations WHERE room = $1 AND version = $2",
+        params!["access", 3_i64],
+    );
+    door.store.commit(before).await.unwrap();
+    let store = Store::open(&door.url, access::MIGRATIONS).await.unwrap();
+    let upgraded = Access::open(store);
+    let open = upgraded.open_requests().await.unwrap();
+    assert_eq!(open, [waits]);
 }

@@ -127,8 +127,8 @@ impl Ca {
         let Some(key) = &request.idempotency_key else {
             return Ok(None);
         };
-        let all = self.access().requests().await?;
-        let same = all.into_iter().find(|stored| {
+        let open = self.access().open_requests().await?;
+        let same = open.into_iter().find(|stored| {
             stored.state_at(now) == RequestState::Pending
                 && stored.profile == request.profile
                 && permit.principal().is_same_holder(stored.requester.actor())

@@ -232,7 +232,7 @@ impl Fleet {
             counts.ending_tokens += u64::from(token.expires.is_some_and(|end| end <= limit));
             counts.administrators += u64::from(token.roles.contains(&Role::Admin));
         }
-        let requests = access.requests().await.map_err(FleetError::from)?;
+        let requests = access.open_requests().await.map_err(FleetError::from)?;
         let pending = |one: &Request| one.state_at(now) == RequestState::Pending;
         house.waiting = requests.into_iter().filter(pending).collect();
         house.waiting.sort_by_key(|request| request.created);
