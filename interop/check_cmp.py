@@ -269,7 +269,7 @@ def approval(hospital, checks, desk, url):
 
 def eventually_waiting(desk):
     def pending():
-        return [asked for asked in desk.ask("GET", "requests") if asked.get("state") in ("waiting", "pending", None)]
+        return desk.ask("GET", "requests?state=pending")["requests"]
 
     return eventually(20, pending)
 

@@ -168,7 +168,7 @@ def approval(hospital, checks, desk):
     body = in_lines(device.request())
     answer = est(hospital, "simpleenroll", body, "waiting", auth)
     checks.equal("an unregistered device waits", (answer.status, answer.headers.get("retry-after", "").isdigit()), (202, True))
-    waiting = [request for request in desk.ask("GET", "requests") if request["state"] == "pending"]
+    waiting = desk.ask("GET", "requests?state=pending")["requests"]
     checks.equal("  one request for people", len(waiting), 1)
     status, _, told = hospital.rest("POST", f"/api/v1/requests/{waiting[0]['id']}/approve", desk.token, {"comment": "mine"})
     checks.that("  whoever made the right does not decide", status == 403, told)

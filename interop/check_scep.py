@@ -371,7 +371,7 @@ def lookup(house, checks):
 def approve(house, summary):
     """By a second person: whoever made the right has asked."""
     status, _, page = house.rest("GET", "/api/v1/requests?state=pending", house.desk.token)
-    waiting = [found for found in page if summary in str(found)]
+    waiting = [found for found in page["requests"] if summary in str(found)]
     return house.rest("POST", f"/api/v1/requests/{waiting[0]['id']}/approve", house.second, {"comment": "seen the device"}), (status, page)
 
 
@@ -384,7 +384,7 @@ def approval(house, checks):
     checks.equal("  the same request again, too", device.ask().says, "pending")
     own = house.desk.token
     status, _, page = house.rest("GET", "/api/v1/requests?state=pending", own)
-    waiting = [found for found in page if "SN-WAITS" in str(found)]
+    waiting = [found for found in page["requests"] if "SN-WAITS" in str(found)]
     refused, _, said = house.rest("POST", f"/api/v1/requests/{waiting[0]['id']}/approve", own, {})
     checks.that("  who made the challenge cannot approve", refused == 403, (refused, said))
     (status, _, said), _ = approve(house, "SN-WAITS")

@@ -15,6 +15,7 @@ import { Device } from "./Device";
 import { Diff } from "./Diff";
 import { Said } from "./Said";
 import { useWaitingDevices } from "./devices";
+import { readRequests } from "./list";
 import { askerOf, OPEN, type Request as Asked, SORTS, sortOf, stateOf, titleOf } from "./types";
 import "./requests.css";
 
@@ -31,7 +32,7 @@ export function Request() {
 /** The past is read from the list, which the API has as of an instant. */
 async function read(id: string, asOf: string | undefined, signal: AbortSignal): Promise<Asked> {
   if (asOf === undefined) return api.get<Asked>("/api/v1/requests/{id}", { path: { id }, signal });
-  const then = await api.get<readonly Asked[]>("/api/v1/requests", { query: { as_of: asOf }, signal });
+  const then = await readRequests(asOf, signal);
   const found = then.find((each) => each.id === id);
   if (found === undefined) throw new ApiProblem({ type: "urn:ward:problem:not-found", title: "There is no such object", status: 404, detail: "Nobody had asked for it then." });
   return found;

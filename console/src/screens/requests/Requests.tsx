@@ -3,7 +3,6 @@ import { Select } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
-import { api } from "~/api/client";
 import { useMay } from "~/api/session";
 import { useAsOf } from "~/app/as-of";
 import { Empty } from "~/parts/Empty";
@@ -11,7 +10,8 @@ import { Page } from "~/parts/Page";
 import { DataTable } from "~/parts/table/DataTable";
 import { COLUMNS, type Row, rowsOf } from "./columns";
 import { useWaitingDevices } from "./devices";
-import { OPEN, type Request, SORTS, stateOf } from "./types";
+import { readRequests } from "./list";
+import { OPEN, SORTS, stateOf } from "./types";
 import "./requests.css";
 
 type Show = "for-me" | "mine" | "all";
@@ -29,7 +29,7 @@ export function Requests() {
   const devices = useWaitingDevices();
   const asked = useQuery({
     queryKey: ["requests", "list", asOf],
-    queryFn: ({ signal }) => api.get<readonly Request[]>("/api/v1/requests", { query: { as_of: asOf }, signal }),
+    queryFn: ({ signal }) => readRequests(asOf, signal),
   });
   const show = shown(search.show, mayDecide);
   const rows = rowsOf(asked.data ?? [], devices);

@@ -24,8 +24,14 @@ export function lines(request: Request, asker: string): readonly Line[] {
   }
   const { call } = request;
   if (call?.outcome) {
-    const went = call.emergency ? "went ahead in an emergency" : "made the change";
+    const next = goesOnAs(call.outcome);
+    const went = call.emergency ? "went ahead in an emergency" : next === undefined ? "made the change" : `asked on: another policy holds it as well, as request ${next}`;
     said.push({ at: call.outcome.at, who: call.emergency || call.execute === "by-asker" ? asker : "Ward", did: went, tone: call.outcome.status < 400 ? "low" : "critical", text: call.emergency ?? undefined });
   }
   return said.sort((a, b) => a.at - b.at);
+}
+
+/** The request under which a call waits that another policy caught as well when it was made. */
+function goesOnAs(outcome: { readonly status: number; readonly body: string }): string | undefined {
+  return outcome.status === 202 ? /"request":"(r[0-9a-f]{16})"/.exec(outcome.body)?.[1] : undefined;
 }

@@ -27,6 +27,14 @@ test("what was said stands in the order of time, whoever said it", () => {
   ]);
 });
 
+test("a call that another policy holds as well says where it waits", () => {
+  const call = (status: number, body: string) => ({ emergency: null, execute: "at-approval", outcome: { status, body, at: 700 } });
+  const last = (status: number, body: string) => lines({ ...ASKED, kind: "call", call: call(status, body) } as unknown as Request, "ada").at(-1)?.did;
+  expect(last(202, '{"request":"r0123456789abcdef","url":"/"}')).toContain("as request r0123456789abcdef");
+  expect(last(202, '{"job":"j1"}')).toBe("made the change");
+  expect(last(200, "")).toBe("made the change");
+});
+
 test("a request of a waiting device is told as one", () => {
   expect([sortOf(ASKED, new Map()), sortOf(ASKED, new Map([["r1", 1]])), sortOf({ ...ASKED, kind: "call" }, new Map([["r1", 1]]))]).toEqual(["certificate", "device", "call"]);
 });

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use access::{Action, Evidence, Execute, Permit, Request, RequestId, RequestState, Target};
+use audit::Timestamp;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -18,6 +19,9 @@ use crate::api::shapes::{
     ActorShape, CallShape, CommentShape, DecisionShape, DelegationShape, EvidenceShape, GrantShape,
 };
 use crate::problem::Problem;
+
+/// So many are read at a time where most are not the caller's.
+const AT_ONCE: u32 = 500;
 
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()
@@ -70,6 +74,18 @@ pub(crate) struct RequestsQuery {
     mine: Option<bool>,
     /// An instant in RFC 3339: requests as they were then.
     as_of: Option<String>,
+    /// The `next` of the page before.
+    after: Option<String>,
+    /// At most so many; 100 if absent, 1000 at most.
+    limit: Option<u32>,
+}
+
+/// Requests, the newest first.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct RequestPage {
+    requests: Vec<RequestShape>,
+    /// Where the next page begins: send it as `after`. Absent on the last.
+    next: Option<String>,
 }
 
 /// Who asked, with what they were granted then.
@@ -168,6 +184,13 @@ impl Caller {
         }
     }
 
+    async fn requests_as_of(&self, at: Timestamp) -> Result<Vec<Request>, Problem> {
+        let store = &self.services.store;
+        let records = store.records_as_of(access::REQUEST_RECORDS, at).await?;
+        let then = records.iter().map(store::Record::parse);
+        Ok(then.collect::<Result<Vec<Request>, _>>()?)
+    }
+
     async fn decides(&self) -> Result<Permit, Problem> {
         self.permit(Action::ApproveRequests, &Target::later()).await
     }
@@ -183,30 +206,112 @@ impl Caller {
     }
 }
 
-/// Requests, whatever became of them: the caller's own, and those within the caller's scope.
-#[utoipa::path(get, path = "/api/v1/requests", tag = "requests", params(RequestsQuery), responses((status = 200, body = [RequestShape]), (status = 422, body = Problem)))]
+/// Requests, whatever became of them, the newest first: the caller's own, and those within the caller's scope.
+#[utoipa::path(get, path = "/api/v1/requests", tag = "requests", params(RequestsQuery), responses((status = 200, body = RequestPage), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub(crate) async fn list(
     caller: Caller,
     Asked(query): Asked<RequestsQuery>,
-) -> Result<Json<Vec<RequestShape>>, Problem> {
+) -> Result<Json<RequestPage>, Problem> {
     let permit = caller.may_list(Action::ReadRequests)?;
-    let requests = match past("as_of", query.as_of.as_deref(), caller.now)? {
-        None => caller.services.access.requests().await?,
-        Some(at) => {
-            let store = &caller.services.store;
-            let records = store.records_as_of(access::REQUEST_RECORDS, at).await?;
-            let then = records.iter().map(store::Record::parse);
-            then.collect::<Result<Vec<Request>, _>>()?
-        }
+    let access = &caller.services.access;
+    let past = past("as_of", query.as_of.as_deref(), caller.now)?;
+    let mut after = match query.after.as_deref() {
+        Some(id) => Some(access.request(&parse(id)?).await?),
+        None => None,
     };
-    let shown = requests
-        .into_iter()
-        .filter(|request| request.is_shown_to(&permit));
-    let shown = shown.map(|request| caller.shown(request)).filter(|shown| {
-        let state = query.state.as_deref();
-        state.is_none_or(|state| state == shown.state) && (shown.own || query.mine != Some(true))
-    });
-    Ok(Json(shown.collect()))
+    let mut page = Page::new(&caller, &permit, &query);
+    if past.is_some() || query.asks_for_open() {
+        let mut all = match past {
+            Some(at) => caller.requests_as_of(at).await?,
+            None => access.open_requests().await?,
+        };
+        all.sort_by(|one, other| age(other).cmp(&age(one)));
+        all.retain(|one| after.as_ref().is_none_or(|after| age(one) < age(after)));
+        page.take(all);
+        return Ok(Json(page.done()));
+    }
+    loop {
+        let batch = access.newest_requests(after.as_ref(), AT_ONCE).await?;
+        after = batch.last().cloned();
+        if after.is_none() || page.take(batch) {
+            return Ok(Json(page.done()));
+        }
+    }
+}
+
+/// What the newest come first by.
+fn age(request: &Request) -> (i64, &str) {
+    (request.created, request.id.as_str())
+}
+
+/// A page that fills: what the caller may see of what comes, and asked for.
+struct Page<'a> {
+    caller: &'a Caller,
+    permit: &'a Permit,
+    query: &'a RequestsQuery,
+    limit: usize,
+    found: Vec<RequestShape>,
+    is_full: bool,
+}
+
+impl<'a> Page<'a> {
+    fn new(caller: &'a Caller, permit: &'a Permit, query: &'a RequestsQuery) -> Self {
+        Page {
+            caller,
+            permit,
+            query,
+            limit: query.limit.unwrap_or(100).clamp(1, 1000) as usize,
+            found: Vec::new(),
+            is_full: false,
+        }
+    }
+
+    /// Whether more came than fits: the page is full then.
+    fn take(&mut self, requests: Vec<Request>) -> bool {
+        for request in requests {
+            if !request.is_shown_to(self.permit) {
+                continue;
+            }
+            let shown = self.caller.shown(request);
+            if !self.query.fits(&shown) {
+                continue;
+            }
+            if self.found.len() == self.limit {
+                self.is_full = true;
+                return true;
+            }
+            self.found.push(shown);
+        }
+        false
+    }
+
+    fn done(self) -> RequestPage {
+        let last = self.found.last().filter(|_| self.is_full);
+        RequestPage {
+            next: last.map(|shown| shown.id.clone()),
+            requests: self.found,
+        }
+    }
+}
+
+impl RequestsQuery {
+    fn fits(&self, shown: &RequestShape) -> bool {
+        let state = self.state.as_deref();
+        state.is_none_or(|state| state == shown.state) && (shown.own || self.mine != Some(true))
+    }
+
+    /// Whether nothing that is over can fit, which is most of what was ever asked for.
+    fn asks_for_open(&self) -> bool {
+        let named = |state: &RequestState| self.state.as_deref() == Some(state.name());
+        [
+            RequestState::Pending,
+            RequestState::Approved,
+            RequestState::Executing,
+            RequestState::Review,
+        ]
+        .iter()
+        .any(named)
+    }
 }
 
 /// One request. `result` is the certificate's SHA-256 once it exists.

@@ -10,6 +10,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use access::{Access, Action, NewToken, Role, Scope, Target};
 use audit::Timestamp;
@@ -152,7 +153,9 @@ impl Ward {
             command.args(["-H", &format!("Authorization: Bearer {token}")]);
         }
         if let Some(body) = body {
-            let file = self.path("body.json");
+            // One file a call: some are made at the same time.
+            static CALLS: AtomicU32 = AtomicU32::new(0);
+            let file = self.path(&format!("body-{}.json", CALLS.fetch_add(1, Relaxed)));
             std::fs::write(&file, body.to_string()).unwrap();
             command.args([
                 "-H",
