@@ -161,6 +161,18 @@ async function work() {
     await page.waitForURL(/as_of=/);
     await page.getByRole("button", { name: "Back to now" }).click();
   });
+  await check("whoever may manage all of Settings is offered nothing to change there in the past (R52)", async () => {
+    const offered = page.getByRole("main").getByRole("button", { name: /^(Add|Change|End|Invite|Make|Sign out|Suspend|Write)\b/ });
+    const then = new Date(Date.now() - 1000).toISOString().replace(/\.\d+Z$/, "Z");
+    for (const at of ["/settings?", "/settings?tab=people&", "/settings?tab=groups&", "/settings?tab=policies&", "/settings?tab=tokens&", "/settings/people/administrator?"]) {
+      await page.goto(house.origin + at.slice(0, -1));
+      await offered.first().waitFor();
+      await page.goto(`${house.origin}${at}as_of=${then}`);
+      await page.locator(".past-band").waitFor();
+      await page.locator('.empty, .facts, .settings-table, [role="row"][aria-rowindex="2"]').first().waitFor();
+      equal([at, await offered.count(), await page.getByRole("alert").count()], [at, 0, 0]);
+    }
+  });
   await check("a short table is exported as it stands, instants exact", async () => {
     await page.goto(`${house.origin}/authorities`);
     const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export Revocation lists as CSV" }).click()]);
