@@ -14,7 +14,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use access::{Role, Scope};
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{Ward, run};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,20 +84,15 @@ async fn issue_revoke_and_status() {
             "{list}: {text}"
         );
     }
-    let (status, problem) = ward
-        .curl(
-            "POST",
-            &path,
-            Some(&token),
-            Some(&json!({ "reason": "superseded" })),
-        )
-        .await;
-    assert_eq!(
-        (status, &problem["rule"]),
-        (422, &json!("revocation.repeated")),
-        "{problem}"
-    );
+    let again = json!({ "reason": "superseded" });
+    refuses(&ward, &token, &path, &again, "revocation.repeated").await;
     ward.stop().await;
+}
+
+/// A call that must be refused by this rule.
+async fn refuses(ward: &Ward, token: &str, path: &str, body: &Value, rule: &str) {
+    let (status, said) = ward.curl("POST", path, Some(token), Some(body)).await;
+    assert_eq!((status, &said["rule"]), (422, &json!(rule)), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -347,13 +342,6 @@ async fn r11_an_authority_is_revoked_by_who_manages_authorities_and_then_issues_
         .curl("GET", "/api/v1/authorities/devices", Some(&admin), None)
         .await;
     assert_eq!(authority["state"], "revoked");
-    let (status, said) = ward
-        .curl("POST", &of("root"), Some(&admin), Some(&body))
-        .await;
-    assert_eq!(
-        (status, &said["rule"]),
-        (422, &json!("revocation.root")),
-        "{said}"
-    );
+    refuses(&ward, &admin, &of("root"), &body, "revocation.root").await;
     ward.stop().await;
 }

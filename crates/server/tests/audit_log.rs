@@ -310,44 +310,24 @@ async fn r52_the_log_as_of_then_and_what_is_no_question() {
     assert!(page["size"].as_u64().unwrap() <= was, "{page}");
     assert!(!page.to_string().contains("later"), "{page}");
 
-    let long = "a".repeat(201);
+    let long = format!("audit/events?actor={}", "a".repeat(201));
     let refused = [
+        ("audit/events?outcome=maybe", 422, "audit.outcome"),
         (
-            "audit/events?outcome=maybe".to_owned(),
-            422,
-            "audit.outcome",
-        ),
-        (
-            "audit/events?as_of=2999-01-01T00:00:00Z".to_owned(),
+            "audit/events?as_of=2999-01-01T00:00:00Z",
             422,
             "as-of.future",
         ),
-        ("audit/events?as_of=yesterday".to_owned(), 400, "malformed"),
-        ("audit/events?since=1".to_owned(), 400, "malformed"),
-        (format!("audit/events?actor={long}"), 400, "malformed"),
-        (
-            "audit/events?from=0&action=token".to_owned(),
-            400,
-            "malformed",
-        ),
-        ("audit/events?who=noor".to_owned(), 400, "malformed"),
-        (
-            "audit/consistency?from=5&to=999999".to_owned(),
-            422,
-            "audit.longer",
-        ),
-        (
-            "audit/consistency?from=999999".to_owned(),
-            422,
-            "audit.longer",
-        ),
-        (
-            "audit/consistency?from=5&to=3".to_owned(),
-            422,
-            "audit.longer",
-        ),
-        ("audit/consistency?from=-1".to_owned(), 400, "malformed"),
-        ("audit/proofs/999999".to_owned(), 404, "not-found"),
+        ("audit/events?as_of=yesterday", 400, "malformed"),
+        ("audit/events?since=1", 400, "malformed"),
+        (long.as_str(), 400, "malformed"),
+        ("audit/events?from=0&action=token", 400, "malformed"),
+        ("audit/events?who=noor", 400, "malformed"),
+        ("audit/consistency?from=5&to=999999", 422, "audit.longer"),
+        ("audit/consistency?from=999999", 422, "audit.longer"),
+        ("audit/consistency?from=5&to=3", 422, "audit.longer"),
+        ("audit/consistency?from=-1", 400, "malformed"),
+        ("audit/proofs/999999", 404, "not-found"),
     ];
     for (at, status, rule) in refused {
         let (said, body) = ward

@@ -287,31 +287,29 @@ fn r05_public_limits_are_for_public_roots() {
 /// Roots in a trust store are nobody's fault.
 #[test]
 fn r16_roots_in_stores_are_no_findings() {
-    let mut root = facts("root");
-    (root.self_signed, root.assigned.owner) = (true, None);
-    root.issuers.clear();
-    root.places[0].place = Place::File {
+    let root = in_a_file("root", "/etc/ssl/certs/root.pem");
+    assert_eq!(broken(&root, young(&root)), BTreeSet::new());
+}
+
+/// What signed itself and is nobody's, in a file and nowhere else.
+fn in_a_file(name: &str, path: &str) -> Facts {
+    let mut facts = facts(name);
+    (facts.self_signed, facts.assigned.owner) = (true, None);
+    facts.issuers.clear();
+    facts.places[0].place = Place::File {
         host: "pacs1".to_owned(),
-        path: "/etc/ssl/certs/root.pem".to_owned(),
+        path: path.to_owned(),
         alias: None,
     };
-    (root.places[0].tls, root.places[0].chain) = (None, vec![certificate("root")]);
-    assert_eq!(broken(&root, young(&root)), BTreeSet::new());
+    (facts.places[0].tls, facts.places[0].chain) = (None, vec![certificate(name)]);
+    facts
 }
 
 /// `openssl req -x509` says CA:TRUE unless it is told otherwise: in a file, it is still what a host was given.
 #[test]
 fn r16_a_host_s_own_certificate_in_a_file_is_judged_although_it_says_that_it_is_an_authority() {
     for name in ["own", "own-named"] {
-        let mut own = facts(name);
-        (own.self_signed, own.assigned.owner) = (true, None);
-        own.issuers.clear();
-        own.places[0].place = Place::File {
-            host: "pacs1".to_owned(),
-            path: "/etc/nginx/tls/w.pem".to_owned(),
-            alias: None,
-        };
-        (own.places[0].tls, own.places[0].chain) = (None, vec![certificate(name)]);
+        let own = in_a_file(name, "/etc/nginx/tls/w.pem");
         let found = broken(&own, before_end(&own, 10));
         for rule in ["self-signed", "owner.none", "expiring.30"] {
             assert!(found.contains(rule), "{name}: {found:?}");
