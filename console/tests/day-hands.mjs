@@ -1,7 +1,7 @@
 // What goes through several hands: a certificate is renewed from its page, a spare is taken out after somebody agreed, and a
 // revocation that a policy holds back is handed on to a deputy, whose word lets it go on (R07, R35).
 import { openBrowser } from "./browser.mjs";
-import { day, equal, person as enter } from "./day.mjs";
+import { day, equal, person as enter, soon } from "./day.mjs";
 import { furnish } from "./furnish.mjs";
 import { until } from "./house.mjs";
 import { execFileSync } from "node:child_process";
@@ -115,7 +115,7 @@ await day("hands", async ({ house, page, check, picture, person, api }) => {
     await page.getByText(/It waits as/).waitFor();
     await page.getByRole("button", { name: "Close", exact: true }).last().click();
     await page.getByRole("link", { name: "waits for approval" }).waitFor();
-    equal(await page.getByRole("button", { name: "Take it out…" }).count(), 0);
+    await soon(() => page.getByRole("button", { name: "Take it out…" }).count(), 0);
   });
   await check("another agrees, and his page offers it by itself", async () => {
     const { request: waiting } = await spares();
@@ -142,9 +142,9 @@ await day("hands", async ({ house, page, check, picture, person, api }) => {
     equal(saved.suggestedFilename().endsWith(".p12"), true);
     const password = await page.getByRole("dialog").locator("p", { hasText: "Password" }).locator("bdi, span").last().innerText();
     execFileSync("openssl", ["pkcs12", "-in", await saved.path(), "-noout", "-passin", `pass:${password}`], { stdio: "ignore" });
-    equal((await spares()).state, "released");
+    await soon(async () => (await spares()).state, "released");
     await page.getByRole("button", { name: "I have both" }).click();
-    equal(await page.getByRole("button", { name: "Take it out…" }).count(), 0);
+    await soon(() => page.getByRole("button", { name: "Take it out…" }).count(), 0);
   });
   const revoked = async () => (await api("GET", GATEWAY)).certificates[0].revoked !== null;
   let held;
@@ -176,7 +176,7 @@ await day("hands", async ({ house, page, check, picture, person, api }) => {
       await hers.getByLabel("To whom").fill("dora");
       await hers.getByRole("button", { name: "Hand on", exact: true }).click();
       await hers.getByText("It does not wait for you").waitFor();
-      equal(await hers.getByRole("button", { name: "Approve" }).count(), 0);
+      await soon(() => hers.getByRole("button", { name: "Approve" }).count(), 0);
     });
     equal([(await api("GET", `/api/v1/requests/${held}`)).state, await revoked()], ["pending", false]);
   });

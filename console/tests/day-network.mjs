@@ -1,7 +1,7 @@
 // A network engineer's day (R17, R37): which addresses of ICU has nobody ever looked at? Reads, takes the list along, changes nothing.
 import { readFileSync } from "node:fs";
 import { axe, openBrowser } from "./browser.mjs";
-import { day, equal, person as enter } from "./day.mjs";
+import { day, equal, person as enter, soon } from "./day.mjs";
 import { until } from "./house.mjs";
 
 await day("network", async ({ house, page, check, picture, person, api }) => {
@@ -76,7 +76,7 @@ async function part(origin, { context, page }) {
   await page.getByRole("region", { name: "What ends within 90 days" }).waitFor();
   await page.getByRole("heading", { name: "Your part on other screens" }).waitFor();
   const links = page.getByRole("navigation", { name: "Screens" }).getByRole("link");
-  equal(await links.allInnerTexts(), ["Overview", "Requests", "Inventory", "Assets", "Discovery", "Topology", "Authorities", "Settings"]);
+  await soon(() => links.allInnerTexts(), ["Overview", "Requests", "Inventory", "Assets", "Discovery", "Topology", "Authorities", "Settings"]);
   equal(await axe(context, page), []);
   await links.filter({ hasText: "Inventory" }).click();
   await page.getByText("Every certificate in your part of the house").waitFor();

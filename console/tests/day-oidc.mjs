@@ -1,7 +1,7 @@
 // People whom the hospital's own OpenID provider knows: in through its login and consent pages, with the roles of their groups;
 // and those who are not let in, are told why, and what would (R07, R35, R37). The provider is npm's oidc-provider.
 import { axe, openBrowser } from "./browser.mjs";
-import { day, equal } from "./day.mjs";
+import { day, equal, soon } from "./day.mjs";
 import { get } from "./house.mjs";
 
 const claims = (sub, name, groups) => ({ sub, name, preferred_username: sub, email: `${sub}@mercy.example`, email_verified: true, groups });
@@ -65,10 +65,10 @@ await day(
       await page.keyboard.press("Escape");
     });
     await check("the screens are those of the group's role: the log is an auditor's", async () => {
-      equal(await screens(page), [...EVERYWHERE, "Settings"]);
+      await soon(() => screens(page), [...EVERYWHERE, "Settings"]);
       await page.goto(`${origin}/settings`);
       await page.getByText("oidc:mercy").first().waitFor();
-      equal(await page.getByRole("navigation", { name: "Settings" }).getByRole("link").allInnerTexts(), ["My account", "Approval policies"]);
+      await soon(() => page.getByRole("navigation", { name: "Settings" }).getByRole("link").allInnerTexts(), ["My account", "Approval policies"]);
       await picture("clinical");
     });
     let session;
@@ -111,7 +111,7 @@ await day(
       await consented(page, "asha");
       await page.getByRole("button", { name: /^You: .*Asha Verma/ }).waitFor();
       await page.getByRole("button", { name: "Make a token" }).waitFor();
-      equal(await screens(page), [...EVERYWHERE, "Audit", "Settings"]);
+      await soon(() => screens(page), [...EVERYWHERE, "Audit", "Settings"]);
     });
     await check("what weighs much needs a passkey; whoever came by a provider makes the first there and then, or it is not done (R35)", async () => {
       const tokens = async () => (await api("GET", "/api/v1/tokens")).filter((each) => each.name === "pipeline").length;
@@ -128,7 +128,7 @@ await day(
       await page.getByRole("button", { name: "Make a passkey" }).click();
       await page.getByRole("button", { name: "Use passkey" }).click();
       await page.getByText("The token is made").first().waitFor();
-      equal(await tokens(), 1);
+      await soon(tokens, 1);
     });
     await check("her sessions say by what they began; one that she ends is over at once", async () => {
       const phone = await openBrowser(provider.origin);
@@ -140,11 +140,11 @@ await day(
         await page.goto(`${origin}/settings`);
         const rows = page.getByRole("region", { name: "Sessions" }).getByRole("row");
         await rows.nth(2).waitFor();
-        equal((await rows.allInnerTexts()).filter((text) => text.includes("oidc:mercy")).length, 2);
+        await soon(async () => (await rows.allInnerTexts()).filter((text) => text.includes("oidc:mercy")).length, 2);
         await picture("sessions");
         await page.getByRole("button", { name: /^End the session from/ }).click();
         await page.getByText("The session is ended").first().waitFor();
-        equal(await rows.count(), 2);
+        await soon(() => rows.count(), 2);
         await phone.page.getByRole("navigation", { name: "Screens" }).getByRole("link", { name: "Assets" }).click();
         await phone.page.getByRole("link", { name: "Mercy Hospital account" }).waitFor();
         equal([phone.wrong, phone.outside, await axe(phone.context, phone.page)], [[], [], []]);

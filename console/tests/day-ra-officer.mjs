@@ -1,6 +1,6 @@
 // The RA officer's morning: a device that waits is compared with the register and let in, another is sent away, and what the
 // officer asked for waits for somebody else, who looks at an emergency afterwards (R07).
-import { day, equal } from "./day.mjs";
+import { day, equal, soon } from "./day.mjs";
 import { call, enrol, furnish } from "./furnish.mjs";
 
 /** Other people, who work at the command line. */
@@ -53,7 +53,7 @@ await day("ra-officer", async ({ house, page, check, picture, person }) => {
     await page.getByLabel("Why").fill("nobody knows this device");
     await page.getByRole("button", { name: "Deny" }).click();
     await page.getByText("It is decided.").waitFor();
-    equal((await call(house, "GET", `/api/v1/requests/${house.waiting.unknown}`)).state, "denied");
+    await soon(async () => (await call(house, "GET", `/api/v1/requests/${house.waiting.unknown}`)).state, "denied");
   });
   await check("a held change shows each value as it is and as it would be", async () => {
     await page.goto(`${house.origin}/requests/${house.held}`);
@@ -75,7 +75,7 @@ await day("ra-officer", async ({ house, page, check, picture, person }) => {
     await page.locator('[role="row"][aria-rowindex="2"] a').click();
     await page.getByText("nobody decides about their own request").waitFor();
     own = page.url().split("/").pop();
-    equal(await page.getByRole("button", { name: "Approve" }).count(), 0);
+    await soon(() => page.getByRole("button", { name: "Approve" }).count(), 0);
     const refused = await page.evaluate(async (id) => {
       const { csrf } = await (await fetch("/api/v1/session")).json();
       const answer = await fetch(`/api/v1/requests/${id}/approve`, { method: "POST", headers: { "content-type": "application/json", "x-ward-csrf": csrf }, body: "{}" });
@@ -88,7 +88,7 @@ await day("ra-officer", async ({ house, page, check, picture, person }) => {
     await page.getByLabel("Why it cannot wait").fill("the next patient is on the table");
     await page.getByRole("button", { name: "Go ahead" }).click();
     await page.getByText("to be reviewed", { exact: true }).waitFor();
-    equal((await call(house, "GET", "/api/v1/assets/SN-4715")).asset.state, "retired");
+    await soon(async () => (await call(house, "GET", "/api/v1/assets/SN-4715")).asset.state, "retired");
     await picture("emergency");
   });
   await check("what somebody else did in an emergency he reviews afterwards", async () => {
@@ -107,6 +107,6 @@ await day("ra-officer", async ({ house, page, check, picture, person }) => {
     await page.getByText("1 of 2 agreed").waitFor();
     await call(house, "POST", `/api/v1/requests/${house.held}/approve`, {}, ada);
     await page.getByText("done", { exact: true }).first().waitFor({ timeout: 20_000 });
-    equal((await call(house, "GET", "/api/v1/segments/icu")).segment.rate, 20);
+    await soon(async () => (await call(house, "GET", "/api/v1/segments/icu")).segment.rate, 20);
   });
 });

@@ -12,6 +12,16 @@ export function equal(found, expected) {
   if (one !== other) throw new Error(`found ${one}, expected ${other}`);
 }
 
+/** Likewise of what becomes so: a page reads anew and the inventory follows the log after what was pressed is done. */
+export async function soon(find, expected) {
+  const end = Date.now() + 15_000;
+  for (;;) {
+    const found = await find();
+    if (JSON.stringify(found) === JSON.stringify(expected) || Date.now() > end) return equal(found, expected);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 /** Runs a day: `live({ house, browser, page, check, picture, person, api })`; `furnished` is what `openHouse` takes. */
 export async function day(name, live, furnished) {
   mkdirSync(PICTURES, { recursive: true });
